@@ -314,6 +314,8 @@ def test_a_number_beside_the_table_is_no_column() -> None:
         ("Target", "views"),
         ("Last 30 days", "views"),
         ("Март", "views"),
+        ("Цели", "views"),
+        ("Целое число", None),
         ("01.03 – 07.03", "views"),
         ("%", "views"),
         ("Audience", None),
@@ -354,6 +356,7 @@ def test_a_heading_that_makes_another_number_of_a_metric(heading: str, said: str
         (["", "01.03.2026", "", ""], True),
         (["Кампания", "Начало: 01.03.2026", "Конец: 31.03.2026"], False),
         (["", "KPI:", 1_000_000], False),
+        (["", "KPI", "1 000 000"], False),
         (["", "", "", "План: 1 000 000"], False),
         (["Last 30 days"], False),
     ],
@@ -415,6 +418,10 @@ async def test_no_metric_understood_degrades_the_project(world: World) -> None:
     assert result.outcome == Outcome.DEGRADED
     assert "no column for any metric" in (result.error or "")
     assert "'Posts', 'Reach'" in (result.remedy or "")
+    sheet["P"] = [["Link", "Followers", "Views"], ["", "Target", "Goal"], ["https://www.tiktok.com/@a", 15, 300_000]]
+    result = await world.sync_one()
+    assert result.outcome == Outcome.DEGRADED
+    assert "take away the texts over or below 'Followers', 'Views'" in result.remedy
     sheet["P"] = [["Link", "Manager"], ["https://www.tiktok.com/@a", "Maria"]]
     assert (await world.sync_one()).outcome == Outcome.SYNCED
 

@@ -7,6 +7,7 @@ from contextlib import ExitStack, closing
 import psycopg
 import pytest
 
+from smart_sync.aio.tasks import BackgroundTasks
 from smart_sync.config import Settings
 from smart_sync.config.database_url import Server, server
 from smart_sync.errors import Busy, DatabaseError
@@ -302,3 +303,38 @@ async def test_a_clock_that_was_set_back_keeps_nobody_from_leading(postgres: str
         assert not await new.attempt()
         admin.execute("UPDATE smart_sync_leases SET expires_at = now() + interval '2 hours'")
         assert await new.attempt()
+
+
+#: A clock in place of the server's, which a test can set back.
+CLOCK = """
+CREATE SCHEMA clock;
+CREATE TABLE clock.set_back (by interval);
+INSERT INTO clock.set_back VALUES ('0');
+CREATE FUNCTION clock.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS
+  'SELECT pg_catalog.clock_timestamp() - by FROM clock.set_back';
+DO $$ BEGIN
+  EXECUTE format('ALTER DATABASE %I SET search_path = clock, pg_catalog, public', current_database());
+END $$
+"""
+
+
+@pytest.mark.parametrize("leader", ["dead", "alive"])
+async def test_a_clock_that_is_set_back_by_minutes_delays_no_take_over(
+    postgres: str, leases: Leases, leader: str
+) -> None:
+    """One that waits goes by its own clock: a lease that it saw is over in time, and one that is renewed is not."""
+    with psycopg.connect(postgres, autocommit=True) as admin:
+        admin.execute(CLOCK)
+        old, new = leases(short(postgres)), leases(short(postgres))
+        assert await old.attempt()
+        assert not await new.attempt()
+        admin.execute("UPDATE clock.set_back SET by = '10 minutes'")
+        if leader == "alive":
+            async with BackgroundTasks({"lease": old.run}):
+                with pytest.raises(Busy, match="another instance"):
+                    await new.acquire(1.5)
+                assert old.held
+        else:
+            assert not await new.attempt()
+            await new.acquire(10)
+            assert (new.held, old.held) == (True, False)

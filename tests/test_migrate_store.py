@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import uuid
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,22 @@ from smart_sync.errors import SmartSyncError
 from smart_sync.store.postgres import postgres_transaction
 from smart_sync.store.postgres.moving import move
 from test_engines_agree import rows_of
+from test_postgres import TYPES
 from world import NOON, PostgresWorld, World, link
+
+#: The columns of ids in the tables that the two passes have filled.
+IDS = {
+    "projects": ["id"],
+    "project_social_accounts": ["id", "project_id"],
+    **{name: ["account_id"] for name in ("account_snapshots", "account_metrics", "parsed_metrics", "sheet_edits")},
+    "sheet_metrics": ["account_id", "project_id"],
+    "parsed_seen": ["account_id"],
+    "worksheet_reads": ["project_id"],
+}
+COLUMNS = """
+SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = 'public'
+AND table_name IN ('projects', 'project_social_accounts', 'account_snapshots') ORDER BY 1, ordinal_position
+"""
 
 
 @pytest.fixture
@@ -90,10 +107,10 @@ async def test_a_merged_value_that_is_none_is_no_zero(lived: World, google: Fake
     assert moved.odd == 4
     columns = [value.partition(": ")[2].partition(" is ")[0] for value in moved.odd_values]
     assert columns == [
+        "username",
+        "id",
         "likes",
         "views",
-        "id",
-        "username",
     ]
     there = PostgresWorld(lived.folder, google, postgres)
     kept = (
@@ -141,6 +158,44 @@ async def test_what_is_written_meanwhile_is_not_half_of_it(lived: World, google:
         await move(lived.path, server(postgres))
     assert rows_of(PostgresWorld(lived.folder, google, postgres)) == before
     assert lived.execute("SELECT name FROM projects WHERE id = 'late'") == [("Late",)]
+
+
+@pytest.mark.parametrize("time", ["timestamp", "timestamptz"])
+async def test_the_tables_that_the_web_app_has_made_there_are_filled_as_they_are(
+    lived: World, google: FakeGoogle, postgres: str, time: str
+) -> None:
+    """uuid, boolean, date, int4 and foreign keys: the rows arrive, what cannot is told, and the next pass goes on."""
+    ids = {key: str(uuid.uuid5(uuid.NAMESPACE_URL, key)) for key in ("project-P", "account-a", "account-b")}
+    for table, columns in IDS.items():
+        for column, (old, new) in product(columns, ids.items()):
+            lived.execute(f"UPDATE {table} SET {column} = '{new}' WHERE {column} = '{old}'")
+    lived.execute(f"UPDATE account_snapshots SET likes = {2**31} WHERE account_id = '{ids['account-b']}'")
+    lived.execute("UPDATE projects SET start_date = '', is_finished = NULL")
+    with psycopg.connect(postgres, autocommit=True) as app:
+        app.execute(TYPES.format(id="uuid", time=time))
+        before = app.execute(COLUMNS).fetchall()
+        moved = await move(lived.path, server(postgres))
+        assert app.execute(COLUMNS).fetchall() == before
+        assert app.execute("SELECT id::text, is_active, start_date FROM projects").fetchall() == [
+            (ids["project-P"], True, None)
+        ]
+        told = app.execute("SELECT likes FROM account_snapshots ORDER BY likes NULLS FIRST").fetchall()
+    assert told == [(None,), (2,)]
+    assert [odd.partition(": ")[2] for odd in moved.odd_values] == ["likes is 2147483648, too large: it is NULL now"]
+    assert {"projects.geo", "projects.target_views"} <= set(moved.left)
+    there = PostgresWorld(lived.folder, google, postgres)
+    there.now = lived.now
+    assert (await there.sync_one()).counts.changed == 0
+
+
+async def test_ids_that_the_web_apps_table_cannot_hold_are_told_with_what_to_do(lived: World, postgres: str) -> None:
+    """An id that is no uuid, for a column of uuids: which table, which value, what may be done; nothing is kept."""
+    with psycopg.connect(postgres, autocommit=True) as app:
+        app.execute(TYPES.format(id="uuid", time="timestamp"))
+    wanted = 'table projects: invalid input syntax for type uuid: "project-P"; correct that row in the file, or let the'
+    with pytest.raises(SmartSyncError, match=wanted):
+        await move(lived.path, server(postgres))
+    assert tables(postgres) == 3
 
 
 async def test_the_command_refuses_what_is_no_source_or_target(lived: World, tmp_path: Path, postgres: str) -> None:

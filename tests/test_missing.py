@@ -331,7 +331,7 @@ async def test_rows_gone_at_once_do_not_degrade_the_project_their_accounts_move_
 
 
 async def test_a_copy_of_a_worksheet_makes_no_accounts_until_it_is_confirmed(world: World) -> None:
-    """However many passes see both, and though the numbers go apart later; nobody is counted twice."""
+    """However many passes see both, whatever the other one is called, though the numbers go apart; nobody is twice."""
     world.sections["sync"] = {"create_missing": "projects"}
     await begun(world)
     sheets = world.google.spreadsheets[KEY].worksheets
@@ -352,6 +352,13 @@ async def test_a_copy_of_a_worksheet_makes_no_accounts_until_it_is_confirmed(wor
             "no account is created for this row: project P has this account; with the same numbers, so this worksheet"
             " looks like a copy; delete the copy, or if both are meant: smart-sync confirm 'Copy of P'"
         )
+    for row in rows(world, "P")[1:]:
+        row[2] += 50
+    await world.sync()
+    sheets["Spring"] = sheets.pop("P")
+    world.execute("UPDATE projects SET name = 'Spring' WHERE name = 'P'")
+    copy = next(one for one in (await world.sync()).results if one.project.name == "Copy of P")
+    assert (copy.counts.new_accounts, "a copy of project Spring's" in copy.error) == (0, True)
     await confirm(world.settings, "Copy of P", None, world.now)
     copy = next(one for one in (await world.sync()).results if one.project.name == "Copy of P")
     assert (copy.counts.accounts, reasons(copy), copy.outcome) == (len(NAMES), [], Outcome.SYNCED)

@@ -97,7 +97,7 @@ async def test_the_types_of_the_web_app_are_its_own(
     world.sheet("P", a=[1, 2, 3, 4, 5], b=[1, 2, 3, 4, 2**31], c=[1] * 5)
     result = await world.sync_one()
     assert result.counts.updated == 2
-    assert "integer out of range" in log.getvalue()
+    assert 'value \\"2147483648\\" is out of range for type integer' in log.getvalue()
     with psycopg.connect(postgres) as app:
         rows = app.execute(
             "SELECT account_id::text, views, total_videos_fetched, snapshot_time FROM account_snapshots"

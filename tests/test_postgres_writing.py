@@ -1,8 +1,9 @@
 """Writing many rows on PostgreSQL, and plans that stay right when the server has looked at its tables."""
 
+import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +19,7 @@ from postgres_server import Server
 from smart_sync.admin.checks import check
 from smart_sync.config.database_url import server
 from smart_sync.store.engine import Database, Refused, StoreError, upsert
-from smart_sync.store.postgres.statements import LEAST
+from smart_sync.store.postgres.statements import LEAST, MOST, parts
 from smart_sync.store.schema import open_database, open_existing
 from standby_processes import Proxy, through
 from world import NOON, PostgresWorld
@@ -80,6 +81,41 @@ async def test_of_two_rows_for_one_key_the_last_one_counts(database: Database, s
         await transaction.execute_many("INSERT INTO kinds (id) VALUES (?)", [(str(n),) for n in range(MANY)])
         await transaction.execute_many(sql, [(str(n), n + again) for again in (0, 1000) for n in range(MANY)])
     assert await database.fetch("SELECT min(number), count(*) FROM kinds") == [(1000, MANY)]
+
+
+async def test_many_rows_that_are_partly_there_leave_those_as_they_are(database: Database) -> None:
+    """ON CONFLICT DO NOTHING is what it says for thousands of rows too, and what was refused as a whole is undone."""
+    sql = "INSERT INTO kinds (id, number) VALUES (?, ?) ON CONFLICT DO NOTHING"
+    async with database.transaction() as transaction:
+        assert await transaction.execute_many(sql, [(str(n), n) for n in range(MANY)]) == MANY
+        assert await transaction.execute_many(sql, [(str(n), n + 1000) for n in range(MOST + MANY)]) == MOST
+        await transaction.execute("SAVEPOINT before")
+        with pytest.raises(Refused, match="invalid input syntax"):
+            await transaction.execute_many(sql, [(f"new {n}", "no number") for n in range(MANY)])
+        await transaction.execute("ROLLBACK TO before")
+    expected = [n if n < MANY else n + 1000 for n in range(MOST + MANY)]
+    assert [n for (n,) in await database.fetch("SELECT number FROM kinds ORDER BY number")] == expected
+
+
+async def test_rows_are_made_while_the_server_works_and_no_more_than_one_part_ahead() -> None:
+    """The next part is ready when one has been written, and a hundred thousand rows are never held at once."""
+    loop, whole = asyncio.get_running_loop(), asyncio.Queue[int]()
+
+    def rows() -> Iterator[tuple[int]]:
+        for number in range(4 * MOST):
+            if number % MOST == 0:
+                loop.call_soon_threadsafe(whole.put_nowait, number)
+            yield (number,)
+
+    async with parts(rows(), None) as several:
+        used = 0
+        async for part in several:
+            assert part.rows[0] == (used,)
+            begun = [await whole.get() for _ in range(2 if used == 0 else 1 if used + MOST < 4 * MOST else 0)]
+            assert begun == [used, used + MOST][2 - len(begun) :]
+            assert whole.empty()
+            used += MOST
+    assert used == 4 * MOST
 
 
 async def test_many_rows_are_deleted_at_once_and_no_others(database: Database) -> None:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -17,9 +16,7 @@ from smart_sync.parsers import graph
 from smart_sync.parsers.api_client import ApiUrl, CountingSettings, Session
 from smart_sync.parsers.budget import ApiRate, Rate
 from smart_sync.parsers.found import count, mapping, mappings, text, total
-from smart_sync.parsers.http import HttpResponse
-from smart_sync.parsers.per_account import Partly, PlatformParser, name_of
-from smart_sync.parsers.token_book import Grant
+from smart_sync.parsers.per_account import Partly, name_of
 from smart_sync.parsers.videos import Page, numbers, partly, published_at
 
 _PAGE = re.compile(r"[A-Za-z0-9.\-]{1,128}")
@@ -45,22 +42,14 @@ class FacebookSettings(CountingSettings):
         return self.videos > 0 or self.count == "campaign"
 
 
-class Facebook(PlatformParser):
+class Facebook(graph.OneTokenParser):
     """Followers of pages; where a page shows none, the people who like it."""
 
     settings: ClassVar[type[ParserSettings]] = FacebookSettings
-    terms: ClassVar[str] = graph.TERMS
-    has_one_token: ClassVar[bool] = True
-    tells_of_tokens: ClassVar[bool] = True
-
-    def tokens(self) -> list[Grant]:
-        """As the base class."""
-        return [Grant("", self._secret.get_secret_value, key=f"[parsers.{self._settings.source}] token")]
 
     def __init__(self, settings: FacebookSettings, clock: Clock = utc_now) -> None:
-        super().__init__(settings, clock)
+        super().__init__(settings, settings.token, clock)
         self._videos = settings.videos
-        self._secret = settings.token
 
     async def ask(self, session: Session, account: Account) -> Metrics | Partly | None:
         """As the base class."""
@@ -103,18 +92,6 @@ class Facebook(PlatformParser):
             return _page(await graph.read_in_portions(videos, cursor, self.remembered, who))
 
         return partly(_followers(first), await numbers(page, account.campaign))
-
-    def judge(self, answer: HttpResponse, now: datetime) -> Any:
-        """As `graph.judge`."""
-        return graph.judge(answer, now, f"[parsers.{self._settings.source}]")
-
-    @property
-    def _headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._secret.get_secret_value()}"}
-
-    def remark(self, answer: HttpResponse) -> str:
-        """As `graph.remark`."""
-        return graph.remark(answer, self._settings.api_url)
 
 
 def _followers(body: Mapping[str, Any]) -> int | None:

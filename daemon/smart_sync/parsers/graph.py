@@ -3,14 +3,19 @@
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from smart_sync.aio.http_client import LONGEST_WAIT
+from smart_sync.clock import Clock, utc_now
+from smart_sync.config.secrets import Secret
 from smart_sync.core.foreign_text import read_json
 from smart_sync.parsers import error_responses
+from smart_sync.parsers.api_client import CountingSettings
 from smart_sync.parsers.failures import AccountGone, AccountRefused, CallFailed, Refused, Throttled, TokenEnded, TooMuch
 from smart_sync.parsers.found import count, mapping, mappings, objects
 from smart_sync.parsers.http import HttpResponse
+from smart_sync.parsers.per_account import PlatformParser
+from smart_sync.parsers.token_book import Grant
 
 TERMS = (
     "Meta's Platform Terms (read in November 2026) ask to delete what is not needed any more, and what the user or Meta"
@@ -148,3 +153,31 @@ async def less_and_less(
             remembered[who] = {"videos": str(videos)}
     flaw = f"Meta gives no more than {videos} of the {wanted} latest videos at once; the sums are of those"
     return body, flaw if videos < wanted else ""
+
+
+class OneTokenParser(PlatformParser):
+    """A parser that asks about everybody's accounts with one token: Instagram's and Facebook's."""
+
+    terms: ClassVar[str] = TERMS
+    has_one_token: ClassVar[bool] = True
+    tells_of_tokens: ClassVar[bool] = True
+
+    def __init__(self, settings: CountingSettings, token: Secret, clock: Clock = utc_now) -> None:
+        super().__init__(settings, clock)
+        self._secret = token
+
+    def tokens(self) -> list[Grant]:
+        """As the base class."""
+        return [Grant("", self._secret.get_secret_value, key=f"[parsers.{self._settings.source}] token")]
+
+    def judge(self, answer: HttpResponse, now: datetime) -> Any:
+        """As `judge` of this module."""
+        return judge(answer, now, f"[parsers.{self._settings.source}]")
+
+    def remark(self, answer: HttpResponse) -> str:
+        """As `remark` of this module."""
+        return remark(answer, self._settings.api_url)
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._secret.get_secret_value()}"}

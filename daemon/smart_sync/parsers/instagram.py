@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -17,9 +16,7 @@ from smart_sync.parsers import graph
 from smart_sync.parsers.api_client import ApiUrl, CountingSettings, Session
 from smart_sync.parsers.budget import ApiRate, Rate
 from smart_sync.parsers.found import count, mapping, mappings, text, total
-from smart_sync.parsers.http import HttpResponse
-from smart_sync.parsers.per_account import Partly, PlatformParser, name_of
-from smart_sync.parsers.token_book import Grant
+from smart_sync.parsers.per_account import Partly, name_of
 from smart_sync.parsers.videos import Page, numbers, partly, published_at
 
 #: What a username may be; anything else would become part of the query's syntax.
@@ -45,23 +42,15 @@ class InstagramSettings(CountingSettings):
     videos: Annotated[int, Field(ge=0, le=100)] = 0
 
 
-class Instagram(PlatformParser):
+class Instagram(graph.OneTokenParser):
     """Followers and number of media of professional accounts."""
 
     settings: ClassVar[type[ParserSettings]] = InstagramSettings
-    terms: ClassVar[str] = graph.TERMS
-    has_one_token: ClassVar[bool] = True
-    tells_of_tokens: ClassVar[bool] = True
-
-    def tokens(self) -> list[Grant]:
-        """As the base class."""
-        return [Grant("", self._secret.get_secret_value, key=f"[parsers.{self._settings.source}] token")]
 
     def __init__(self, settings: InstagramSettings, clock: Clock = utc_now) -> None:
-        super().__init__(settings, clock)
+        super().__init__(settings, settings.token, clock)
         self._user_id = settings.user_id
         self._videos = settings.videos
-        self._secret = settings.token
 
     async def ask(self, session: Session, account: Account) -> Metrics | Partly | None:
         """As the base class; a sum is None where no medium shows its figure."""
@@ -113,18 +102,6 @@ class Instagram(PlatformParser):
             return _page(media, following)
 
         return partly(count(first.get("followers_count")), await numbers(page, account.campaign))
-
-    def judge(self, answer: HttpResponse, now: datetime) -> Any:
-        """As `graph.judge`."""
-        return graph.judge(answer, now, f"[parsers.{self._settings.source}]")
-
-    @property
-    def _headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._secret.get_secret_value()}"}
-
-    def remark(self, answer: HttpResponse) -> str:
-        """As `graph.remark`."""
-        return graph.remark(answer, self._settings.api_url)
 
 
 def _page(media: Sequence[Mapping[str, Any]], following: str | None) -> Page:

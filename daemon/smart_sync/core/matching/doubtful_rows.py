@@ -116,7 +116,8 @@ def _copied(sheet: Sheet, elsewhere: Iterable[Elsewhere], past: Mapping[str, Ear
     least = max(AT_LEAST, (len(sheet.unmatched) + len(sheet.rows)) / 2)
     for row, other, reason in rows:
         known = past.get(row.link)
-        if alike[reason] >= least or (known is not None and known.reason == reason):
+        was_copy = known is not None and known.account_id == other.account_id and known.reason.endswith(_COPIED)
+        if alike[reason] >= least or was_copy:
             yield Doubt(row, other.account_id, reason, other.project)
 
 

@@ -17,6 +17,9 @@ from smart_sync.core.worksheet.table import NoHeader, read_table
 from smart_sync.core.worksheet.titles import Titles
 from smart_sync.errors import SheetUnavailable
 
+#: Accounts that are created for one link in one project: before the last one, the others have got other links.
+MOST_ACCOUNTS = 5
+
 #: What came of reading a worksheet.
 Reading = Worksheet | SheetUnavailable
 
@@ -69,7 +72,7 @@ def understand(reading: Reading, states: Sequence[AccountState], terms: Terms, *
     except NoHeader as error:
         return _nothing(_no_header(reading.title, error), active, terms)
     if table.not_understood and not table.columns:
-        return _nothing(_no_metric(table), active, terms, table.problems)
+        return _nothing(_no_metric(table, titles), active, terms, table.problems)
     matches = match(table, states)
     missing = _missing(matches, states, active, terms)
     waited_for = [account_id for account_id, absence in missing.items() if not absence.accepted]
@@ -168,9 +171,12 @@ def missing_accounts(
     ]
 
 
-def account_id(project_id: str, link: str) -> str:
-    """The id of an account that Smart Sync creates for ``link``: the same on every machine."""
-    return str(uuid.uuid5(NAMESPACE, f"{project_id}:{identity(link)}"))
+def account_id(project_id: str, link: str, earlier: int = 0) -> str:
+    """The id of an account that Smart Sync creates for ``link``: the same on every machine.
+
+    ``earlier``: how many accounts it has created for it before that have other links or projects now.
+    """
+    return str(uuid.uuid5(NAMESPACE, f"{project_id}:{identity(link)}" + (f":{earlier}" if earlier else "")))
 
 
 def new_account(project_id: str, link: str, platform: str, username: str, topic: str, telegram: str) -> Account:
@@ -209,11 +215,17 @@ def _no_header(title: str, error: NoHeader) -> SheetUnavailable:
     )
 
 
-def _no_metric(table: Table) -> SheetUnavailable:
+def _no_metric(table: Table, titles: Titles) -> SheetUnavailable:
+    known = [name for name in table.not_understood if (said := titles.meaning(name)) and said.field in METRICS]
+    remedy = f"take away the texts over or below {quoted(known)}"
+    if not known:
+        remedy = (
+            "name them Followers, Likes, Comments, Videos, Views, or add their names to [sheets.columns]; "
+            f"headers seen: {quoted(table.headers)}"
+        )
     return SheetUnavailable(
         f"worksheet {table.worksheet!r} has no column for any metric",
-        f"name them Followers, Likes, Comments, Videos, Views, or add their names to [sheets.columns]; "
-        f"headers seen: {quoted(table.headers)}",
+        remedy,
         "no_header",
         "header",
         trouble="column-missing",

@@ -176,9 +176,9 @@ def _headings_above(cells: Sequence[Cell], named: Sequence[_Named], row: int) ->
     for column in range(max(metrics, default=-1) + 1):
         cell = cells[column] if column < len(cells) else None
         if isinstance(cell, str) and cell.strip():
-            beside = cells[column + 1] if column + 1 < len(cells) else None
             # A label, where its value stands beside it.
-            heading = (column, cell) if column in metrics and (beside is None or isinstance(beside, str)) else None
+            is_label = not _blank(cells, column + 1) and _is_number(cells[column + 1])
+            heading = (column, cell) if column in metrics and not is_label else None
         elif not _blank(cells, column):
             heading = None
         if heading and column in metrics:
@@ -240,6 +240,11 @@ def _untitled(rows: Sequence[Sequence[Cell]], row: int, end: int, known: Set[int
         if column not in known
         and (column > link if _blank(rows[row], column) else not isinstance(rows[row][column], str))
     )
+
+
+def _is_number(cell: Cell) -> bool:
+    """Whether ``cell`` is a number, or says one: in a file all are texts."""
+    return _is_count(cell) if isinstance(cell, str) else True
 
 
 def _is_count(cell: str) -> bool:

@@ -97,7 +97,7 @@ _OTHER_THINGS = (
     r"(?:per|last|past|prev\w*|new|daily|da(?:y|ys)|week\w*|month\w*|year\w*|today|yesterday|hour\w*|avg|average|mean"
     r"|median|min|max|plan\w*|target\w*|goal\w*|kpi|growth|delta|change\w*|diff\w*|forecast|rate|share|old|paid|unique|jan\w*"
     r"|start\w*|begin\w*|before|initial\w*|baseline|prior|earlier|first|начал\w*|исходн\w*"
-    r"|feb\w*|mar(?:ch)?|apr\w*|may|june?|july?|aug\w*|sep\w*|oct\w*|nov\w*|dec\w*|нов\w+|план\w*|цел\w+"
+    r"|feb\w*|mar(?:ch)?|apr\w*|may|june?|july?|aug\w*|sep\w*|oct\w*|nov\w*|dec\w*|нов\w+|план\w*|цел(?:[ьи]|ью|ей|ям\w*|ях|ев\w+)"
     r"|прирост\w*|рост\w*|разниц\w*|изменен\w*|дельта|средн\w*|медиан\w*|мин|макс|прогноз\w*|доля|стар\w+|уник\w*|вчера"
     r"|сегодня|час\w*|день|дня|дней|сут\w*|недел\w*|месяц\w*|год\w*|прошл\w*|янв\w*|фев\w*|март\w*|апр\w*|ма[йя]|июн\w*"
     r"|июл\w*|авг\w*|сен\w*|окт\w*|ноя\w*|дек\w*)\b"

@@ -5,6 +5,7 @@ another: so the late write of one that was thought dead is refused, whatever it 
 long as its session lives: a process that is halted, or cut off, keeps it for ever.)
 """
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -51,14 +52,15 @@ MARK = (
 #: The marks of processes that have long ended.
 CLEAN = "DELETE FROM {table} WHERE kind = 'commit' AND expires_at < clock_timestamp()"
 LOOK = (
-    f"SELECT token, holder, kind, CASE WHEN {_SET_BACK} THEN 0"
+    f"SELECT token, holder, kind, CAST(expires_at AS TEXT), CASE WHEN {_SET_BACK} THEN 0"
     " ELSE CAST(extract(epoch FROM expires_at - clock_timestamp()) AS double precision) END"
     " FROM {table} WHERE resource = ?"
 )
 _UNTIL = "clock_timestamp() + make_interval(secs => CAST(? AS double precision))"
+#: Only if it has not changed since it was seen to be over: one that is still renewed is not taken.
 TAKE = (
     f"UPDATE {{table}} SET token = token + 1, holder = ?, kind = ?, expires_at = {_UNTIL} WHERE resource ="
-    f" (SELECT resource FROM {{table}} WHERE resource = ? AND (expires_at <= clock_timestamp() OR {_SET_BACK})"
+    " (SELECT resource FROM {table} WHERE resource = ? AND token = ? AND CAST(expires_at AS TEXT) = ?"
     " FOR UPDATE SKIP LOCKED)"
     " RETURNING token"
 )
@@ -79,6 +81,27 @@ END_HALTED = (
     " AND application_name NOT LIKE 'smart-sync leader %' AND datname = current_database() AND state = 'active'"
     " AND wait_event = 'ClientRead' AND state_change < clock_timestamp() - make_interval(secs => ?)"
 )
+
+
+class Watched:
+    """A lease as one that waits for it sees it: over once the seconds that were left have passed on its own clock too.
+
+    A server whose clock was set back would let the lease of one that is dead last for as much longer.
+    """
+
+    def __init__(self) -> None:
+        self._seen: tuple[object, ...] = ()
+        self._until = 0.0
+
+    def left(self, seen: tuple[object, ...], left: float) -> float:
+        """The seconds left of a lease that has ``left`` by the server's clock; renewing changes what is ``seen``.
+
+        Negative once it is over.
+        """
+        now = time.monotonic()
+        if seen != self._seen:
+            self._seen, self._until = seen, now + left
+        return min(left, self._until - now)
 
 
 class Fence(Protocol):

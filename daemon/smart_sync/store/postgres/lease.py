@@ -28,6 +28,7 @@ from smart_sync.store.postgres.fencing import (
     RENEW,
     TABLE,
     TAKE,
+    Watched,
     lost,
     session_name,
 )
@@ -92,8 +93,7 @@ class Lease:
         #: Set, and replaced by a new one, whenever something is told by NOTIFY or another holder is seen.
         self.news = asyncio.Event()
         self._kind, self._newest = kind, newest
-        self._token = 0
-        self._leader_kind = ""
+        self._token, self._leader_kind, self._watched = 0, "", Watched()
         #: Until when it is held, on the monotonic clock: earlier than the server thinks.
         self._until = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -207,17 +207,18 @@ class Lease:
             await self._prepare()
         outdated = await self._is_outdated() and not regardless
         try:
-            ((token, holder, kind, left),) = await self._ask(LOOK, LEADER) or [(0, "", "", 0.0)]
+            ((token, holder, kind, until, left),) = await self._ask(LOOK, LEADER) or [(0, "", "", "", 0.0)]
         except Refused:
             self._table = ""  # it is gone: made anew at the next look
             raise
         if not kind and not token:
             await self._ask(ADD, LEADER)
+        left = self._watched.left((token, until), left)
         self._see(holder if left > 0 else "", kind)
         if left > 0 or outdated or time.monotonic() < self._not_before:
             return float(min(left + 0.01, POLL)) if left > 0 else POLL
         began = time.monotonic()
-        taken = await self._ask(TAKE, self.holder, self._kind, self.seconds, LEADER)
+        taken = await self._ask(TAKE, self.holder, self._kind, self.seconds, LEADER, token, until)
         if not taken:
             # Who had it may be in the middle of a transaction which it will never end.
             with contextlib.suppress(StoreError):

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ from smart_sync.errors import DatabaseError, DatabaseUnusable
 from smart_sync.logs import printable
 from smart_sync.store import schema
 from smart_sync.store.engine import Refused, StoreError
+from smart_sync.store.postgres.catalogue import ADOPTED
 from smart_sync.store.postgres.lease import held
 from smart_sync.store.postgres.postgres_database import PostgresDatabase
 from smart_sync.store.postgres.postgres_transaction import PostgresTransaction
@@ -26,6 +27,10 @@ from smart_sync.store.sqlite.scratch_copy import tables
 NAMED, CHUNK = 20, 10_000
 #: What is said of a merged value, where there is one.
 _SAID = ("winner", "known_since", "carried_since")
+#: The types of whole numbers, and how many bits of a value each holds.
+_BITS = {"bigint": 63, "integer": 31, "smallint": 15}
+#: The types that hold a text whatever it says.
+_TEXTS = ("text", "character varying", "character")
 #: What the server's transaction makes by itself.
 _MADE = {"clock_changes", "clock_zone", "database_made"}
 
@@ -53,10 +58,15 @@ class _Column:
     kind: str
     nullable: bool
 
+    @property
+    def is_count(self) -> bool:
+        return self.kind in _BITS
+
 
 async def move(source: Path, target: Server) -> Moved:
     """Copy the database at ``source`` to ``target``, which must hold no rows; nothing is changed at ``source``.
 
+    Where the web app has made its tables there, they stay as it has made them, and their columns of its own types.
     Counts of rows and sums of numbers are compared before anything is committed.  Raises `SmartSyncError`.
     """
     if not await asyncio.to_thread(source.is_file):
@@ -72,8 +82,9 @@ async def move(source: Path, target: Server) -> Moved:
                 PostgresDatabase(target, lease=lease) as server,
                 server.transaction() as transaction,
             ):
+                given = {table for table in ADOPTED if await transaction.dialect.columns(transaction, table)}
                 await schema.prepare(transaction, server, None)
-                return await _copy(file, transaction, server)
+                return await _copy(file, transaction, server, given)
     except sqlite3.Error as error:
         raise describe_reading(error, source) from None
     except StoreError as error:
@@ -92,11 +103,15 @@ def _begin(file: sqlite3.Connection, source: Path) -> None:
         )
 
 
-async def _copy(file: sqlite3.Connection, transaction: PostgresTransaction, server: PostgresDatabase) -> Moved:
+async def _copy(
+    file: sqlite3.Connection, transaction: PostgresTransaction, server: PostgresDatabase, given: Collection[str]
+) -> Moved:
+    """Copy all tables; the ``given`` ones are the web app's."""
     moved = Moved()
     names = await asyncio.to_thread(lambda: [r[0] for r in file.execute(
         "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name")])  # fmt: skip
-    for table in names:
+    # Those first that others of the web app's may refer to.
+    for table in [*(one for one in ADOPTED if one in names), *(one for one in names if one not in ADOPTED)]:
         if not await transaction.dialect.columns(transaction, table):
             moved.left.append(table)
             continue
@@ -109,21 +124,27 @@ async def _copy(file: sqlite3.Connection, transaction: PostgresTransaction, serv
                 f"{server.name}: table {table} has rows already; name an empty database", trouble="database-missing"
             )
         try:
-            await _copy_table(file, transaction, table, moved)
+            await _copy_table(file, transaction, table, moved, is_given=table in given)
         except Refused as error:
             # Such as two rows that SQLite tells apart, a text and bytes, or a rule that the file's table has not.
             told = str(error).removesuffix(".")
+            other = ", or let the web app make the table so that it can hold it" if table in given else ""
             raise DatabaseError(
-                f"table {table}: {told}; correct that row in the file; nothing is kept", trouble="database-columns"
+                f"table {table}: {told}; correct that row in the file{other}; nothing is kept",
+                trouble="database-columns",
             ) from None
     return moved
 
 
-async def _copy_table(file: sqlite3.Connection, transaction: PostgresTransaction, table: str, moved: Moved) -> None:
+async def _copy_table(
+    file: sqlite3.Connection, transaction: PostgresTransaction, table: str, moved: Moved, *, is_given: bool
+) -> None:
     declared = await asyncio.to_thread(lambda: file.execute(f"PRAGMA table_info({table})").fetchall())
     there = await transaction.dialect.columns(transaction, table)
     for _, name, kind, *_ in declared:
-        if name not in there:  # a column of the web app's own
+        if name not in there and is_given:
+            moved.left.append(f"{table}.{name}")
+        elif name not in there:  # a column of the web app's own
             number = "BIGINT" if "INT" in kind.upper() else "TEXT"
             await transaction.execute(f"ALTER TABLE {table} ADD COLUMN {_quoted(name)} {number}")
     columns = [_Column(*row) for row in await transaction.dialect.types(transaction, table) if row[0] in
@@ -131,12 +152,14 @@ async def _copy_table(file: sqlite3.Connection, transaction: PostgresTransaction
     names = ", ".join(_quoted(column.name) for column in columns)
     cursor = await asyncio.to_thread(file.execute, f"SELECT {names} FROM {table}")
     count, sums = 0, [0] * len(columns)
-    async with transaction.copying(f"COPY {table} ({names}) FROM STDIN") as send:
+    # Not the view through which we read the web app's types.
+    into = f"{transaction.dialect.schema}.{table}" if is_given else table
+    async with transaction.copying(f"COPY {into} ({names}) FROM STDIN") as send:
         while rows := await asyncio.to_thread(cursor.fetchmany, CHUNK):
             sound = await asyncio.to_thread(_sound, table, columns, rows, moved)
             count += len(sound)
             for place, column in enumerate(columns):
-                if column.kind == "bigint":
+                if column.is_count:
                     sums[place] += sum(row[place] or 0 for row in sound)
             await send(await asyncio.to_thread(encoded, sound))
     await _compare(transaction, table, columns, count, sums)
@@ -170,21 +193,23 @@ def _value(table: str, key: object, column: _Column, value: Any, moved: Moved) -
         if column.nullable:
             return value
         # SQLite takes rows without the text that is their primary key.
-        made = str(uuid.uuid4()) if column.name == "id" else "" if column.kind == "text" else 0
+        made = str(uuid.uuid4()) if column.name == "id" else "" if column.kind in _TEXTS else 0
         moved.note(table, key, column.name, value, f"which cannot be missing: it is {made or 'empty'} now")
         return made
-    if column.kind == "bigint":
-        if isinstance(value, int):
-            return value
-        if isinstance(value, float) and value.is_integer() and abs(value) < 2**63:
-            return int(value)
-        moved.note(table, key, column.name, value, "no count: it is " + ("NULL" if column.nullable else "0") + " now")
+    if column.is_count:
+        whole = int(value) if isinstance(value, float) and value.is_integer() else value
+        if isinstance(whole, int) and -(2 ** _BITS[column.kind]) <= whole < 2 ** _BITS[column.kind]:
+            return whole
+        what = "too large" if isinstance(whole, int) else "no count"
+        moved.note(table, key, column.name, value, f"{what}: it is {'NULL' if column.nullable else '0'} now")
         return None if column.nullable else 0
     if column.kind == "double precision":
         if isinstance(value, int | float):
             return float(value)
         moved.note(table, key, column.name, value, "no number: it is 0 now")
         return None if column.nullable else 0.0
+    if value == "" and column.nullable and column.kind not in (*_TEXTS, "bytea"):
+        return None  # no date, say
     if column.kind == "bytea":
         return value if isinstance(value, bytes) else str(value).encode()
     text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
@@ -213,9 +238,9 @@ def _is_unicode(text: str) -> bool:
 async def _compare(
     transaction: PostgresTransaction, table: str, columns: Sequence[_Column], count: int, sums: Sequence[int]
 ) -> None:
-    asked = ["count(*)"] + [f"sum({_quoted(c.name)})" for c in columns if c.kind == "bigint"]
+    asked = ["count(*)"] + [f"sum({_quoted(c.name)})" for c in columns if c.is_count]
     (found,) = await transaction.fetch(f"SELECT {', '.join(asked)} FROM {table}")
-    sent = [count] + [one for one, column in zip(sums, columns, strict=True) if column.kind == "bigint"]
+    sent = [count] + [one for one, column in zip(sums, columns, strict=True) if column.is_count]
     if [value or 0 for value in found] != sent:
         raise DatabaseError(
             f"table {table}: what arrived is not what was sent ({found} of {sent}); nothing is kept",

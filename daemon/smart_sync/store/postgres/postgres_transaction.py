@@ -43,17 +43,17 @@ class PostgresTransaction:
     async def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
         """Run one statement for each of ``rows``; returns the number of rows changed."""
         text, shared = self._own(sql)
-        changed = 0
-        for part in await statements.parts(rows):
-            several = bulk(text) if len(part) >= statements.LEAST else None
-            async with self._writer.translated_errors():
-                if several is not None:
-                    if text not in self._types:
+        several, changed = bulk(text), 0
+        async with self._writer.translated_errors(), statements.parts(rows, several) as parts:
+            async for part in parts:
+                if several is not None and len(part.rows) >= statements.LEAST:
+                    if several.sql and text not in self._types:
                         self._types[text] = await statements.types_of(self._connection, text)
-                    changed += await statements.run(self._connection, several, self._types[text], part)
+                    changed += await statements.run(self._connection, several, self._types.get(text, ()), part)
                 else:
                     cursor = self._connection.cursor()
-                    await cursor.executemany(numbered(text), [_untyped(row) for row in part] if shared else part)
+                    given = [_untyped(row) for row in part.rows] if shared else part.rows
+                    await cursor.executemany(numbered(text), given)
                     changed += max(cursor.rowcount, 0)
         return changed
 

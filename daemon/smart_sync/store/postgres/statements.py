@@ -1,11 +1,12 @@
 """The one SQL text as PostgreSQL takes it: its parameters, and many rows by one statement or COPY."""
 
 import asyncio
+import contextlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from functools import cache
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 #: What is no parameter, though it holds a question mark: text and names in quotes, comments; then parameters.
 _PARAMETER = re.compile(r"""--[^\n]*|'(?:[^']|'')*'|"(?:[^"]|"")*"|\?(\d*)""")
@@ -74,7 +75,7 @@ class Bulk(NamedTuple):
     sql: str
     #: The places of the values that make the key: of two rows with one key only the last is written.
     key: Sequence[int]
-    #: Where the rows are only added, whatever is there: the COPY that does that.
+    #: Where the rows are only added: the COPY that does that, and `sql` where it meets what is there.
     copy: str = ""
 
 
@@ -102,15 +103,19 @@ def _insert(found: re.Match[str]) -> Bulk | None:
     if not found["values"]:
         return Bulk(f"{found['into']} {found['select']}{GIVEN}, {found['rest']} {conflict}", ())
     columns = found["columns"].split(", ")
-    if not conflict and values == [f"given.p{number}" for number in range(1, len(columns) + 1)]:
-        return Bulk("", (), f"COPY {found['table']} ({found['columns']}) FROM STDIN")
     key: Sequence[int] = ()
+    copy = ""
+    if values == [f"given.p{number}" for number in range(1, len(columns) + 1)]:
+        added = f"COPY {found['table']} ({found['columns']}) FROM STDIN"
+        if not conflict:
+            return Bulk("", (), added)
+        copy = added if conflict == "ON CONFLICT DO NOTHING" else ""
     if target := _TARGET.match(conflict):
         of_key = [dict(zip(columns, values, strict=False)).get(name, "") for name in target[1].split(", ")]
         if not all(re.fullmatch(r"given\.p\d+", value) for value in of_key):
             return None
         key = _places(" ".join(of_key))
-    return Bulk(f"{found['into']} SELECT {found['values']} FROM {GIVEN} {conflict}", key)
+    return Bulk(f"{found['into']} SELECT {found['values']} FROM {GIVEN} {conflict}", key, copy)
 
 
 def _places(text: str) -> Sequence[int]:
@@ -121,36 +126,88 @@ if TYPE_CHECKING:
     from psycopg import AsyncConnection
 
 #: For fewer rows a statement for each, sent without waiting, costs less; more than so many are sent in parts.
-LEAST, MOST = 8, 20_000
+LEAST, MOST = 8, 5_000
 _IN_COPY, _ODD_IN_COPY = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}), re.compile(r"[\\\t\n\r]")
 _IN_ARRAY, _ODD_IN_ARRAY = str.maketrans({"\\": "\\\\", '"': '\\"'}), re.compile(r'[\\"]')
 
+T = TypeVar("T")
 Row = Sequence[Any]
 
 
-async def parts(rows: Iterable[Row]) -> list[list[Row]]:
-    """``rows`` in parts of `MOST`, made in a thread."""
+class Part(NamedTuple):
+    """Rows that are sent together, and the same as the server reads them, where a `Bulk` does for them."""
 
-    def made() -> list[list[Row]]:
-        left = iter(rows)
-        return list(iter(lambda: list(islice(left, MOST)), []))
-
-    return await asyncio.to_thread(made)
+    rows: Sequence[Row]
+    copied: bytes | None = None
+    arrays: Sequence[str] | None = None
 
 
-async def run(connection: "AsyncConnection[Any]", bulk: Bulk, types: Sequence[str], rows: Sequence[Row]) -> int:
-    """Run ``bulk`` for ``rows``, whose values have these types there; returns the number of rows changed."""
-    cursor = connection.cursor()
-    if bulk.copy:
-        data = await asyncio.to_thread(encoded, rows)
-        async with cursor.copy(bulk.copy) as copy:
-            await copy.write(data)
-        return cursor.rowcount
-    arrays = await asyncio.to_thread(_arrays, rows, bulk.key)
+@contextlib.asynccontextmanager
+async def parts(rows: Iterable[Row], bulk: Bulk | None) -> AsyncIterator[AsyncIterator[Part]]:
+    """``rows`` in parts of `MOST`: each is made in a thread, while the server works on the one before."""
+    left = iter(rows)
+
+    def make() -> Part | None:
+        some = list(islice(left, MOST))
+        if bulk is None or len(some) < LEAST:
+            return Part(some) if some else None
+        if bulk.copy:
+            return Part(some, copied=encoded(some))
+        return Part(some, arrays=_arrays(some, bulk.key))
+
+    async with contextlib.aclosing(_ahead(make)) as made:
+        yield made
+
+
+async def _ahead(make: Callable[[], T | None]) -> AsyncGenerator[T]:
+    """What ``make`` returns until it is None: the next one is made in a thread while one is used."""
+    coming = asyncio.create_task(asyncio.to_thread(make), name="store:rows")
+    try:
+        while (made := await coming) is not None:
+            coming = asyncio.create_task(asyncio.to_thread(make), name="store:rows")
+            yield made
+    finally:
+        await asyncio.wait({coming})
+        if not coming.cancelled():
+            coming.exception()  # of rows that nobody waits for any more
+
+
+async def run(connection: "AsyncConnection[Any]", bulk: Bulk, types: Sequence[str], part: Part) -> int:
+    """Run ``bulk`` for a part, whose values have these types there; returns the number of rows changed."""
+    if part.copied is not None:
+        if not bulk.sql:
+            return await _copy(connection, bulk.copy, part.copied)
+        # A row that is there is the exception, and checked for one by one, adding costs three times as much.
+        copied = await _copied_whole(connection, bulk.copy, part.copied)
+        if copied is not None:
+            return copied
+    arrays = part.arrays if part.arrays is not None else await asyncio.to_thread(_arrays, part.rows, bulk.key)
     given = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(types, 1))
     names = ", ".join(f"p{number}" for number in range(1, len(types) + 1))
+    cursor = connection.cursor()
     await cursor.execute(bulk.sql.replace(GIVEN, f"unnest({given}) AS given({names})"), arrays)
     return cursor.rowcount
+
+
+async def _copy(connection: "AsyncConnection[Any]", sql: str, data: bytes) -> int:
+    cursor = connection.cursor()
+    async with cursor.copy(sql) as copy:
+        await copy.write(data)
+    return cursor.rowcount
+
+
+async def _copied_whole(connection: "AsyncConnection[Any]", sql: str, data: bytes) -> int | None:
+    """How many rows a COPY has added; None if it was refused, and has left nothing behind."""
+    from psycopg import DataError, IntegrityError, NotSupportedError, ProgrammingError
+
+    await connection.execute("SAVEPOINT copied")
+    try:
+        added = await _copy(connection, sql, data)
+    except (DataError, IntegrityError, NotSupportedError, ProgrammingError):
+        await connection.execute("ROLLBACK TO copied")
+        added = None
+    await connection.execute("RELEASE copied")
+    return added
 
 
 async def types_of(connection: "AsyncConnection[Any]", sql: str) -> list[str]:
@@ -165,7 +222,7 @@ async def types_of(connection: "AsyncConnection[Any]", sql: str) -> list[str]:
 def encoded(rows: Iterable[Row]) -> bytes:
     """``rows`` as COPY reads them."""
     lines = map("\t".join, zip(*map(_copied, zip(*rows, strict=True)), strict=True))
-    return "".join([f"{line}\n" for line in lines]).encode()
+    return "\n".join([*lines, ""]).encode()
 
 
 def _copied(column: Sequence[Any]) -> Iterable[str]:
