@@ -13,6 +13,7 @@ import structlog
 
 from smart_sync.core.days import day_of, stamp
 from smart_sync.core.model import NAMESPACE, Outcome, Project, Trigger
+from smart_sync.core.parsed import AHEAD
 from smart_sync.core.project_names import in_spreadsheets, name_key
 from smart_sync.core.results.results import PassResult, ProjectResult
 from smart_sync.core.results.stale import Freshness
@@ -237,7 +238,7 @@ class SyncPass:
         try:
             now = self._clock()
             before = stamp(now - keep)
-            await pass_history.prune(self._database, before)
+            await pass_history.prune(self._database, before, stamp(now + AHEAD))
             await sheet_edits.prune(self._database, before, stamp(now))
         except StoreError as error:
             # The pass is committed: what is too old is removed after the next one.
