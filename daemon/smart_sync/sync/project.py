@@ -225,10 +225,11 @@ class ProjectSync:
 
     async def _create_accounts(self, job: _Job, this: Pass) -> int:
         """Create the accounts that a worksheet calls for, and wait for what the parsers say of them; how many."""
-        if this.dry_run:
-            return len(job.new)
         project = job.project
         try:
+            job.new = await projects.with_free_ids(self._database, job.new)
+            if this.dry_run:
+                return len(job.new)
             async with self._database.transaction() as transaction:
                 defaults = self._settings.sync.defaults.accounts
                 created, refused = await projects.create_accounts(transaction, job.new, stamp(this.now), defaults)
