@@ -158,7 +158,10 @@ class Planner:
         asking = [project_id for project_id, one in found.items() if one.may_create and project_id not in decided]
         own = {key: one.sheet.absences.keys() for key, one in found.items() if one.sheet.trouble is None}
         missing = {**without_row, **own}
-        elsewhere = await absences.other_accounts(self._database, done, missing) if asking else absences.NO_OTHERS
+        lost = {key for key, one in found.items() if one.sheet.trouble and one.sheet.trouble.code == "missing"}
+        elsewhere = absences.NO_OTHERS
+        if asking:
+            elsewhere = await absences.other_accounts(self._database, done, missing, lost)
         past = await absences.past_doubts(self._database, asking) if asking else {}
 
         def drafted(one: _Prepared) -> Draft:

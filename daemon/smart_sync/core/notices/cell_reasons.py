@@ -39,6 +39,17 @@ CELLS = {
     "of the cells that can be read": "из ячеек, которые читаются",
     "{metrics}: of those with the mark of a pin": "{metrics}: из отмеченных закреплением",
     "{metrics}: of the cells that can be read": "{metrics}: из ячеек, которые читаются",
+    "it stands where the row of {link} stood, whose row is gone": "она стоит там, где была пропавшая строка {link}",
+    "its link is nearly that of {link}, whose row is gone": "её ссылка похожа на ссылку {link}, чья строка пропала",
+    "so many rows are gone at once that it may be one of them, such as {link}": (
+        "пропало столько строк сразу, что это может быть одна из них, например {link}"
+    ),
+    "{n} fields where the header has {all}": "полей {n}, а в заголовке {all}",
+    "put quotes around what has a separator in it": "возьмите в кавычки то, в чём есть разделитель",
+    "the file ends after {n} of {all} fields": "файл кончается после {n} из {all} полей",
+    "write it whole, then rename it": "запишите его целиком, потом переименуйте",
+    "another column has this name already": "это название уже есть у другого столбца",
+    "the first counts": "действует первый",
     "no account has this link": "ни у одного аккаунта нет этой ссылки",
     "{more} more problems": "и ещё замечаний: {more}",
     "{more} more link cells show no profile": "и ещё ячеек без ссылки на профиль: {more}",
@@ -56,6 +67,15 @@ CELLS = {
         "лист {title} похож на копию листа проекта {name}: аккаунты не создаются, строк: {rows}"
     ),
     "delete the copy, or if both are meant: {command}": "удалите копию, а если нужны оба листа: {command}",
+    "with the same numbers, and its worksheet is gone, so this one looks like it, renamed": (
+        "с теми же числами, а его листа больше нет: похоже, этот лист — он, переименованный"
+    ),
+    "worksheet {title} looks like project {name}'s, renamed: no account is created for {rows} of it": (
+        "лист {title} похож на переименованный лист проекта {name}: аккаунты не создаются, строк: {rows}"
+    ),
+    "name it {name} again, or if it is another project: {command}": (
+        "назовите его снова {name}, а если это другой проект: {command}"
+    ),
     "it may be the row of {link} that project {name} misses": "возможно, эту строку {link} потерял проект {name}",
     "correct the link, or if it is another account: {command}": "исправьте ссылку, а если аккаунт другой: {command}",
     "see: smart-sync check": "см. smart-sync check",
