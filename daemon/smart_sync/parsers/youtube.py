@@ -123,10 +123,8 @@ class YouTube(PlatformParser):
         """Quota, key and permission by the reason that YouTube gives."""
         error = mapping(mapping(error_responses.decoded(answer)).get("error")) if answer.status >= 400 else {}
         reasons = {text(item.get("reason")) for part in ("errors", "details") for item in mappings(error.get(part))}
-        table, message = (
-            f"[parsers.{self._settings.source}]",
-            error_responses.short_text(error.get("message", answer.status)),
-        )
+        table = f"[parsers.{self._settings.source}]"
+        message = error_responses.short_text(error.get("message", answer.status))
         if reasons & _QUOTA:
             raise Paused("the YouTube quota of the day is used up", pacific_midnight(now))
         if reasons & _RATE:

@@ -43,7 +43,7 @@ def _now(answer: MetricAnswer, cell: str, *, gone: bool) -> list[str]:
     if answer["winner"] == Winner.CARRIED:
         since = f" since {when(answer['carried_since'])}" if answer["carried_since"] else ""
         why = "no side has one any more"
-        suspect = told["suspect"]
+        suspect = answer["suspect"]
         if suspect is not None and suspect["held"]:
             why = f"the sheet's {suspect['new']:,}{place} is suspect, and held"
         elif sheet is not None:

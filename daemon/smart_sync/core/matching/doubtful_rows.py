@@ -105,7 +105,7 @@ def copy_accidents(worksheet: str, doubts: Collection[Doubt]) -> Iterator[SheetU
         )
 
 
-def _alike(sheet: Sheet) -> Iterator[Doubt]:
+def _like_missing(sheet: Sheet) -> Iterator[Doubt]:
     """Rows that are like those of missing accounts."""
     numbers = {row.row for row in sheet.unmatched}
     for one in sheet.alike:
@@ -133,7 +133,7 @@ def _copied_rows(sheet: Sheet, elsewhere: Iterable[Elsewhere], earlier: Mapping[
     alike = Counter(reason for row, other, reason in rows if any(row.metrics) and row.metrics == other.metrics)
     least = max(AT_LEAST, (len(sheet.unmatched) + len(sheet.rows)) / 2)
     for row, other, reason in rows:
-        known = past.get(row.link)
+        known = earlier.get(row.link)
         was_copy = (
             known is not None and known.account_id == other.account_id and known.reason.endswith((_COPIED, _RENAMED))
         )

@@ -12,17 +12,10 @@ from smart_sync.core.command_answers import ConfirmedFinding
 from smart_sync.core.counts import Counts
 from smart_sync.core.matching.doubtful_rows import Doubt, copy_accidents
 from smart_sync.core.matching.sheet_side import MOST_ACCOUNTS, Sheet, account_id
+from smart_sync.core.merge import suspects
 from smart_sync.core.merge.decisions import Decided, Edited, Merged, Missing, SheetValue, decide_each, is_left
 from smart_sync.core.merge.strategies import Policy, Winner
-from smart_sync.core.merge.suspects import (
-    NOTHING_JUDGED,
-    Doubts,
-    Judged,
-    MergedChange,
-    Place,
-    SuspectChanges,
-    find_suspects,
-)
+from smart_sync.core.merge.suspects import NOTHING_JUDGED, Doubts, Judged, MergedChange, Place, SuspectChanges
 from smart_sync.core.model import METRICS, Metrics, Problem, Project, SheetRow
 from smart_sync.core.parsed import ParsedChanges
 from smart_sync.core.pins import Pin
@@ -163,7 +156,7 @@ def make_plan(
         absent=tuple(decided.absent),
         left={state.id: state.link for state in decided.left},
         returned={state.id: state.link for state in decided.returned},
-        deactivated=frozenset(state.id for state in decided.left if is_created_by_us(state, project)),
+        deactivated=frozenset(state.id for state in decided.left if is_ours(state, project)),
         reactivated=revived,
         merged=tuple(decided.merged),
         seen=tuple(decided.seen),
@@ -174,7 +167,7 @@ def make_plan(
         unmatched_rows=sheet.unmatched,
         unmatched_accounts=tuple(s.link for s in active if sheet.trouble is None and _is_unmatched(s, sheet)),
         conflicts=tuple(_conflicts(decided, by_id, place)),
-        suspects=find_suspects(_changes(decided.merged, by_id), doubts, place_if_it_won, typed),
+        suspects=suspects.find_suspects(_changes(decided.merged, by_id), doubts, place_if_it_won, typed),
         given=decided.given,
         accidents=(*sheet.accidents, *copy_accidents(project.name, doubtful)),
         accepted=sheet.accepted,
@@ -186,15 +179,10 @@ def make_plan(
 
 def _is_revived(state: AccountState, project: Project, sheet: Sheet) -> bool:
     """Whether an account that had left, and was made inactive for it, has its row again."""
-    return (
-        not state.active
-        and state.left_since is not None
-        and state.id in sheet.rows
-        and is_created_by_us(state, project)
-    )
+    return not state.active and state.left_since is not None and state.id in sheet.rows and is_ours(state, project)
 
 
-def is_created_by_us(state: AccountState, project: Project) -> bool:
+def is_ours(state: AccountState, project: Project) -> bool:
     """Whether Smart Sync has created an account for a row of this project."""
     return any(state.id == account_id(project.id, state.link, earlier) for earlier in range(MOST_ACCOUNTS))
 

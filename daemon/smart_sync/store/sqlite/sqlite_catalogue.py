@@ -10,7 +10,7 @@ import aiosqlite
 
 from smart_sync.errors import DatabaseUnusable
 from smart_sync.store.engine import Reader, Transaction
-from smart_sync.store.sqlite.driver import QUICK_CHECK, judge, rows_of
+from smart_sync.store.sqlite.driver import QUICK_CHECK, explain_check, rows_of
 
 if TYPE_CHECKING:
     from smart_sync.store.sqlite.database import SqliteDatabase
