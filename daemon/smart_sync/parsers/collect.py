@@ -231,13 +231,11 @@ class _Pass:
                 self._rest(account, reason)
         report.flaw = self.source.adapted.flaw
         report.reason = "; ".join(filter(None, (report.reason or list_reasons(self.troubles), report.flaw)))
-        if report.left:
-            pass
-        elif report.finished:
+        if report.finished and not report.left:
             report.missing += len(self.open)
             for account_id in self.open:
                 self.source.asked.answered(account_id, self.now)
-        else:
+        elif not report.left:
             report.failed += len(self.open)
         if (usage := self.source.adapted.usage(means)) is not None:
             report.calls, report.quota_left = usage.calls, usage.quota_left
