@@ -39,6 +39,17 @@ CELLS = {
     "of the cells that can be read": "из ячеек, которые читаются",
     "{metrics}: of those with the mark of a pin": "{metrics}: из отмеченных закреплением",
     "{metrics}: of the cells that can be read": "{metrics}: из ячеек, которые читаются",
+    "it stands where the row of {link} stood, whose row is gone": "она стоит там, где была пропавшая строка {link}",
+    "its link is nearly that of {link}, whose row is gone": "её ссылка похожа на ссылку {link}, чья строка пропала",
+    "so many rows are gone at once that it may be one of them, such as {link}": (
+        "пропало столько строк сразу, что это может быть одна из них, например {link}"
+    ),
+    "{n} fields where the header has {all}": "полей {n}, а в заголовке {all}",
+    "put quotes around what has a separator in it": "возьмите в кавычки то, в чём есть разделитель",
+    "the file ends after {n} of {all} fields": "файл кончается после {n} из {all} полей",
+    "write it whole, then rename it": "запишите его целиком, потом переименуйте",
+    "another column has this name already": "это название уже есть у другого столбца",
+    "the first counts": "действует первый",
     "no account has this link": "ни у одного аккаунта нет этой ссылки",
     "{more} more problems": "и ещё замечаний: {more}",
     "{more} more link cells show no profile": "и ещё ячеек без ссылки на профиль: {more}",
