@@ -1,7 +1,7 @@
 """The cells of a worksheet that say another number than in its last read, and which of them are accidents.
 
 The first read of an account's row is no typing, unless the account has had values before: from what its parser said.
-Below that it is another number, such as a campaign's beside a lifetime's; where the larger one counts it is no accident.
+Below that it is another number, such as a campaign's; where the larger one counts it is no accident.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
