@@ -16,6 +16,7 @@ CELLS = {
     "says {word}, in the column for {metric}": "написано {word}, а столбец — {metric}",
     "an error of the spreadsheet": "ошибка таблицы",
     "not computed yet": "ещё не вычислено",
+    "a date, not a count": "дата, а не число",
     "a percentage, not a count": "процент, а не число",
     "not a count": "не число",
     "more than one line, or signs that no link has": "несколько строк или знаки, которых в ссылке не бывает",
