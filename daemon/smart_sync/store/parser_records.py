@@ -1,7 +1,7 @@
 """What is remembered of the parsers over restarts: ``parser_states``, ``parser_accounts``, ``parser_requests``."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -38,6 +38,11 @@ class FailingParser:
             return f"{self.parser}: {self.reason}"
         concerned = f" (of {self.projects})" if self.projects else ""
         return f"{self.parser}{concerned} has been failing since {self.since[:16].replace('T', ' ')} UTC: {self.reason}"
+
+
+def to_tell(failing: Iterable[FailingParser], names: Collection[str]) -> list[str]:
+    """Those of the parsers ``names`` that a person should know of, each with why."""
+    return [str(one) for one in failing if one.must_be_told and one.parser in names]
 
 
 async def known(transaction: Transaction, parsers: Iterable[str]) -> dict[str, ParserState]:
