@@ -76,6 +76,7 @@ def test_a_viral_day_is_not_told_one_number_that_leaps_alone_is() -> None:
         (GROWN[-15].value, "looks like that of 15 days ago"),
         (654_321, "this is @other's number"),
         (777_777, "this is the number of its likes"),
+        (0, "it has fallen"),
     ],
 )
 def test_the_likely_cause_is_told(new: int, cause: str) -> None:

@@ -332,7 +332,7 @@ async def test_a_project_of_which_nothing_can_be_written_has_failed(world: World
     assert "no more" in result.error
     assert (result.code, result.remedy) == (
         "database-columns",
-        "look at the triggers and rules of the web app's tables",
+        "look at the triggers, rules and column types of the web app's tables",
     )
     await world.sync()
     world.google.spreadsheets[KEY].worksheets["P"] = []

@@ -122,9 +122,7 @@ class Health:
     def _failing_parsers(self, stands: Standing | None) -> list[str]:
         """Those of the configuration that fail, as was told, or cannot read a part of their source; each with why."""
         names = {str(parser["parser"]) for parser in self.resources.parsers()}
-        return [
-            str(one) for one in (stands.failing_parsers if stands else ()) if one.must_be_told and one.parser in names
-        ]
+        return parser_records.to_tell(stands.failing_parsers if stands else (), names)
 
     def _allowed(self) -> float:
         """Seconds that a tick may be overdue: a long pass covers ticks, and none of them is missed by that."""

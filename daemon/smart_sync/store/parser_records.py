@@ -1,7 +1,7 @@
 """What is remembered of the parsers over restarts: ``parser_states``, ``parser_accounts``, ``parser_requests``."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -40,7 +40,12 @@ class FailingParser:
         return f"{self.parser}{concerned} has been failing since {self.since[:16].replace('T', ' ')} UTC: {self.reason}"
 
 
-async def load_states(transaction: Transaction, parsers: Iterable[str]) -> dict[str, ParserState]:
+def to_tell(failing: Iterable[FailingParser], names: Collection[str]) -> list[str]:
+    """Those of the parsers ``names`` that a person should know of, each with why."""
+    return [str(one) for one in failing if one.must_be_told and one.parser in names]
+
+
+async def known(transaction: Transaction, parsers: Iterable[str]) -> dict[str, ParserState]:
     """What is remembered of ``parsers``; others are forgotten."""
     rows = await transaction.fetch(f"SELECT {_COLUMNS} FROM parser_states")
     states = {row[0]: ParserState(*row[1:]) for row in rows}

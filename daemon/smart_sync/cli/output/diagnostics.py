@@ -181,4 +181,4 @@ def _written(key: str, value: object) -> str:
         return ", ".join(_written(key, one) for one in value)
     if key == "control.mode" and isinstance(value, int):
         return f"{value:04o}"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return str(value).removesuffix(".0") if isinstance(value, float) else str(value)

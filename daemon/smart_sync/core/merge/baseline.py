@@ -183,7 +183,8 @@ def likely_cause(seen: Evidence) -> str:
     ):
         if is_so:
             return words
-    if any(low - last <= seen.new <= high - last for (low, high), last in zip(seen.usual, seen.last, strict=True)):
+    growth = zip(seen.usual, seen.last, strict=True)
+    if seen.new and any(low - last <= seen.new <= high - last for (low, high), last in growth):
         return "looks like the growth, not the total"
     return "it has fallen" if all(seen.new < low for low, _ in seen.usual) else "far above how it has grown"
 

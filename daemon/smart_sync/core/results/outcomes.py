@@ -97,7 +97,7 @@ def _outcome(plan: Plan, written: Written, not_created: Mapping[str, str]) -> tu
 
 def _refusal(what: str, reasons: Mapping[str, str]) -> _Trouble:
     """That the database refuses accounts: ``what``, and the first of the ``reasons``."""
-    remedy = "look at the triggers and rules of the web app's tables"
+    remedy = "look at the triggers, rules and column types of the web app's tables"
     return _Trouble(f"the database {what}: {next(iter(reasons.values()))}", remedy, "database-columns")
 
 
