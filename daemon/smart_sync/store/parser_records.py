@@ -45,7 +45,7 @@ def to_tell(failing: Iterable[FailingParser], names: Collection[str]) -> list[st
     return [str(one) for one in failing if one.must_be_told and one.parser in names]
 
 
-async def known(transaction: Transaction, parsers: Iterable[str]) -> dict[str, ParserState]:
+async def load_states(transaction: Transaction, parsers: Iterable[str]) -> dict[str, ParserState]:
     """What is remembered of ``parsers``; others are forgotten."""
     rows = await transaction.fetch(f"SELECT {_COLUMNS} FROM parser_states")
     states = {row[0]: ParserState(*row[1:]) for row in rows}
