@@ -9,7 +9,7 @@ WITHOUT_BODY = ("GET", "DELETE")
 
 
 def headers(webhook: WebhookSettings, message: Message, now: datetime) -> dict[str, str]:
-    """The content type, the signatures if there is a secret (of the time ``now``), and the configured headers, which win."""
+    """The content type, the signatures of the time ``now`` where there is a secret, and the configured headers."""
     configured = {name: value.get_secret_value() for name, value in webhook.headers.items()}
     typed = {} if webhook.method in WITHOUT_BODY else {"Content-Type": "application/json"}
     own = typed | _signed(webhook, message, now) if webhook.secret else typed
