@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Protocol, Self, cast
+from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
 from smart_sync import logs
 from smart_sync.aio.rate_limit import Limit
@@ -22,10 +22,12 @@ from smart_sync.core.wording import listed
 from smart_sync.parsers import budget
 from smart_sync.parsers.budget import Allowance, Rate
 from smart_sync.parsers.collect import EventReporter, collect
-from smart_sync.parsers.registry import ConfiguredParser
 from smart_sync.parsers.token_book import answer_of
 from smart_sync.store import parsed_values, parser_records, projects
 from smart_sync.store.engine import Database, StoreError, Transaction
+
+if TYPE_CHECKING:
+    from smart_sync.parsers.registry import ConfiguredParser
 
 #: Seconds after which a long collection writes down whom it has asked: what a crash may cost.
 KEEP_EVERY = 30.0
@@ -50,7 +52,7 @@ class Collector:
 
     def __init__(
         self,
-        sources: Sequence[ConfiguredParser],
+        sources: "Sequence[ConfiguredParser]",
         database: Database,
         clock: Callable[[], datetime],
         wait: float | None,
@@ -64,9 +66,7 @@ class Collector:
         self._webhooks = webhooks
         self._fails_after, self._sources = fails_after, sources
         self._database = database
-        self._clock = clock
-        self._wait = wait
-        self._say = say
+        self._clock, self._wait, self._say = clock, wait, say
         #: Parser → the last that was said of it.
         self._last: dict[str, ParserReport] = {}
         #: When (the loop's time) what the parsers remember was last written.
@@ -242,10 +242,10 @@ class Collector:
             if (keep := options(source.settings).retention) is not None:
                 await parsed_values.empty(self._database, source.name, self._clock(), keep)
 
-    def _allowance(self, source: ConfiguredParser) -> Allowance | None:
+    def _allowance(self, source: "ConfiguredParser") -> Allowance | None:
         return budget.allowance(self._database, source.table, source.settings, self._clock)
 
-    def _limit(self, source: ConfiguredParser) -> Limit | None:
+    def _limit(self, source: "ConfiguredParser") -> Limit | None:
         rate = options(source.settings).rate
         if not isinstance(rate, Rate):
             return None

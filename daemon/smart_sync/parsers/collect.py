@@ -6,7 +6,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from smart_sync import logs
 from smart_sync.aio.rate_limit import Limit
@@ -18,7 +18,9 @@ from smart_sync.parsers.asking import Asking, asking
 from smart_sync.parsers.budget import Allowance
 from smart_sync.parsers.http import HttpClient
 from smart_sync.parsers.parser import Fetched, ParserReport, Paused, RoundOver, Unfetched, list_reasons
-from smart_sync.parsers.registry import ConfiguredParser
+
+if TYPE_CHECKING:
+    from smart_sync.parsers.registry import ConfiguredParser
 
 #: Values are stored when so many are there, or when the oldest of them is so many seconds old.
 BATCH = 100
@@ -35,13 +37,13 @@ class EventReporter(Protocol):
 
 
 async def collect(
-    sources: Sequence[ConfiguredParser],
+    sources: "Sequence[ConfiguredParser]",
     accounts: Sequence[Account],
     sink: Sink,
     now: datetime,
     *,
-    allow: Callable[[ConfiguredParser], Allowance | None] = lambda _source: None,
-    limit: Callable[[ConfiguredParser], Limit | None] = lambda _source: None,
+    allow: "Callable[[ConfiguredParser], Allowance | None]" = lambda _source: None,
+    limit: "Callable[[ConfiguredParser], Limit | None]" = lambda _source: None,
     say: EventReporter = logs.emit,
 ) -> list[ParserReport]:
     """Ask all parsers at once for the accounts that are due at ``now``; ``sink`` stores what they give, in batches.
@@ -64,7 +66,7 @@ async def collect(
 class _Pass:
     """One parser's part of a pass."""
 
-    source: ConfiguredParser
+    source: "ConfiguredParser"
     due: list[Account]
     sink: Sink
     now: datetime
@@ -229,13 +231,11 @@ class _Pass:
                 self._rest(account, reason)
         report.flaw = self.source.adapted.flaw
         report.reason = "; ".join(filter(None, (report.reason or list_reasons(self.troubles), report.flaw)))
-        if report.left:
-            pass
-        elif report.finished:
+        if report.finished and not report.left:
             report.missing += len(self.open)
             for account_id in self.open:
                 self.source.asked.answered(account_id, self.now)
-        else:
+        elif not report.left:
             report.failed += len(self.open)
         if (usage := self.source.adapted.usage(means)) is not None:
             report.calls, report.quota_left = usage.calls, usage.quota_left

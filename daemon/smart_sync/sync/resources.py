@@ -17,7 +17,6 @@ from smart_sync.notify.delivery import Webhooks
 from smart_sync.notify.digest import Digest
 from smart_sync.notify.ping import Ping
 from smart_sync.notify.receivers import receivers_of
-from smart_sync.parsers import registry
 from smart_sync.parsers.background_collector import Collector
 from smart_sync.sheets import open_sheets
 from smart_sync.sheets.source import SheetSource
@@ -30,6 +29,7 @@ from smart_sync.store.unread_projects import standing
 from smart_sync.sync.reporter import Reporter
 
 if TYPE_CHECKING:
+    from smart_sync.parsers.registry import ConfiguredParser
     from smart_sync.store.postgres.lease import Lease
 
 
@@ -158,7 +158,7 @@ def _build(
     targets = receivers_of(settings.notify, timezone)
     webhooks = Webhooks(settings.webhooks, database, clock, targets=targets)
     collector = Collector(
-        registry.build(settings.parsers, settings.tokens),
+        _parsers_of(settings),
         database,
         clock,
         parsers_wait,
@@ -183,6 +183,14 @@ def _build(
         collector.overview,
     )
     return resources, collector
+
+
+def _parsers_of(settings: Settings) -> "Sequence[ConfiguredParser]":
+    if not settings.parsers:
+        return ()
+    from smart_sync.parsers import registry  # a start without parsers does not wait for what makes them
+
+    return registry.build(settings.parsers, settings.tokens)
 
 
 @contextlib.contextmanager
