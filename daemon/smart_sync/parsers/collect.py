@@ -6,7 +6,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from smart_sync import logs
 from smart_sync.aio.rate_limit import Limit
@@ -18,7 +18,9 @@ from smart_sync.parsers.asking import Asking, asking
 from smart_sync.parsers.budget import Allowance
 from smart_sync.parsers.http import HttpClient
 from smart_sync.parsers.parser import Fetched, ParserReport, Paused, RoundOver, Unfetched, list_reasons
-from smart_sync.parsers.registry import ConfiguredParser
+
+if TYPE_CHECKING:
+    from smart_sync.parsers.registry import ConfiguredParser
 
 #: Values are stored when so many are there, or when the oldest of them is so many seconds old.
 BATCH = 100
@@ -35,13 +37,13 @@ class EventReporter(Protocol):
 
 
 async def collect(
-    sources: Sequence[ConfiguredParser],
+    sources: "Sequence[ConfiguredParser]",
     accounts: Sequence[Account],
     sink: Sink,
     now: datetime,
     *,
-    allow: Callable[[ConfiguredParser], Allowance | None] = lambda _source: None,
-    limit: Callable[[ConfiguredParser], Limit | None] = lambda _source: None,
+    allow: "Callable[[ConfiguredParser], Allowance | None]" = lambda _source: None,
+    limit: "Callable[[ConfiguredParser], Limit | None]" = lambda _source: None,
     say: EventReporter = logs.emit,
 ) -> list[ParserReport]:
     """Ask all parsers at once for the accounts that are due at ``now``; ``sink`` stores what they give, in batches.
@@ -64,7 +66,7 @@ async def collect(
 class _Pass:
     """One parser's part of a pass."""
 
-    source: ConfiguredParser
+    source: "ConfiguredParser"
     due: list[Account]
     sink: Sink
     now: datetime
@@ -97,7 +99,7 @@ class _Pass:
             try:
                 bug = await self._ask(means)
             finally:
-                self._note_the_tried(means)
+                self._record_cut_off(means)
         self.report.seconds = round(loop.time() - began, 3)
         await self._look_at_tokens()
         self._close(means)
@@ -109,8 +111,8 @@ class _Pass:
         if (book := self.source.book) is None:
             return
         for token in await book.news():
-            told = token.warning(self.now)
-            self.say("parser.token_expires", parser=self.source.name, account=token.account or None, reason=told)
+            warning = token.warning(self.now)
+            self.say("parser.token_expires", parser=self.source.name, account=token.account or None, reason=warning)
         self.report.dead = "; ".join(token.warning(self.now) for token in book.reports if token.dead)
 
     async def _ask(self, means: Asking) -> Exception | None:
@@ -177,7 +179,7 @@ class _Pass:
             self.troubles.setdefault(values.flaw, []).append(account.link)
         self.batch.append(values if values.link is not None else replace(values, link=account.link))
 
-    def _rest(self, account: Account, reason: str) -> None:
+    def _count_missing(self, account: Account, reason: str) -> None:
         self.report.missing += 1
         if not self.source.asked.gone(account.id, self.now):
             self.report.known_missing += 1
@@ -217,7 +219,7 @@ class _Pass:
     def _close(self, means: Asking) -> None:
         """Count the accounts that nothing was said of: missing if the parser went through, else failed."""
         report = self.report
-        if self._nobody_is_there():
+        if self._all_are_gone():
             report.reason = report.reason or (
                 f"the source has none of {len(self.gone)} accounts: {self.gone[0][1]};"
                 f" correct what [parsers.{self.source.name}] asks for"
@@ -226,7 +228,7 @@ class _Pass:
                 self._failed(account)
         else:
             for account, reason in self.gone:
-                self._rest(account, reason)
+                self._count_missing(account, reason)
         report.flaw = self.source.adapted.flaw
         report.reason = "; ".join(filter(None, (report.reason or list_reasons(self.troubles), report.flaw)))
         if report.finished and not report.left:
@@ -240,7 +242,7 @@ class _Pass:
             report.reason = "; ".join(filter(None, (report.reason, usage.remark)))
         report.reason = logs.redact(report.reason)
 
-    def _note_the_tried(self, means: Asking) -> None:
+    def _record_cut_off(self, means: Asking) -> None:
         """Accounts whose requests were cut off come after the others the next time, or they might starve them."""
         self.source.asked.was_cut_off |= not self.has_gone_through
         noted, jobs = self.source.adapted.cut_off(means)
@@ -258,7 +260,7 @@ class _Pass:
         """Whether it has made requests since it last said something of an account, as far as that is known."""
         return self.allowance is None or self.allowance.taken > self.taken
 
-    def _nobody_is_there(self) -> bool:
+    def _all_are_gone(self) -> bool:
         """Whether all accounts are gone at once, which is no trouble of theirs."""
         news = sum(not self.source.asked.is_gone(account.id) for account, _ in self.gone)
         return news >= MANY and not (self.report.fetched or self.report.failed)
@@ -289,8 +291,8 @@ class _SinkBroken(Exception):
 
 def _flaw(values: ParsedMetrics) -> str:
     """What is wrong with values that a parser gave; empty if nothing is."""
-    given: object = values.metrics
-    if not isinstance(given, Metrics):
+    metrics: object = values.metrics
+    if not isinstance(metrics, Metrics):
         return "the parser gave no Metrics"
     for name, value in zip(METRICS, values.metrics, strict=True):
         if value is not None and (type(value) is not int or not 0 <= value <= MAX_COUNT):
