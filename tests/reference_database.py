@@ -50,7 +50,12 @@ _TEXTS_OF_VIEWS = {
 #: ``name: meaning`` or ``name, other: meaning``; ``{metric}`` is each of the metrics.
 _ABOUT = re.compile(r"((?:\w|\{metric\})+(?:, \w+)*): ")
 #: What a column means in each table, unless the SQL files say otherwise.
-_EVERYWHERE = {"account_id": "`project_social_accounts.id`", "project_id": "`projects.id`", "metric": "which metric"}
+_EVERYWHERE = {
+    "account_id": "`project_social_accounts.id`",
+    "project_id": "`projects.id`",
+    "metric": "which metric",
+    "version": "the last migration",
+}
 
 
 class Column(NamedTuple):
@@ -74,6 +79,7 @@ class Table(NamedTuple):
 def every_table() -> dict[str, Table]:
     """What a new database has, by name."""
     comments = _comments()
+    comments["parsed_inbox"] = comments["parsed_metrics"]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "new.db"
         asyncio.run(_make(path))
@@ -110,15 +116,20 @@ def _table(database: sqlite3.Connection, name: str, comments: list[str]) -> Tabl
 def _comments() -> dict[str, list[str]]:
     """Table → the paragraphs that stand in the SQL files above what makes or alters it.
 
-    A line that begins with the name of a column and a colon begins a paragraph about that column.
+    A line that begins with the name of a column and a colon begins a paragraph about that column; it may stand within
+    the statement, above the column.
     """
     found: dict[str, list[str]] = {}
     for file in ("shared.sql", *MIGRATIONS):
         block: list[str] = []
+        table = ""
         for line in resources.files(store).joinpath(file).read_text().splitlines():
             if line.startswith("--"):
                 block.append(line.removeprefix("--").strip())
+            elif line.startswith("  --"):
+                found.setdefault(table, []).append(line.strip(" -"))
             elif made := re.match(r"(?:CREATE TABLE|CREATE VIEW|ALTER TABLE) (\w+)", line):
+                table = made[1]
                 found.setdefault(made[1], []).extend(_paragraphs(block))
                 block = []
             elif not line.strip():

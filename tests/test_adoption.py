@@ -15,12 +15,15 @@ from daemon_process import PATIENCE, Daemon
 from smart_sync.admin.checks import check
 from smart_sync.control.client import Client
 from smart_sync.core.model import METRICS, Metrics, Outcome, ParsedMetrics, Trigger
+from smart_sync.core.results import health
+from smart_sync.core.results.health import HealthInputs
 from smart_sync.core.results.results import ProjectResult
-from smart_sync.errors import Busy, DatabaseUnusable
+from smart_sync.errors import Busy, DatabaseUnusable, SmartSyncError
 from smart_sync.service import claim
 from smart_sync.store import parsed_values
 from smart_sync.store.instance_lock import InstanceLock
 from smart_sync.store.schema import open_database
+from smart_sync.store.unread_projects import standing
 from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import Resources, opened
 from smart_sync.sync.sync_pass import PassRequest, SyncPass
@@ -490,3 +493,50 @@ async def test_a_daemon_that_is_not_alone_any_more_ends(tmp_path: Path, monkeypa
             other.take(database)
             with pytest.raises(Busy, match=f"pid {os.getpid()}"):
                 await held.stay()
+
+
+@pytest.mark.parametrize("table", ["projects", "project_social_accounts", "account_snapshots"])
+async def test_a_table_that_is_gone_is_not_made_anew(world: World, table: str) -> None:
+    """A pass and `check` say which one is gone; nothing is in the way of bringing it back, and then all goes on."""
+    world.add_project("P", ["a"])
+    world.sheet("P", a=[1] * 5)
+    await world.sync()
+    world.execute(f"ALTER TABLE {table} RENAME TO away")
+    with pytest.raises(DatabaseUnusable, match=f"the table {table} is gone; restore it"):
+        await world.sync()
+    said = [one.message for one in (await check(world.settings)).findings if one.level == "error"]
+    assert any(f"the table {table} is gone; restore it" in one for one in said), said
+    world.execute(f"ALTER TABLE away RENAME TO {table}")
+    world.sheet("P", a=[2] * 5)
+    await world.sync()
+    assert (world.merged("a"), len(world.snapshots("a"))) == ((2,) * 5, 1)
+
+
+async def test_a_table_that_goes_under_an_open_database_is_named(world: World) -> None:
+    """A daemon's pass says which table is gone and what to do, and goes on once it is back."""
+    world.add_project("P", ["a"])
+    world.sheet("P", a=[1] * 5)
+    async with world.opened() as run:
+        await run()
+        world.execute("ALTER TABLE projects RENAME TO away")
+        with pytest.raises(SmartSyncError, match="the table projects is gone; restore it"):
+            await run()
+        world.execute("ALTER TABLE away RENAME TO projects")
+        assert (await run()).count(Outcome.UNCHANGED) == 1
+
+
+async def test_a_flag_of_a_project_that_is_no_flag_is_told(world: World) -> None:
+    """A project is never left out in silence: where it is the only one the pass is red, else there is a warning."""
+    world.add_project("P", ["a"])
+    world.sheet("P", a=[1] * 5)
+    world.execute("UPDATE projects SET is_active = 2")
+    told = "is_active is neither 1 nor 0, so not synced: 'P'; correct it in the table projects"
+    assert (await world.sync()).nothing_because == told
+    world.add_project("Q", ["b"])
+    world.sheet("Q", b=[1] * 5)
+    result = await world.sync()
+    assert (result.nothing_because, len(result.results)) == ("", 1)
+    async with open_database(world.where) as database:
+        stands = await standing(database)
+    facts = HealthInputs(projects=stands.projects, active=len(stands.active), unclear=stands.unclear)
+    assert (health.reasons(facts), health.warnings(facts)) == ([], [told])

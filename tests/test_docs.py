@@ -86,6 +86,13 @@ def test_tables_for_readers_are_explained() -> None:
     assert [name for name in READABLE if not tables[name].text] == []
 
 
+def test_every_column_has_its_meaning() -> None:
+    """Of all tables, ours and the shared ones: what stands in it, and what an empty one says."""
+    assert [
+        (one.name, column.name) for one in every_table().values() for column in one.columns if not column.text
+    ] == []
+
+
 def test_what_the_documents_import_is_public() -> None:
     """Each name that a Python block of the documents takes from us is on the page of the Python API."""
     known = {f"{module}.{name}" for modules in PUBLIC.values() for module, names in modules.items() for name in names}

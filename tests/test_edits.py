@@ -110,6 +110,41 @@ async def test_edits_of_a_clock_that_was_ahead_hold_up_none(imported: World) -> 
     assert [row[2:4] for row in imported.execute(_EDITS)] == [(12_480, 1)]
 
 
+async def test_passes_of_a_clock_that_was_ahead_are_not_the_last_ones_for_long(imported: World) -> None:
+    """They go once most passes on record are before them; what a clock that is behind finds ahead stays."""
+    imported.now += timedelta(days=365)
+    await imported.sync()
+    imported.now -= timedelta(days=365)
+    for _ in range(3):
+        imported.now += timedelta(hours=1)
+        await imported.sync()
+    assert imported.execute("SELECT max(started_at) FROM sync_runs") == [(stamp(imported.now),)]
+    assert imported.execute("SELECT max(finished_at) FROM sync_project_runs") == [(stamp(imported.now),)]
+    (count,) = imported.execute("SELECT count(*) FROM sync_runs")
+    imported.now -= timedelta(days=10)
+    await imported.sync()
+    assert imported.execute("SELECT count(*) - 1 FROM sync_runs") == [count]
+
+
+async def test_what_a_clock_that_was_ahead_has_begun_begins_now(imported: World) -> None:
+    """Growth counts from the pass that writes the value again, not from a year to come; a suspect is told for a day."""
+    imported.now += timedelta(days=365)
+    edited(imported, [5, 5, 7, None, 90])
+    await imported.sync()
+    imported.execute(
+        "INSERT INTO suspects (account_id, metric, old, new, since) VALUES ('account-a', 'likes', 9, 5, ?)",
+        (stamp(imported.now),),
+    )
+    imported.now -= timedelta(days=365)
+    for comments, hours in ((8, 1), (9, 25)):
+        imported.now += timedelta(hours=hours)
+        edited(imported, [5, 5, comments, None, 90])
+        await imported.sync()
+    assert imported.execute("SELECT count(*) FROM suspects WHERE old = 9") == [(0,)]
+    known = "SELECT count(*) FROM account_metrics WHERE comments_known_since > ?"
+    assert imported.execute(known, (stamp(imported.now),)) == [(0,)]
+
+
 async def test_what_is_not_written_is_no_edit(imported: World) -> None:
     """A dry run, and an account whose rows cannot be written, leave none; the others of the project have theirs."""
     imported.execute(

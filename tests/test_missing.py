@@ -364,6 +364,36 @@ async def test_a_copy_of_a_worksheet_makes_no_accounts_until_it_is_confirmed(wor
     assert (copy.counts.accounts, reasons(copy), copy.outcome) == (len(NAMES), [], Outcome.SYNCED)
 
 
+async def test_a_renamed_worksheet_is_no_copy(world: World) -> None:
+    """Nobody is told to delete the only worksheet that has the numbers: it gets its name back, or is meant."""
+    world.sections["sync"] = {"create_missing": "projects"}
+    await begun(world)
+    sheets = world.google.spreadsheets[KEY].worksheets
+    sheets["P 2026"] = sheets.pop("P")
+    for number in range(3):
+        sheets["P 2026"][1][2] = 101 + number
+        world.now += timedelta(hours=1)
+        told = {one.project.name: one for one in (await world.sync()).results}
+        assert (told["P"].error, told["P"].code) == ('worksheet "P" is not in the spreadsheet', "sheet-missing")
+        assert told["P"].remedy.startswith("rename the worksheet or the project; all others belong to projects;")
+        renamed = told["P 2026"]
+        assert (renamed.outcome, renamed.code, renamed.counts.new_accounts) == (Outcome.DEGRADED, "sheet-missing", 0)
+        assert renamed.error == (
+            f"worksheet 'P 2026' looks like project P's, renamed: no account is created for {len(NAMES)} rows of it"
+        )
+        remedy = "name it 'P' again, or if it is another project: smart-sync confirm 'P 2026'"
+        assert renamed.remedy == remedy
+        (reason,) = {problem.reason for problem in renamed.problems}
+        assert reason == (
+            "no account is created for this row: project P has this account; with the same numbers, and its worksheet"
+            f" is gone, so this one looks like it, renamed; {remedy}"
+        )
+    sheets["P"] = sheets.pop("P 2026")
+    told = {one.project.name: one for one in (await world.sync()).results}
+    assert (told["P"].outcome, world.merged(NAMES[0])) == (Outcome.SYNCED, (103, 200, 300, 400, 500))
+    assert told["P 2026"].counts.new_accounts == 0
+
+
 async def test_two_projects_may_have_an_account_each(world: World) -> None:
     """Two rows that are alike make no copy of a worksheet; seen in both, one after the other, they are accounts."""
     world.sections["sync"] = {"create_missing": "projects"}
@@ -550,10 +580,10 @@ async def test_a_row_that_can_become_no_account_costs_no_look_at_other_projects(
     plain = absences.other_accounts
 
     async def other_accounts(
-        database: Database, done: Collection[str], missing: Mapping[str, Collection[str]]
+        database: Database, done: Collection[str], missing: Mapping[str, Collection[str]], lost: Collection[str]
     ) -> absences.OtherAccounts:
         asked.append(done)
-        return await plain(database, done, missing)
+        return await plain(database, done, missing, lost)
 
     monkeypatch.setattr(absences, "other_accounts", other_accounts)
     world.sections["sync"] = {"create_missing": "accounts"}

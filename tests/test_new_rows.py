@@ -254,6 +254,33 @@ async def test_a_row_that_goes_to_the_next_worksheet_of_one_answer_is_named_as_m
         assert f"it may be the row of {link('a')} that project P misses" in problem.reason
 
 
+@pytest.mark.parametrize(
+    ("change", "there", "elsewhere"),
+    [(f"profile_link = '{link('y')}'", ["y"], []), ("project_id = 'project-Q'", [], ["x"])],
+)
+async def test_a_row_whose_account_was_given_away_gets_another_one(
+    world: World, change: str, there: list[str], elsewhere: list[str]
+) -> None:
+    """The account that was created for it before, whose link or project the web app has changed, bears its id."""
+    world.sections["sync"] = {"create_missing": "accounts"}
+    world.add_project("P")
+    world.add_project("Q", ["q"])
+    world.sheet("P", x=[1] * 5)
+    await world.sync()
+    world.execute(f"UPDATE project_social_accounts SET {change} WHERE profile_link = '{link('x')}'")
+    made = []
+    for now_there, dry_run in ((there, False), ([*there, "x"], False), ([*there, "x"], True), ([*there, "x"], False)):
+        world.sheet("P", **dict.fromkeys(now_there, [1] * 5))
+        world.sheet("Q", **dict.fromkeys(["q", *elsewhere], [2] * 5))
+        world.now += timedelta(minutes=30)
+        results = (await world.sync(dry_run=dry_run)).results
+        made.append(sum(one.counts.new_accounts for one in results))
+    assert made[1:] in ([1, 0, 0], [0, 1, 1])
+    rows = "SELECT count(*) FROM project_social_accounts WHERE project_id = 'project-P' AND profile_link = ?"
+    assert world.execute(rows, (link("x"),)) == [(1,)]
+    assert not [one.error for one in results if one.error]
+
+
 UNIQUE = "CREATE UNIQUE INDEX one ON project_social_accounts (profile_link)"
 IGNORED = """
 CREATE TRIGGER one BEFORE INSERT ON project_social_accounts WHEN NEW.username = 'a' BEGIN SELECT RAISE(IGNORE); END"""

@@ -259,6 +259,35 @@ async def test_a_pause_outlives_a_restart(world: World) -> None:
     assert len(platform.calls) == 2
 
 
+async def test_a_clock_that_was_ahead_keeps_no_parser_waiting(world: World) -> None:
+    """Neither its pause, which is longer than any, nor the requests that it has made count for a year."""
+    world.add_project("P", ["name"])
+    world.execute(
+        "UPDATE project_social_accounts SET profile_link = 'https://www.youtube.com/@name1', platform = 'youtube'"
+    )
+    refusal = Reply({"error": {"errors": [{"reason": "quotaExceeded"}]}}, 403)
+    now = world.now
+    with FakePlatform(lambda _call: refusal) as platform:
+        for ahead in (True, False, False):
+            world.now = now + timedelta(days=365 if ahead else 0)
+            await one_life(world, "youtube", platform.url)
+        assert len(platform.calls) == 2
+    async with open_database(world.where) as database:
+        assert await parser_records.pauses(database, now) == {"youtube": "2026-03-11T07:00:00.000000"}
+        for at, left in ((now + timedelta(days=365), 9), (now, 0), (now + DAY, 9)):
+            grant = await parser_records.reserve(database, "p", 9, 9, at, at + timedelta(minutes=9), f"b{at}")
+            assert grant.requests == left
+            await parser_records.settle(database, {f"b{at}": left}, at)
+
+
+async def test_no_pause_is_longer_than_a_day(world: World) -> None:
+    """Whatever a parser of another package says, it is asked again after 25 hours."""
+    asked = AskedAccounts()
+    asked.paused(NOON + 30 * DAY, "monthly", NOON)
+    account = Account("a", "p", "tiktok", "a", "https://www.tiktok.com/@a")
+    assert [bool(asked.due([account], NOON + timedelta(hours=hours))) for hours in (0, 24, 26)] == [False, False, True]
+
+
 async def test_a_hundred_and_twenty_handles_are_three_calls(world: World) -> None:
     """A channel's id does not change: once looked up, fifty go into a call, whatever was restarted in between."""
     world.add_project("P", [f"name{n}" for n in range(120)])

@@ -188,10 +188,17 @@ async def test_what_is_missing_is_no_zero(expression: str, pages: list[Any], val
 
 
 @pytest.mark.parametrize(
-    ("document", "value"), [({"a": []}, 0), ({"a": [{"b": 2}, {}]}, 2), ({"a": [{"c": 1}]}, None), (QUOTA, None)]
+    ("document", "value"),
+    [
+        ({"a": []}, 0),
+        ({"a": [{"b": 2}, {}]}, 2),
+        ({"a": [{"c": 1}]}, None),
+        (QUOTA, None),
+        ({"a": [{"b": 2_583_730_688}, {"b": -1_711_236_608}]}, None),
+    ],
 )
 async def test_one_page_without_the_figures_is_no_zero(document: object, value: int | None) -> None:
-    """Without ``next`` the sum of an array whose elements all lack the figure is no 0 either."""
+    """Without ``next`` an array whose elements all lack the figure makes no sum either, nor does a count below 0."""
     found = Found()
     found.read({"views": "sum(a[].b)"}, document)
     assert (found.counts.get("views"), bool(found.flaws)) == (value, value is None)
@@ -201,7 +208,7 @@ async def test_an_answer_that_does_not_fit_is_told_in_its_own_words() -> None:
     """Beside the expression that does not fit stands what the source says."""
     step = {"url": "u?n={username}", "metrics": {"views": "sum(a[].b)"}}
     found, _ = await asked(in_turn({"error": "quota exceeded"}), step)
-    assert troubles(found)[0].reason.endswith("JMESPathTypeError; the source says: quota exceeded")
+    assert troubles(found)[0].reason.endswith("sum() is given what is null; the source says: quota exceeded")
     found, _ = await asked(in_turn({"error": "quota exceeded"}), step | {"metrics": {"views": "n"}})
     assert troubles(found)[0].reason.endswith("the source says: quota exceeded")
     found, _ = await asked(in_turn({"error": "quota exceeded"}), {"url": "u?n={username}", "take": {"a": "a"}}, step)

@@ -247,7 +247,7 @@ TABLE: dict[str, tuple[list[Step], Heard]] = {
     ),
     "no projects": (
         [no_projects, 0, 0.5],
-        Heard(503, 200, 0, 1, "success", "the database was newly made", {}, {"projects.missing": 2},
+        Heard(503, 200, 4, 1, "fail", "the database was newly made", {}, {"projects.missing": 2},
               {"SmartSyncErrors"}),
     ),
     "all projects finished": ([0, finished, 0.5], Heard(status="no project is active")),

@@ -12,8 +12,9 @@ from smart_sync.report.sentences import sentence
 TOLD: Any = {
     "value": 1_258_400, "winner": Winner.SHEET, "sheet": 1_258_400, "parsed": 32_277, "strategy": "max",
     "rule": "merge.strategy", "source": "csv", "precision": "exact", "carried_since": None, "next": None,
-    "next_is_no_value": False,
+    "next_is_no_value": False, "suspect": None,
 }  # fmt: skip
+HELD = {"old": 1_258_400, "new": 100_700, "since": "", "place": "P!H4", "cause": "", "held": True}
 BOTH = "1,258,400 from the sheet (H4); the parser csv says 32,277"
 SIDES = "the sheet says 1,258,400 (H4); the parser csv says 32,277"
 ROUNDED = "the parsed value is rounded, and the exact one counts"
@@ -72,6 +73,10 @@ def test_a_value_that_stands_in_says_since_when_and_why() -> None:
     assert sentence("views", told, "H4") == f"{CARRIED}{unread}"
     assert sentence("views", told, "H4", gone=True) == f"{CARRIED}its row is gone"
     assert sentence("views", told | {"sheet": None}) == f"{CARRIED}no side has one any more"
+    assert (
+        sentence("views", told | {"suspect": HELD}, "H4") == f"{CARRIED}the sheet's 100,700 (H4) is suspect, and held"
+    )
+    assert sentence("views", told | {"suspect": {**HELD, "held": False}}, "H4") == f"{CARRIED}{unread}"
 
 
 _counts = st.none() | st.integers(0, 10**12)

@@ -221,6 +221,8 @@ async def test_a_snapshot_that_the_table_refuses_is_told_in_each_pass(world: Wor
             world.sheet("P", a=[1] * 5, b=[edited] * 5)
             (one,) = (await run()).results
             told.append([str(problem) for problem in one.problems])
+            assert (one.outcome, one.code) == (Outcome.DEGRADED, "two-masters")
+            assert one.error.startswith("a rule of account_snapshots refuses the row of the day of 1 account:")
     assert [len(problems) for problems in told] == [1] * 3
     assert "a rule of the table refuses Smart Sync's row of the day" in told[0][0]
     assert "account-a" in told[0][0]

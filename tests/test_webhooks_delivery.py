@@ -242,6 +242,17 @@ async def test_the_next_attempt_is_due_when_the_schedule_says(receiver: Receiver
     assert timedelta(seconds=3240) <= wait <= timedelta(seconds=3960)
 
 
+async def test_a_clock_that_was_ahead_keeps_no_message_waiting(receiver: Receiver, database: Database) -> None:
+    """One that it has put off to a year to come is due at once when the clock is right, and behind it nothing waits."""
+    receiver.statuses.append(500)
+    async with Webhooks([hook(receiver)], database, lambda: utc_now() + timedelta(days=365), retries=NEVER) as opened:
+        await queue(opened, database, a_pass())
+        await opened.flush(10)
+    assert await statuses(database) == [("sync.finished", "waiting", 1)]
+    async with webhooks(database, hook(receiver), retries=NEVER) as opened:
+        assert await settled(opened, database) == [("sync.finished", "delivered", 2)]
+
+
 async def test_what_was_queued_outlives_the_process(receiver: Receiver, database: Database) -> None:
     """Queued and never sent, or sent and never noted: the next daemon delivers it, with the same id."""
     receiver.open.clear()
@@ -279,6 +290,37 @@ async def test_trouble_is_told_once_across_restarts(receiver: Receiver, database
             await queue(opened, database, a_pass(outcome, f"run-{number}"))
             await settled(opened, database)
     assert [json.loads(told.body)["type"] for told in receiver.received] == events
+
+
+async def test_a_trouble_that_lasts_is_told_again_when_its_message_was_given_up(
+    receiver: Receiver, database: Database
+) -> None:
+    """Once, by the next pass after the receiver has accepted something, or a day later; not one that is over."""
+    receiver.statuses.extend([200, *[500] * 4])
+
+    async def types(outcome: Outcome, run: str, after: timedelta = timedelta(0)) -> list[str]:
+        before = len(receiver.received)
+        now = utc_now() + after
+        async with Webhooks([hook(receiver)], database, lambda: now, retries=()) as opened:
+            await queue(opened, database, a_pass(outcome, run))
+            await settled(opened, database)
+        return [json.loads(told.body)["type"] for told in receiver.received[before:]]
+
+    failed = ["sync.finished", "project.failed"]
+    assert await types(Outcome.FAILED, "run-1") == failed
+    assert await types(Outcome.FAILED, "run-2") == ["sync.finished"], "refused, too"
+    assert await types(Outcome.FAILED, "run-3", timedelta(days=4)) == failed, "a day and more later"
+    receiver.statuses.clear()
+    assert await types(Outcome.FAILED, "run-4", timedelta(days=4)) == ["sync.finished"]
+    assert await types(Outcome.FAILED, "run-5", timedelta(days=4)) == failed, "sync.finished was accepted"
+    assert await types(Outcome.FAILED, "run-6", timedelta(days=9)) == ["sync.finished"]
+    receiver.statuses.extend([500, 500, 500])
+    assert await types(Outcome.SYNCED, "run-7", timedelta(days=9)) == ["sync.finished", "project.recovered"]
+    assert await types(Outcome.FAILED, "run-8", timedelta(days=9)) == failed
+    assert await types(Outcome.SYNCED, "run-9", timedelta(days=9)) == ["sync.finished", "project.recovered"]
+    assert await types(Outcome.SYNCED, "run-10", timedelta(days=12)) == ["sync.finished"]
+    rows = await database.fetch("SELECT 1 FROM webhook_deliveries WHERE type = 'project.failed' AND status = 'failed'")
+    assert not rows
 
 
 async def test_410_disables_until_a_test_is_accepted(receiver: Receiver, database: Database, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ EXIT_CODES = {
     1: "failed",
     2: "usage or configuration",
     3: "the daemon is not running",
-    4: "some projects failed or are stale",
+    4: "some projects failed or are stale, or there is none to sync",
     75: "another instance holds the database",
 }
 

@@ -123,6 +123,7 @@ async def _accept(
         for finding in findings:
             if finding.kind == "suspect":
                 await open_suspects.confirm(transaction, finding.account_id, finding.metric)
+        new = await projects.with_free_ids(transaction, new)
         _, refused = await projects.create_accounts(transaction, new, now, defaults)
         await absences.forget_doubts(transaction, [account for account in new if account.link not in refused])
     for link, reason in refused.items():

@@ -64,6 +64,7 @@ class Health:
             stale=[one.project_name for one in stands.stale] if stands else [],
             projects=stands.projects if stands else 0,
             active=len(stands.active) if stands else 0,
+            unclear=stands.unclear if stands else (),
             creates_projects=settings.sync.create_missing == "projects",
             refused=self.resources.announce.refused_projects,
             made_database=str(settings.database.where) if stands and stands.made_at else "",

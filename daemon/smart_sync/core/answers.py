@@ -132,6 +132,8 @@ class PassAnswer(TypedDict, total=False):
     dry_run: bool
     #: Names.
     new_projects: list[str]
+    #: Why there was no project to sync, where nothing fills the table; else empty.
+    no_projects: str
     #: Name → why it could not be created.
     refused_projects: dict[str, str]
     warnings: list[str]

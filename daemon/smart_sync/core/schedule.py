@@ -51,6 +51,8 @@ FIRST_RETRY = timedelta(minutes=15)
 #: One that is private or deleted after so long, then after twice as long, up to daily.
 FIRST_REST = timedelta(hours=1)
 LONGEST_REST = timedelta(days=1)
+#: The longest that a parser asks nobody: `aio.http_client.LONGEST_WAIT`, or to midnight on a day of 25 hours.
+LONGEST_PAUSE = timedelta(hours=25)
 #: Ticks come a little early or late: an account is due when its time is nearly up.
 SLACK = timedelta(seconds=60)
 

@@ -13,14 +13,21 @@ from smart_sync.aio.tasks import BackgroundTasks
 from smart_sync.config import WebhookSettings
 from smart_sync.core.days import moment, stamp
 from smart_sync.core.model import Trigger
+from smart_sync.core.parsed import AHEAD
 from smart_sync.core.results import alerts
 from smart_sync.core.results.results import PassResult
 from smart_sync.core.results.stale import Freshness
-from smart_sync.core.results.webhook_messages import Message, failure_message, messages, recovery_message
+from smart_sync.core.results.webhook_messages import (
+    Message,
+    failure_message,
+    messages,
+    recovery_message,
+    standing_messages,
+)
 from smart_sync.logs import emit
 from smart_sync.notify.receivers import Receiver, WebhookReceiver, list_unreached
 from smart_sync.notify.sender import AttemptResult, Sender
-from smart_sync.store import outbox, pass_history
+from smart_sync.store import outbox, parser_records, pass_history
 from smart_sync.store.engine import LONG_WAIT, Database, Lost, StoreError, Transaction
 from smart_sync.store.outbox import Delivery
 
@@ -33,6 +40,11 @@ JITTER = 0.1
 HOLDS_UP = 3
 #: Older messages tell nobody anything; the last retry comes after 17.6 hours.
 MAX_AGE = timedelta(days=3)
+#: Messages of lasting troubles, and how old one that was given up may be for the trouble to be told once more.
+LASTING = ("project.failed", "project.degraded", "project.stale", "parser.failed")
+GIVEN_UP_AGE = timedelta(days=30)
+#: How long after it was given up it is, whether or not its receiver has accepted anything since.
+TRIED_AGAIN = timedelta(days=1)
 #: Seconds until the queue is looked at again when the database could not be used.
 STALLED = 60.0
 
@@ -89,7 +101,10 @@ class DeliveryWorker:
     async def _deliver_due(self) -> float | None:
         """Everything that is due; returns the seconds until the next message will be, None if none waits."""
         async with self._database.transaction() as transaction:
-            await outbox.prune(transaction, self.endpoint, stamp(self._clock() - MAX_AGE))
+            now = self._clock()
+            await outbox.prune(transaction, self.endpoint, stamp(now - MAX_AGE), stamp(now - GIVEN_UP_AGE))
+            longest = timedelta(seconds=max(self._retries, default=0.0) * (1 + JITTER))
+            await outbox.bound_waits(transaction, self.endpoint, stamp(now), stamp(now + longest + AHEAD))
         due = outbox.due_in_order if self.receiver.in_order else outbox.due
         while batch := await due(self._database, self.endpoint, stamp(self._clock())):
             for delivery in batch:
@@ -185,7 +200,8 @@ class Webhooks:
         if not self._workers:
             return
         read_again = {one.project.id for one in freshness.read_again}
-        judgement = alerts.judge(result.results, await outbox.troubles(transaction), read_again)
+        before = await outbox.troubles(transaction)
+        judgement = alerts.judge(result.results, before, read_again)
         await outbox.remember_troubles(transaction, judgement.troubles)
         told = messages(result, judgement, freshness.became_stale)
         now = stamp(self._clock())
@@ -194,6 +210,24 @@ class Webhooks:
             told = (recovery_message(since, now), *told)
         await self.queue(transaction, told, changed=result.changed)
         self._failing_since = None
+        if before.keys() <= {one.project.id for one in result.results}:
+            await self._tell_again(transaction, result, alerts.standing(judgement, result.results, before))
+
+    async def _tell_again(self, transaction: Transaction, result: PassResult, lasting: Sequence[alerts.Alert]) -> None:
+        """Who accepts messages again is told once more of the troubles that last and whose message was given up.
+
+        Of one that is sent nothing else nobody can know: it is tried after `TRIED_AGAIN`.
+
+        ``result``: of a pass over all projects in trouble; ``lasting``: the troubles that it does not tell anyway.
+        """
+        before = stamp(self._clock() - TRIED_AGAIN)
+        if not (again := await outbox.to_try_again(transaction, LASTING, before)):
+            return
+        told = standing_messages(result, lasting, await parser_records.told_failing(transaction))
+        for worker in self._workers:
+            if worker.endpoint in again:
+                await outbox.forget_given_up(transaction, worker.endpoint, LASTING)
+                await self._add(transaction, worker, worker.receiver.wanted(told, changed=True))
 
     async def queue(self, transaction: Transaction, told: Sequence[Message], *, changed: bool = True) -> None:
         """Queue ``told`` for those who want it, in the transaction that keeps it; then call `wake`.

@@ -76,7 +76,7 @@ class AskedAccounts:
 
     def due(self, accounts: Iterable[Account], now: datetime) -> list[Account]:
         """The accounts to ask about now, the longest unasked first, so that a deadline starves nobody."""
-        if now < self.not_before:
+        if self._is_paused(now):
             return []
         due = []
         for account in accounts:
@@ -115,10 +115,15 @@ class AskedAccounts:
         """Whether the account was private or deleted when it was last asked about."""
         return account_id in self._asked and self._asked[account_id].gone
 
-    def paused(self, until: datetime, reason: str) -> None:
-        """Nobody may be asked before ``until``."""
-        if until > self.not_before:
+    def paused(self, until: datetime, reason: str, now: datetime) -> None:
+        """Nobody may be asked before ``until``, or for `schedule.LONGEST_PAUSE` if that is shorter."""
+        until = min(until, now + schedule.LONGEST_PAUSE)
+        if until > self.not_before or not self._is_paused(now):
             self.not_before, self.pause_reason, self._is_pause_new = until, reason, True
+
+    def _is_paused(self, now: datetime) -> bool:
+        """Whether nobody may be asked; a longer pause than there is was begun by a clock that was ahead."""
+        return now < self.not_before <= now + schedule.LONGEST_PAUSE
 
     def try_anew(self) -> None:
         """The credentials are others: accounts that wait after a failure are due, and no pause holds."""

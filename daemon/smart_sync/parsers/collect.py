@@ -124,7 +124,7 @@ class _Pass:
             report.finished, report.left, report.reason = True, len(self.open), str(over)
         except Paused as pause:
             report.reason = str(pause)
-            self.source.asked.paused(pause.until, report.reason)
+            self.source.asked.paused(pause.until, report.reason, self.now)
         except SmartSyncError as failure:
             report.reason = str(failure)
         except _SinkBroken as failure:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import jmespath
 import jmespath.exceptions
+from jmespath import functions
 from jmespath.visitor import TreeInterpreter
 from pydantic import AfterValidator
 
@@ -27,6 +28,19 @@ def _compiled(text: str) -> str:
 
 #: A JMESPath expression, checked when the configuration is read.
 Expression = Annotated[str, AfterValidator(_compiled)]
+
+
+class _SumOfCounts(functions.Functions):
+    """JMESPath's functions, but no sum has a number below 0 in it: sellers send counts that have overflowed 32 bits."""
+
+    @functions.signature({"types": ["array-number"]})
+    def _func_sum(self, numbers: list[float]) -> float:
+        if any(number < 0 for number in numbers):
+            raise AccountFailed(f"among what is added up is a number below 0 ({min(numbers)})")
+        return sum(numbers)
+
+
+_COUNTS = jmespath.Options(custom_functions=_SumOfCounts())
 
 
 class _ZeroIsFalse(TreeInterpreter):
@@ -121,7 +135,7 @@ def missing(expression: str, document: Any, *, paged: bool) -> str:
 
 def search(expression: str, document: Any) -> Any:
     """What ``expression`` finds in ``document``.  Raises `AccountFailed` where it does not fit."""
-    return _visited(TreeInterpreter(), expression, document)
+    return _visited(TreeInterpreter(_COUNTS), expression, document)
 
 
 def condition(expression: str, document: Any) -> Any:
@@ -159,7 +173,13 @@ def _visited(interpreter: TreeInterpreter, expression: str, document: Any) -> An
     try:
         return interpreter.visit(jmespath.compile(expression).parsed, document)
     except (jmespath.exceptions.JMESPathError, *_UNFIT) as error:
-        raise AccountFailed(f"the answer does not fit the expression {expression}: {type(error).__name__}") from None
+        raise AccountFailed(f"the answer does not fit the expression {expression}: {_why(error)}") from None
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, jmespath.exceptions.JMESPathTypeError):
+        return f"{error.function_name}() is given what is {error.actual_type}"
+    return type(error).__name__
 
 
 def kind_of(found: object) -> str:

@@ -43,7 +43,10 @@ def _now(told: MetricAnswer, cell: str, *, gone: bool) -> list[str]:
     if told["winner"] == Winner.CARRIED:
         since = f" since {when(told['carried_since'])}" if told["carried_since"] else ""
         why = "no side has one any more"
-        if sheet is not None:
+        suspect = told["suspect"]
+        if suspect is not None and suspect["held"]:
+            why = f"the sheet's {suspect['new']:,}{place} is suspect, and held"
+        elif sheet is not None:
             why = "its row is gone" if gone else f"the sheet's cell{place} cannot be read, or was emptied by accident"
         parts = [f"{value:,}, the last known value, is used{since}: {why}"]
         return [*parts, f"{parser} says {parsed:,}", *_reason(told, sheet, parsed)] if parsed is not None else parts

@@ -112,10 +112,10 @@ def find(wanted: Sequence[str], titles: Sequence[str]) -> tuple[dict[str, str], 
 
 def missing_worksheet(title: str, titles: Sequence[str]) -> SheetUnavailable:
     """The worksheet ``title`` is not there; the remedy names those of ``titles`` that are like it."""
-    there = ", ".join(f'"{other}"' for other in nearest_of(title, titles, 5) or titles[:5]) or "none"
+    there = ", ".join(f'"{other}"' for other in nearest_of(title, titles, 5) or titles[:5])
     return SheetUnavailable(
         f'worksheet "{title}" is not in the spreadsheet',
-        f"rename the worksheet or the project; there is {there}",
+        f"rename the worksheet or the project; {f'there is {there}' if there else 'all others belong to projects'}",
         "missing",
         trouble="sheet-missing",
     )

@@ -43,6 +43,7 @@ CREATE TABLE parsed_metrics (
 ) WITHOUT ROWID;
 
 -- What strategy "latest" compares with: the parsed values that the last pass saw.
+-- {metric}: the parsed value that the last pass saw.
 CREATE TABLE parsed_seen (
     account_id TEXT PRIMARY KEY,
     followers INTEGER, likes INTEGER, comments INTEGER, videos INTEGER, views INTEGER
@@ -50,12 +51,16 @@ CREATE TABLE parsed_seen (
 
 -- One row per project: its last good read.
 -- rows: rows with a link.
+-- worksheet: its title then.
+-- read_at: when it was read.
 CREATE TABLE worksheet_reads (
     project_id TEXT PRIMARY KEY,
     worksheet TEXT NOT NULL, read_at TEXT NOT NULL, rows INTEGER NOT NULL
 ) WITHOUT ROWID;
 
 -- What the reader learned about spreadsheets, e.g. the key behind a title.
+-- name: what is remembered, such as the title of a spreadsheet.
+-- value: the fact, such as its key.
 CREATE TABLE spreadsheet_facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
 -- Values that jumped against their own history, until they are confirmed, change again or have stood for a day.
@@ -77,6 +82,7 @@ CREATE TABLE suspects (
 -- accounts, updated, changed: active accounts; those whose merged values were written; those whose values changed.
 -- snapshots: new ones.
 -- calls: to Google.
+-- started_at: when the pass began.
 CREATE TABLE sync_runs (
     id TEXT PRIMARY KEY,
     "trigger" TEXT NOT NULL, requested_by TEXT NOT NULL DEFAULT '',
@@ -95,6 +101,9 @@ CREATE INDEX sync_runs_started_at ON sync_runs (started_at);
 -- snapshots: new ones.
 -- stages: a JSON object: stage → seconds.
 -- problems: a JSON list of objects: worksheet, row, column, reason, value, code (of docs/faq.md), count (for how many it stands); versions before 1.0 wrote sentences.
+-- project_name: the project's name then.
+-- finished_at: when the project was done.
+-- seconds: how long it took.
 CREATE TABLE sync_project_runs (
     run_id TEXT NOT NULL, project_id TEXT NOT NULL, project_name TEXT NOT NULL,
     outcome TEXT NOT NULL, error TEXT NOT NULL DEFAULT '', finished_at TEXT NOT NULL,

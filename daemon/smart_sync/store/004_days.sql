@@ -1,12 +1,19 @@
 -- The clocks of [schedule] timezone: from each moment on (UTC, in the notation of datetime(); '' is the beginning) so
 -- far ahead of UTC.  Empty where they are UTC's.  Plain rows, so that any SQLite client sees the same days.
+-- since: from when on, '' from the beginning.
+-- ahead: how far local time is ahead of UTC, as '+3600 seconds'.
 CREATE TABLE clock_changes (since TEXT PRIMARY KEY, ahead TEXT NOT NULL) WITHOUT ROWID;
 
 -- One row: the zone's name, for those who come without a configuration.
+-- name: as the IANA time zone database has it.
 CREATE TABLE clock_zone (name TEXT NOT NULL);
 
 -- Each day of that zone against the day before.  A gap in days gives no delta; of several snapshots of a day the last
 -- counts.  datetime() leaves fractions of seconds out, which date() would round up: into the next day.
+-- day: the local day, as 2026-01-31.
+-- {metric}: the value of the day's last snapshot.
+-- {metric}_delta: the difference to the day before.
+-- ends_carried: metrics, comma separated, for which the day ends a carried stretch.
 CREATE VIEW account_growth AS
 WITH labelled AS (
     SELECT account_id, id, datetime(snapshot_time) AS at, followers, likes, comments, videos, views,

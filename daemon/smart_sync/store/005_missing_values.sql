@@ -33,6 +33,8 @@ ALTER TABLE worksheet_reads ADD COLUMN interrupted INTEGER NOT NULL DEFAULT 0;
 
 -- Worksheets of which nothing could be understood in the last pass: not there, empty, or without a header (code).
 -- accepted: a person has said that it is meant, so the project has no sheet values as long as it stays so.
+-- code: what is wrong: missing, empty, or no header.
+-- since: the first pass that found it so.
 CREATE TABLE worksheet_troubles (
     project_id TEXT PRIMARY KEY, code TEXT NOT NULL, since TEXT NOT NULL, accepted INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
@@ -43,6 +45,12 @@ CREATE TABLE lost_columns (
 ) WITHOUT ROWID;
 
 -- Rows for which no account was created, because they may be those of an account whose row is missing (account_id).
+-- link: as the row has it.
+-- row: its number.
+-- platform, username, topic, telegram: what the row says.
+-- account_id: the account whose row it may be.
+-- reason: why no account was created.
+-- since: the first pass that found it.
 CREATE TABLE doubtful_rows (
     project_id TEXT NOT NULL, link TEXT NOT NULL, "row" INTEGER NOT NULL,
     platform TEXT NOT NULL, username TEXT NOT NULL, topic TEXT NOT NULL, telegram TEXT NOT NULL,

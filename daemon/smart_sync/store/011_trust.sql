@@ -4,6 +4,7 @@
 -- pinned_by: who; in a cell '', for a cell does not say.
 -- until: the last local day on which the pin counts; NULL: for ever.
 -- why: the reason that was given.
+-- value: what counts.
 CREATE TABLE pins (
     account_id TEXT NOT NULL, metric TEXT NOT NULL, place TEXT NOT NULL,
     value INTEGER NOT NULL, since TEXT NOT NULL, pinned_by TEXT NOT NULL DEFAULT '', until TEXT,
@@ -21,6 +22,9 @@ ALTER TABLE suspects ADD COLUMN held INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE suspects ADD COLUMN was_unknown INTEGER NOT NULL DEFAULT 0;
 
 -- A fall of an account's followers that only one read of a parser has found: it counts when a second one finds it too.
+-- source: the parser.
+-- value: what it has found.
+-- parsed_at: when.
 CREATE TABLE doubted_falls (
     account_id TEXT NOT NULL, metric TEXT NOT NULL, source TEXT NOT NULL,
     value INTEGER NOT NULL, parsed_at TEXT NOT NULL,

@@ -1,5 +1,6 @@
 -- What a pass has given to workers on other machines ([sync] workers), on PostgreSQL; the rows of the last pass are kept.
 -- The tokens by which a late worker is refused are in smart_sync_leases.
+-- run_id: sync_runs.id.
 CREATE TABLE fan_out_passes (
   run_id TEXT PRIMARY KEY,
   -- request: the time of the pass, and by what all who take part decide (JSON)
@@ -8,6 +9,8 @@ CREATE TABLE fan_out_passes (
   parsed INTEGER NOT NULL DEFAULT 0
 );
 -- The spreadsheets of that pass, and who is at work on each.
+-- run_id: sync_runs.id.
+-- worker: its name, '' where nobody is at work on it.
 CREATE TABLE fan_out_spreadsheets (
   -- spreadsheet: its key, or what the configuration calls it
   spreadsheet TEXT PRIMARY KEY,
@@ -29,6 +32,9 @@ CREATE TABLE fan_out_spreadsheets (
   usage TEXT NOT NULL DEFAULT '{}'
 );
 -- What became of the projects; written with the numbers that it tells of, so that a worker that dies takes none along.
+-- run_id: sync_runs.id.
+-- spreadsheet: which one the project's worksheet is in.
+-- worksheet_read: 1 if it was read.
 CREATE TABLE fan_out_results (
   project_id TEXT PRIMARY KEY,
   run_id TEXT NOT NULL,

@@ -4,6 +4,8 @@
 -- asked_at: a stamp; a day later the row is removed
 -- status: of the answer, as HTTP has it; NULL until there is one
 -- answer: JSON; before that how many leaders have begun with it
+-- id: the request's.
+-- dry_run: 1 if nothing is to be written.
 CREATE TABLE sync_requests (
   id TEXT PRIMARY KEY,
   project_id TEXT,

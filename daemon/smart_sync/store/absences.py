@@ -21,11 +21,12 @@ LEFT JOIN worksheet_troubles t ON t.project_id = p.value
 """
 _ELSEWHERE = f"""
 SELECT CAST(a.project_id AS TEXT), s.project_id, s.gone_since IS NOT NULL, CAST(a.id AS TEXT),
-       coalesce(a.profile_link, ''), coalesce(a.platform, ''), coalesce(p.name, ''), coalesce(r.read_at, ''), s."row",
-       s.followers, s.likes, s.comments, s.videos, s.views
+       coalesce(a.profile_link, ''), coalesce(a.platform, ''), coalesce(p.name, ''), coalesce(r.read_at, ''),
+       CASE WHEN t.code = 'missing' THEN 1 ELSE 0 END, s."row", s.followers, s.likes, s.comments, s.videos, s.views
 FROM sheet_metrics s JOIN project_social_accounts a ON a.id = s.account_id
 JOIN projects p ON p.id = a.project_id AND {active_project("p")}
 LEFT JOIN worksheet_reads r ON r.project_id = CAST(a.project_id AS TEXT)
+LEFT JOIN worksheet_troubles t ON t.project_id = CAST(a.project_id AS TEXT)
 WHERE {active_account("a")} AND s.gone_accepted = 0
 """
 _DOUBTS = """
@@ -70,30 +71,33 @@ class OtherAccounts:
     rows: Sequence[Any]
     done: Collection[str]
     missing: Mapping[str, Collection[str]]
+    lost: Collection[str] = ()
 
     def of(self, project_id: str) -> Iterator[Elsewhere]:
         """Those that a row of the worksheet of ``project_id`` may be."""
-        for own, stood_in, gone, account_id, link, platform, project, read_at, row, *metrics in self.rows:
+        for own, stood_in, gone, account_id, link, platform, project, read_at, lost, row, *metrics in self.rows:
             if own != project_id:
                 missing = self.missing.get(own)
                 is_gone = account_id in missing if missing is not None else bool(gone) or stood_in == project_id
                 known = account_id, link, platform, project, is_gone, read_at, row if stood_in == project_id else None
                 is_there = not is_gone and (missing is not None or own in self.done)
-                yield Elsewhere(*known, sound(metrics)[0], is_there)
+                is_lost = own in self.lost or (bool(lost) and missing is None)
+                yield Elsewhere(*known, sound(metrics)[0], is_there, is_lost)
 
 
 NO_OTHERS = OtherAccounts((), (), {})
 
 
 async def other_accounts(
-    database: Database, done: Collection[str], missing: Mapping[str, Collection[str]]
+    database: Database, done: Collection[str], missing: Mapping[str, Collection[str]], lost: Collection[str]
 ) -> OtherAccounts:
     """The accounts of all projects: rows in the worksheets of others may be theirs.
 
     ``done`` projects have been brought up to date by this pass: what their worksheets say is known.  ``missing``: of
     the projects whose worksheets are being decided about, the accounts without a row; no row of the database says yet.
+    ``lost``: those of them whose worksheets are not in the spreadsheet.
     """
-    return OtherAccounts(await database.fetch(_ELSEWHERE), done, missing)
+    return OtherAccounts(await database.fetch(_ELSEWHERE), done, missing, lost)
 
 
 async def past_doubts(database: Database, project_ids: Collection[str]) -> dict[str, dict[str, EarlierDoubt]]:

@@ -71,7 +71,7 @@ class AccountParsed(NamedTuple):
 class Stored:
     """What the database holds of the accounts of some projects, not yet looked at: see `states`."""
 
-    rows: Mapping[str, Sequence[Any]]
+    rows: dict[str, list[Any]]
     known: vote_records.VoteRecords
     told: Mapping[str, parsed_query.QueryValues]
     pins: Mapping[str, tuple[Pin, ...]]

@@ -60,6 +60,11 @@ class Lost(Down):
     """Another instance does this now: it is for that one to write, and this one writes no more."""
 
 
+def table_gone(table: str) -> str:
+    """What is wrong, and to be done, where a table is missing that was there before."""
+    return f"the table {table} is gone; restore it from a backup, or finish the migration that has renamed it"
+
+
 #: Seconds of waiting for another process after which that is told.
 LONG_WAIT = 5.0
 

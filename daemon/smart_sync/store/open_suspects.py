@@ -10,6 +10,7 @@ from smart_sync.core.days import stamp
 from smart_sync.core.merge.plan import Plan
 from smart_sync.core.merge.suspects import STANDS, Suspect, Suspects
 from smart_sync.core.model import Problem
+from smart_sync.core.parsed import AHEAD
 from smart_sync.core.results.results import ProjectResult
 from smart_sync.store.engine import Database, Transaction, upsert
 
@@ -62,7 +63,8 @@ async def save(transaction: Transaction, plans: Sequence[Plan], now: str) -> Non
 
 
 async def forget_believed(transaction: Transaction, now: datetime) -> None:
-    """Remove the suspects that have stood for a day, of all projects."""
+    """Remove the suspects that have stood for a day, of all projects; for one found by a clock ahead it begins now."""
+    await transaction.execute("UPDATE suspects SET since = ?1 WHERE since > ?2", (stamp(now), stamp(now + AHEAD)))
     await transaction.execute("DELETE FROM suspects WHERE since <= ? AND held = 0", (believed_before(now),))
 
 

@@ -71,9 +71,22 @@ async def add(transaction: Transaction, endpoint: str, messages: Collection[Mess
     )
 
 
-async def prune(transaction: Transaction, endpoint: str, before: str) -> None:
-    """Delete every message from before the stamp ``before``, and an endpoint's oldest that are done with."""
-    await transaction.execute("DELETE FROM webhook_deliveries WHERE created_at < ?", (before,))
+async def bound_waits(transaction: Transaction, endpoint: str, now: str, latest: str) -> None:
+    """Let what would wait longer than to the stamp ``latest`` be due now: it was queued by a clock that was ahead."""
+    await transaction.execute(
+        "UPDATE webhook_deliveries SET due_at = ? WHERE endpoint = ? AND due_at > ?", (now, endpoint, latest)
+    )
+
+
+async def prune(transaction: Transaction, endpoint: str, before: str, long_before: str = "") -> None:
+    """Delete every message from before the stamp ``before``, and an endpoint's oldest that are done with.
+
+    What was given up goes only before ``long_before``: the next pass after the endpoint accepts something needs it.
+    """
+    await transaction.execute(
+        "DELETE FROM webhook_deliveries WHERE created_at < ?1 AND (status != 'failed' OR created_at < ?2)",
+        (before, long_before or before),
+    )
     await transaction.execute(
         "DELETE FROM webhook_deliveries WHERE seq IN (SELECT seq FROM webhook_deliveries"
         " WHERE endpoint = ? AND due_at IS NULL ORDER BY seq DESC LIMIT 1000000000 OFFSET ?)",
@@ -101,6 +114,31 @@ async def _waiting(database: Database, condition: str, parameters: tuple[object,
         f"SELECT seq, id, type, body, attempts, due_at FROM webhook_deliveries WHERE {condition}", parameters
     )
     return [Delivery(row[0], Message(row[1], row[2], row[3]), row[4], row[5]) for row in rows]
+
+
+async def to_try_again(transaction: Transaction, types: Collection[str], before: str) -> frozenset[str]:
+    """The endpoints that have accepted something since a message of one of ``types`` was given up.
+
+    And those for which one was given up before the stamp ``before``: they may be sent nothing else.  None is disabled.
+    """
+    marks = ", ".join("?" * len(types))
+    rows = await transaction.fetch(
+        f"SELECT DISTINCT f.endpoint FROM webhook_deliveries f WHERE f.status = 'failed' AND f.type IN ({marks})"
+        " AND f.endpoint NOT IN (SELECT endpoint FROM webhooks_disabled)"
+        " AND (f.last_at < ? OR EXISTS (SELECT 1 FROM webhook_deliveries d WHERE d.endpoint = f.endpoint"
+        " AND d.status = 'delivered' AND d.last_at > f.last_at))",
+        (*types, before),
+    )
+    return frozenset(str(row[0]) for row in rows)
+
+
+async def forget_given_up(transaction: Transaction, endpoint: str, types: Collection[str]) -> None:
+    """Delete the messages of ``types`` that were given up for an endpoint."""
+    marks = ", ".join("?" * len(types))
+    await transaction.execute(
+        f"DELETE FROM webhook_deliveries WHERE endpoint = ? AND status = 'failed' AND type IN ({marks})",
+        (endpoint, *types),
+    )
 
 
 async def postpone(transaction: Transaction, endpoint: str, behind: Delivery, until: str) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from smart_sync.core.days import moment, stamp
 from smart_sync.core.foreign_text import read_json
 from smart_sync.core.results.parser_health import ParserState
-from smart_sync.core.schedule import Asked
+from smart_sync.core.schedule import LONGEST_PAUSE, Asked
 from smart_sync.store.engine import Database, Transaction, upsert
 
 _COLUMNS = "parser, since, told_at, recovered_at, reason, projects"
@@ -49,6 +49,14 @@ async def known(transaction: Transaction, parsers: Iterable[str]) -> dict[str, P
         "DELETE FROM parser_states WHERE parser = ?", [(name,) for name in states if name not in wanted]
     )
     return {name: state for name, state in states.items() if name in wanted}
+
+
+async def told_failing(transaction: Transaction) -> dict[str, ParserState]:
+    """The parsers of which it was told that they fail, and that still do."""
+    rows = await transaction.fetch(
+        f"SELECT {_COLUMNS} FROM parser_states WHERE since IS NOT NULL AND told_at IS NOT NULL"
+    )
+    return {row[0]: ParserState(*row[1:]) for row in rows}
 
 
 async def remember(transaction: Transaction, states: Mapping[str, ParserState]) -> None:
@@ -95,6 +103,11 @@ async def reserve(
     since = stamp(now - WINDOW)
     async with database.transaction() as transaction:
         await transaction.execute("DELETE FROM parser_requests WHERE at <= ?", (since,))
+        # Those of a clock that was days ahead count from now on: it is not known when they were made.
+        late = stamp(max(now, until) + WINDOW)
+        await transaction.execute(
+            "UPDATE parser_requests SET at = ? WHERE parser = ? AND at > ?", (stamp(now), parser, late)
+        )
         rows = await transaction.fetch(_OF_ONE, (parser,))
         left = budget - sum(row[1] for row in rows)
         granted = min(wanted, left)
@@ -197,7 +210,10 @@ async def forget_the_deleted(transaction: Transaction) -> None:
 
 async def pauses(database: Database, now: datetime) -> dict[str, str]:
     """Table of the parser → the stamp before which it asks nobody."""
-    rows = await database.glance("SELECT parser, until FROM parser_pauses WHERE until > ?", (stamp(now),))
+    rows = await database.glance(
+        "SELECT parser, until FROM parser_pauses WHERE until > ? AND until <= ?",
+        (stamp(now), stamp(now + LONGEST_PAUSE)),
+    )
     return {str(row[0]): str(row[1]) for row in rows}
 
 

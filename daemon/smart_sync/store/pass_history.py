@@ -264,17 +264,26 @@ def _problem_texts(problems: str) -> list[str]:
     return [one if isinstance(one, str) else str(problem_on_record(one)) for one in json.loads(problems)]
 
 
-async def prune(database: Database, before: str, batch: int = 500) -> int:
+#: Passes dated ahead of a stamp, where most are not: those of a clock that was ahead, not those before one behind.
+_AHEAD = (
+    "started_at > ?1 AND (SELECT count(*) * 2 FROM sync_runs WHERE started_at > ?1) < (SELECT count(*) FROM sync_runs)"
+)
+
+
+async def prune(database: Database, before: str, ahead: str = "9", batch: int = 500) -> int:
     """Delete the history of passes that started before the stamp ``before``; returns how many passes went.
 
-    In small batches, each its own transaction, so that nobody waits long for the file.
+    And of those that a clock has dated later than ``ahead``, or they would be the last ones until then.  In small
+    batches, each its own transaction, so that nobody waits long for the file.
     """
     pruned = 0
-    while True:
-        async with database.transaction() as transaction:
-            ids = await transaction.fetch("SELECT id FROM sync_runs WHERE started_at < ? LIMIT ?", (before, batch))
-            await transaction.execute_many("DELETE FROM sync_project_runs WHERE run_id = ?", ids)
-            await transaction.execute_many("DELETE FROM sync_runs WHERE id = ?", ids)
-        pruned += len(ids)
-        if len(ids) < batch:
-            return pruned
+    for where, limit in ((_AHEAD, ahead), ("started_at < ?1", before)):
+        while True:
+            async with database.transaction() as transaction:
+                ids = await transaction.fetch(f"SELECT id FROM sync_runs WHERE {where} LIMIT ?2", (limit, batch))
+                await transaction.execute_many("DELETE FROM sync_project_runs WHERE run_id = ?", ids)
+                await transaction.execute_many("DELETE FROM sync_runs WHERE id = ?", ids)
+            pruned += len(ids)
+            if len(ids) < batch:
+                break
+    return pruned

@@ -45,10 +45,11 @@ _UPSERT_MERGED = (
         f" CASE WHEN account_metrics.{m} = excluded.{m} THEN account_metrics.{m}_changed_at"
         f" ELSE excluded.{m}_changed_at END,"
         # Since when it has a value, or stands in, without a break.
-        f" {m}_known_since = CASE WHEN excluded.{m}_known_since IS NOT NULL"
-        f" THEN coalesce(account_metrics.{m}_known_since, excluded.{m}_known_since) END,"
-        f" {m}_carried_since = CASE WHEN excluded.{m}_carried_since IS NOT NULL"
-        f" THEN coalesce(account_metrics.{m}_carried_since, excluded.{m}_carried_since) END"
+        # A clock that was ahead has begun nothing later than now.
+        f" {m}_known_since = CASE WHEN account_metrics.{m}_known_since < excluded.{m}_known_since"
+        f" THEN account_metrics.{m}_known_since ELSE excluded.{m}_known_since END,"
+        f" {m}_carried_since = CASE WHEN account_metrics.{m}_carried_since < excluded.{m}_carried_since"
+        f" THEN account_metrics.{m}_carried_since ELSE excluded.{m}_carried_since END"
         for m in METRICS
     )
 )
@@ -241,7 +242,7 @@ async def _write(transaction: Transaction, plans: Sequence[Plan], writing: Snaps
     written = await transaction.execute_many(
         _UPSERT_MERGED, ((row.account_id, *row.values, *row.winners, now, row.link, *row.counted) for row in merged)
     )
-    if written < len({row.account_id for row in merged}):
+    if written < len(merged) and written < len({row.account_id for row in merged}):
         raise ignored()
     if new := [row.account_id for row in merged if row.before is None]:
         await transaction.execute(_KNOWN_BEFORE, (json.dumps(new),))

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 from smart_sync.core import campaign
 from smart_sync.core.campaign import EVERYTHING, Campaign
+from smart_sync.core.links.identity import identity
+from smart_sync.core.matching.sheet_side import MOST_ACCOUNTS, account_id
 from smart_sync.core.model import Account, Project
 from smart_sync.core.project_names import written
 from smart_sync.core.state import as_text
@@ -61,8 +63,8 @@ async def accounts_of(source: Transaction, project_ids: Sequence[str]) -> dict[s
         (json.dumps(project_ids),),
     )
     found: dict[str, set[str]] = {project_id: set() for project_id in project_ids}
-    for project_id, account_id in rows:
-        found[project_id].add(account_id)
+    for project_id, found_id in rows:
+        found[project_id].add(found_id)
     return found
 
 
@@ -100,6 +102,25 @@ async def create_projects(
 
     created, refused = await together_or_apart(transaction, projects, _one_by_one, insert)
     return list(chain.from_iterable(created)), {project.name: reason for (project,), reason in refused}
+
+
+async def with_free_ids(source: Reader, accounts: Sequence[Account]) -> list[Account]:
+    """``accounts`` that are to be created, each with an id that no other account bears.
+
+    One was created for the same link before, and has another link or another project now.
+    """
+    ids = [[account_id(one.project_id, one.link, earlier) for earlier in range(MOST_ACCOUNTS)] for one in accounts]
+    rows = await source.fetch(
+        "SELECT CAST(id AS TEXT), CAST(project_id AS TEXT), profile_link, platform FROM project_social_accounts"
+        " WHERE id IN (SELECT value FROM json_each(?))",
+        (json.dumps([*chain.from_iterable(ids)]),),
+    )
+    taken = {row[0]: (row[1], identity(as_text(row[2]), as_text(row[3]))) for row in rows}
+    found = []
+    for one, several in zip(accounts, ids, strict=True):
+        own = one.project_id, identity(one.link, one.platform)
+        found.append(replace(one, id=next((id_ for id_ in several if taken.get(id_, own) == own), one.id)))
+    return found
 
 
 async def create_accounts(

@@ -16,7 +16,7 @@ from smart_sync.core.model import METRICS
 from smart_sync.errors import DatabaseError, DatabaseUnusable
 from smart_sync.logs import emit
 from smart_sync.store import clock_changes, growth_rows
-from smart_sync.store.engine import Database, StoreError, Transaction
+from smart_sync.store.engine import Database, Reader, StoreError, Transaction, table_gone
 from smart_sync.store.sqlite import file_copy
 from smart_sync.store.sqlite.database import SqliteDatabase
 from smart_sync.store.sqlite.sqlite_catalogue import is_new, prepare_file
@@ -151,10 +151,10 @@ def _named(kept: Path | None) -> str | None:
     return None if kept is None else str(kept)
 
 
-async def version(database: Database) -> int:
+async def version(source: Reader) -> int:
     """Which version of the schema its own tables are of; 0: there are none."""
-    columns = await database.dialect.columns(database, "smart_sync_schema")
-    rows = await database.fetch("SELECT version FROM smart_sync_schema") if "version" in columns else []
+    columns = await source.dialect.columns(source, "smart_sync_schema")
+    rows = await source.fetch("SELECT version FROM smart_sync_schema") if "version" in columns else []
     return int(rows[0][0]) if rows else 0
 
 
@@ -184,7 +184,7 @@ async def prepare(transaction: Transaction, database: Database, timezone: str | 
     """Adopt what the web app made, create what is missing, bring our own tables up to date."""
     dialect = transaction.dialect
     await dialect.prepare(transaction)
-    await _adopt(transaction, database.name)
+    await _adopt(transaction, database.name, known=bool(await version(transaction)))
     await dialect.adopt(transaction)
     await _migrate(transaction, database.name)
     await dialect.adopt(transaction)
@@ -196,9 +196,15 @@ async def prepare(transaction: Transaction, database: Database, timezone: str | 
         await transaction.execute("INSERT INTO database_made VALUES (?)", (stamp(utc_now()),))
 
 
-async def _adopt(transaction: Transaction, name: str) -> None:
-    """Create the shared tables that are missing; refuse those that lack a column we need."""
+async def _adopt(transaction: Transaction, name: str, *, known: bool) -> None:
+    """Create the shared tables that are missing; refuse those that lack a column we need.
+
+    Where we have been before (``known``) none is made: an empty one would hide that the rows are gone, and be in the
+    way of who brings them back.
+    """
     missing = [table for table in REQUIRED if not await transaction.dialect.columns(transaction, table)]
+    if missing and known:
+        raise DatabaseUnusable(f"{name}: {table_gone(missing[0])}", trouble="database-columns")
     for statement in _statements("shared.sql"):
         made_for = re.search(r"CREATE TABLE (\w+)| ON (\w+)", statement)
         if made_for and (made_for[1] or made_for[2]) in missing:

@@ -10,6 +10,7 @@
 -- kpi_views: views from which a video counts in the campaign.
 -- is_active: 1: it is synced.
 -- geo, created_at, is_finished, allowed_platforms, last_admin_update: the web app's own; not looked at.
+-- id: the web app's.
 CREATE TABLE projects (
     id TEXT PRIMARY KEY, name TEXT, google_sheet_name TEXT DEFAULT '',
     start_date TEXT DEFAULT '2000-01-01', end_date TEXT DEFAULT '2099-12-31',
@@ -27,6 +28,7 @@ CREATE TABLE projects (
 -- added_at: of two accounts with one link the older counts.
 -- status: the web app's own; not looked at.
 -- is_active: 1 (or NULL): it is synced.
+-- id: the web app's; of an account that Smart Sync creates a UUID made of project and link.
 CREATE TABLE project_social_accounts (
     id TEXT PRIMARY KEY, project_id TEXT, platform TEXT, username TEXT, profile_link TEXT,
     status TEXT DEFAULT '', topic TEXT DEFAULT '', telegram_user TEXT DEFAULT '',
@@ -37,6 +39,7 @@ CREATE TABLE project_social_accounts (
 -- One row of Smart Sync per account and local day; the web app may have others.
 -- id: of ours a UUID made of account and day.
 -- snapshot_time: the time at which the values were as they are here; it moves with [snapshots] on_existing = "update".
+-- {metric}: its value then; 0 also where nobody knows.
 CREATE TABLE account_snapshots (
     id TEXT PRIMARY KEY, account_id TEXT,
     followers INTEGER, likes INTEGER, comments INTEGER, videos INTEGER, views INTEGER, snapshot_time TEXT

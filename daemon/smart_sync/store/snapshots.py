@@ -75,16 +75,22 @@ async def to_come(database: Database, plan: Plan, writing: SnapshotRules) -> int
 async def _steps(source: Database | Transaction, plans: Sequence[Plan], writing: SnapshotRules) -> _Steps:
     """What to do with the snapshots, so that they have the merged values of ``plans``."""
     day = writing.day
-    merged = {account_id: values for plan in plans for account_id, values in plan.snapshots.items()}
+    merged, ids = await asyncio.to_thread(_merged_values, plans)
     earliest = (datetime.fromisoformat(day.start) - timedelta(days=1)).date().isoformat()
     latest = (datetime.fromisoformat(day.end) + timedelta(days=1)).date().isoformat()
-    rows = await source.fetch(_TODAYS, (json.dumps([*merged]), earliest, latest, day.start, day.end))
+    rows = await source.fetch(_TODAYS, (ids, earliest, latest, day.start, day.end))
     steps = await asyncio.to_thread(_decided, merged, rows, writing)
     # Another program has given it a time of another day.
     there = [row[0] for row in await source.fetch(_THERE, (json.dumps([*steps.new]),))] if steps.new else []
     for row_id in there:
         steps.moved[row_id] = merged[steps.new.pop(row_id)]
     return steps
+
+
+def _merged_values(plans: Sequence[Plan]) -> tuple[dict[str, Metrics], str]:
+    """The values that the snapshots are to have, by account, and the accounts as JSON."""
+    merged = {account_id: values for plan in plans for account_id, values in plan.snapshots.items()}
+    return merged, json.dumps([*merged])
 
 
 def _decided(merged: Mapping[str, Metrics], rows: Iterable[Any], writing: SnapshotRules) -> _Steps:

@@ -10,7 +10,7 @@ from smart_sync.core.results.results import PassResult
 from smart_sync.core.results.stale import Freshness, Unread, judge_freshness
 from smart_sync.core.state import as_text
 from smart_sync.store import parser_records, pass_history
-from smart_sync.store.accounts import ACTIVE_PROJECT_IDS, active_project
+from smart_sync.store.accounts import ACTIVE_PROJECT_IDS, active_project, not_understood
 from smart_sync.store.engine import Database, Transaction, upsert
 from smart_sync.store.parser_records import FailingParser
 
@@ -92,8 +92,12 @@ class Standing:
     failing_parsers: Sequence[FailingParser]
     #: When Smart Sync made the file; None if another program did.
     made_at: str | None
+    #: The names of projects, at most `MAX_UNCLEAR`, whose ``is_active`` is neither 0 nor 1.
+    unclear: Sequence[str] = ()
 
 
+MAX_UNCLEAR = 11
+_UNCLEAR = f"SELECT CAST(p.name AS TEXT) AS name FROM projects p WHERE {not_understood('p')} LIMIT {MAX_UNCLEAR}"
 _RUN = f"SELECT * FROM sync_runs WHERE {pass_history.LAST_RUN}"
 _ACTIVE = f"""
 SELECT CAST(p.id AS TEXT) AS id, CAST(p.name AS TEXT) AS name, CAST(p.google_sheet_name AS TEXT) AS sheet,
@@ -108,8 +112,9 @@ async def standing(database: Database) -> Standing:
     """Read all of it.  Raises `StoreError`."""
     as_json = database.dialect.as_json
     # One query and one row: after each, Python's sqlite3 waits for the interpreter, which a pass has that computes.
-    ((total, made_at, runs, failing, found),) = await database.glance(
+    ((total, made_at, unclear, runs, failing, found),) = await database.glance(
         "SELECT (SELECT count(*) FROM projects), (SELECT at FROM database_made LIMIT 1),"
+        f" (SELECT {as_json('name')} FROM ({_UNCLEAR}) n),"
         f" (SELECT {as_json(pass_history.COLUMNS)} FROM ({_RUN}) r),"
         f" (SELECT {as_json(parser_records.FAILING_COLUMNS)} FROM ({parser_records.FAILING}) f),"
         f" (SELECT {as_json('id, name, sheet, read_at, stale_since, since, reason, remedy')} FROM ({_ACTIVE}) a)"
@@ -123,4 +128,5 @@ async def standing(database: Database) -> Standing:
         {row[0]: row[3] for row in active if row[3] is not None},
         [parser_records.FailingParser(*row) for row in json.loads(failing)],
         made_at,
+        [as_text(name) for (name,) in json.loads(unclear)],
     )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from smart_sync.config import Settings
 from smart_sync.core.days import Day, stamp
@@ -150,14 +150,18 @@ class Planner:
             return self._understand(case, stored, self._terms(project, doubts.now, reads[project.id]), own)
 
         found, decided = await _each(understood, {case.project.id: case for case in cases})
-        for some in _with_few_histories(found.values()):
-            several, crashed = await self._judge(some, now)
+        groups = [*_with_few_histories(found.values())]
+        while groups:
+            several, crashed = await self._judge(groups.pop(0), now)
             found |= several
             decided |= crashed
         asking = [project_id for project_id, one in found.items() if one.may_create and project_id not in decided]
         own = {key: one.sheet.absences.keys() for key, one in found.items() if one.sheet.trouble is None}
         missing = {**without_row, **own}
-        elsewhere = await absences.other_accounts(self._database, done, missing) if asking else absences.NO_OTHERS
+        lost = {key for key, one in found.items() if one.sheet.trouble and one.sheet.trouble.code == "missing"}
+        elsewhere = absences.NO_OTHERS
+        if asking:
+            elsewhere = await absences.other_accounts(self._database, done, missing, lost)
         past = await absences.past_doubts(self._database, asking) if asking else {}
 
         def drafted(one: _Understood) -> Draft:
@@ -167,6 +171,7 @@ class Planner:
             return self._draft(one, unsure)
 
         drafts, crashed = await _each(drafted, {key: one for key, one in found.items() if key not in decided})
+        await asyncio.to_thread(let_go, stored.rows, found)
         return {**decided, **crashed, **drafts}
 
     def _terms(self, project: Project, now: str, last: absences.LastRead) -> Terms:
@@ -256,6 +261,16 @@ async def _each(decide: Callable[[T], R], given: Mapping[str, T]) -> tuple[dict[
         return done, crashed
 
     return await asyncio.to_thread(all_of_them)
+
+
+def let_go(*several: dict[str, Any]) -> None:
+    """Free what is known of each project, one by one, in a thread: at once it holds up the event loop.
+
+    (20,000 accounts: 60 ms what was decided, 20 ms what it was decided from.)
+    """
+    for known in several:
+        while known:
+            known.popitem()
 
 
 def crash_of(error: Exception) -> MergeCrashed:

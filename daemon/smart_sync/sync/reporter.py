@@ -39,8 +39,8 @@ class Reporter:
         self.spent = Spent()
         #: The pass under way: its trigger, its projects, and how many of them are done.
         self.progress: PassUnderWay | None = None
-        #: Why the last pass had no project, as `PassResult.nothing_because`.
-        self.nothing_because = ""
+        #: Why the last pass had no project, as `PassResult.unlisted`.
+        self.unlisted = ""
         #: Event → how many lines about single things the pass under way has had of it.
         self._logged: Counter[str] = Counter()
 
@@ -133,7 +133,7 @@ class Reporter:
     def refused_projects(self) -> Mapping[str, str]:
         """The projects that the last pass over all could not create, by name ("": all), and why."""
         known = self._known_refusals.get("", {})
-        return {"": self.nothing_because} if self.nothing_because and not known else known
+        return {"": self.unlisted} if self.unlisted and not known else known
 
     def _new_refusals(self, project_id: str, refused: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         known = self._known_refusals.get(project_id, {})
@@ -146,7 +146,7 @@ class Reporter:
     def pass_done(self, result: PassResult, usage: ReadUsage, stale: int = 0) -> None:
         """The canonical line of a pass; ``usage``: what reading has cost; ``stale``: how many projects are."""
         self.progress = None
-        self.nothing_because = result.nothing_because
+        self.unlisted = "" if result.results else result.unlisted
         self.spent = Spent(self.spent.calls + usage.calls, self.spent.waited + usage.waited)
         of_projects: Mapping[str, Any] = as_json(result.outcomes, Where.TOTAL_LINE)
         counts: Mapping[str, Any] = as_json(result.counts, Where.TOTAL_LINE)

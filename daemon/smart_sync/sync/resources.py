@@ -221,9 +221,18 @@ async def report_projects(resources: Resources) -> None:
         others = await asyncio.to_thread(databases_beside, path) if isinstance(path, Path) else []
         found = f"; in the same folder there is {', '.join(others)}" if others else ""
         resources.announce("database.created", path=str(path), reason=f"there was no database{found}")
-    stands = await standing(resources.database)
-    creates = resources.settings.sync.create_missing == "projects"
-    made = str(path) if stands.made_at else ""
-    missing = no_projects(HealthInputs(projects=stands.projects, creates_projects=creates, made_database=made))
-    if missing:
+    if missing := await nothing_to_sync(resources.settings, resources.database):
         resources.announce("projects.missing", reason=missing)
+
+
+async def nothing_to_sync(settings: Settings, database: Database) -> str:
+    """Why there is no project to sync, and none will be made of a worksheet; empty if that is as it should be."""
+    stands = await standing(database)
+    facts = HealthInputs(
+        projects=stands.projects,
+        active=len(stands.active),
+        unclear=stands.unclear,
+        creates_projects=settings.sync.create_missing == "projects",
+        made_database=str(settings.database.where) if stands.made_at else "",
+    )
+    return no_projects(facts)

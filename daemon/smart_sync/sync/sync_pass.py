@@ -13,6 +13,7 @@ import structlog
 
 from smart_sync.core.days import day_of, stamp
 from smart_sync.core.model import NAMESPACE, Outcome, Project, Trigger
+from smart_sync.core.parsed import AHEAD
 from smart_sync.core.project_names import in_spreadsheets, name_key
 from smart_sync.core.results.results import PassResult, ProjectResult
 from smart_sync.core.results.stale import Freshness
@@ -21,7 +22,7 @@ from smart_sync.sheets.source import ReadUsage
 from smart_sync.store import open_suspects, pass_history, pin_rows, projects, sheet_edits, unread_projects
 from smart_sync.store.engine import OF_THE_WHOLE, Lost, StoreError, Transaction
 from smart_sync.sync.project import Pass, ProjectSync
-from smart_sync.sync.resources import Resources, plain_failures
+from smart_sync.sync.resources import Resources, nothing_to_sync, plain_failures
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,9 @@ class SyncPass:
             this.dry_run,
             tuple(created),
             unlisted,
+            ""
+            if selected or request.project_ids is not None
+            else await nothing_to_sync(self._settings, self._database),
         )
         judged = await self._remember(result, this.day.label)
         result = replace(result, results=judged.results)
@@ -234,7 +238,7 @@ class SyncPass:
         try:
             now = self._clock()
             before = stamp(now - keep)
-            await pass_history.prune(self._database, before)
+            await pass_history.prune(self._database, before, stamp(now + AHEAD))
             await sheet_edits.prune(self._database, before, stamp(now))
         except StoreError as error:
             # The pass is committed: what is too old is removed after the next one.

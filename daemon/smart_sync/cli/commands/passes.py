@@ -166,6 +166,6 @@ def once(project: str | None, as_json: bool) -> None:
 def _exit_code(answer: Mapping[str, Any]) -> int:
     if not answer.get("success"):
         return 1 if "error_count" not in answer else SOME_FAILED
-    nothing = answer.get("refused_projects") and not answer.get("total_projects")
+    nothing = answer.get("no_projects") or (answer.get("refused_projects") and not answer.get("total_projects"))
     troubled = nothing or answer.get("error_count") or answer.get("stale_count") or answer.get("stale")
     return SOME_FAILED if troubled else 0

@@ -96,7 +96,7 @@ def show_answer(answer: SyncAnswer) -> None:
     for name, reason in answer.get("refused_projects", {}).items():
         print_line(console, f"{name or 'projects'}: could not be created: {reason}")
     if not answer["results"]:
-        print_line(console, NO_PROJECTS)
+        print_line(console, answer.get("no_projects") or NO_PROJECTS)
         return
     _print_projects(console, answer["results"])
     if answer["dry_run"]:

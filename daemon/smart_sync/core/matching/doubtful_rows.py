@@ -1,7 +1,7 @@
 """Rows without an account that may be those of an account whose row is missing: no account is created for them."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from smart_sync.core.wording import confirm, counted
 from smart_sync.errors import SheetUnavailable
 
 _COPIED = "with the same numbers, so this worksheet looks like a copy"
+_RENAMED = "with the same numbers, and its worksheet is gone, so this one looks like it, renamed"
 
 
 class Doubt(NamedTuple):
@@ -23,14 +24,22 @@ class Doubt(NamedTuple):
     reason: str
     #: The project of whose worksheet this one, as a whole, looks like a copy.
     copied_from: str = ""
+    #: That project's worksheet is not there: this one is no copy, it is the worksheet itself.
+    is_renamed: bool = False
 
     def problem(self, worksheet: str, column: str | None) -> Problem:
         """What a manager reads of it."""
         remedy = f"correct the link, or if it is another account: {confirm(self.row.link)}"
         if self.copied_from:
-            remedy = _remedy_of_copy(worksheet)
+            remedy = self.remedy_of_copy(worksheet)
         reason = f"no account is created for this row: {self.reason}; {remedy}"
         return Problem(reason, worksheet, self.row.row, column, self.row.link, "no-account")
+
+    def remedy_of_copy(self, worksheet: str) -> str:
+        """What a manager does about the whole of a ``worksheet`` that looks like that of another project."""
+        if self.is_renamed:
+            return f"name it {self.copied_from!r} again, or if it is another project: {confirm(worksheet)}"
+        return f"delete the copy, or if both are meant: {confirm(worksheet)}"
 
 
 class Elsewhere(NamedTuple):
@@ -50,6 +59,8 @@ class Elsewhere(NamedTuple):
     metrics: Metrics = NO_METRICS
     #: Its row has been looked for in this pass, and is where it was.
     found: bool = False
+    #: The worksheet of its project is gone.
+    is_lost: bool = False
 
 
 class EarlierDoubt(NamedTuple):
@@ -71,20 +82,20 @@ def doubtful(sheet: Sheet, elsewhere: Iterable[Elsewhere], past: Mapping[str, Ea
     return tuple(one for _, one in sorted(found.items()) if profile_link(one.row.link, one.row.platform))
 
 
-def copy_accidents(worksheet: str, doubts: Iterable[Doubt]) -> Iterator[SheetUnavailable]:
+def copy_accidents(worksheet: str, doubts: Collection[Doubt]) -> Iterator[SheetUnavailable]:
     """Why a project is degraded whose worksheet looks like a copy: its accounts wait for a person, without a number."""
-    for project, rows in sorted(Counter(one.copied_from for one in doubts if one.copied_from).items()):
+    of_project = {one.copied_from: one for one in doubts if one.copied_from}
+    rows = Counter(one.copied_from for one in doubts)
+    for project, one in sorted(of_project.items()):
+        unseen = f"no account is created for {counted(rows[project], 'row')} of it"
+        copied = f"worksheet {worksheet!r} looks like a copy of project {project}'s: {unseen}"
+        renamed = f"worksheet {worksheet!r} looks like project {project}'s, renamed: {unseen}"
         yield SheetUnavailable(
-            f"worksheet {worksheet!r} looks like a copy of project {project}'s: no account is created for"
-            f" {counted(rows, 'row')} of it",
-            _remedy_of_copy(worksheet),
+            renamed if one.is_renamed else copied,
+            one.remedy_of_copy(worksheet),
             "copy",
-            trouble="no-account",
+            trouble="sheet-missing" if one.is_renamed else "no-account",
         )
-
-
-def _remedy_of_copy(worksheet: str) -> str:
-    return f"delete the copy, or if both are meant: {confirm(worksheet)}"
 
 
 def _alike(sheet: Sheet) -> Iterator[Doubt]:
@@ -111,14 +122,20 @@ def _copied(sheet: Sheet, elsewhere: Iterable[Elsewhere], past: Mapping[str, Ear
     """
     others = {name: one for one in elsewhere if not one.gone and (name := identity(one.link, one.platform))}
     pairs = [(row, others.get(identity(row.link, row.platform))) for row in sheet.unmatched] if others else []
-    rows = [(row, other, f"project {other.project} has this account; {_COPIED}") for row, other in pairs if other]
+    rows = [(row, other, _like_its_worksheet(other)) for row, other in pairs if other]
     alike = Counter(reason for row, other, reason in rows if any(row.metrics) and row.metrics == other.metrics)
     least = max(AT_LEAST, (len(sheet.unmatched) + len(sheet.rows)) / 2)
     for row, other, reason in rows:
         known = past.get(row.link)
-        was_copy = known is not None and known.account_id == other.account_id and known.reason.endswith(_COPIED)
+        was_copy = (
+            known is not None and known.account_id == other.account_id and known.reason.endswith((_COPIED, _RENAMED))
+        )
         if alike[reason] >= least or was_copy:
-            yield Doubt(row, other.account_id, reason, other.project)
+            yield Doubt(row, other.account_id, reason, other.project, other.is_lost)
+
+
+def _like_its_worksheet(other: Elsewhere) -> str:
+    return f"project {other.project} has this account; {_RENAMED if other.is_lost else _COPIED}"
 
 
 def _moved(sheet: Sheet, elsewhere: Iterable[Elsewhere], past: Mapping[str, EarlierDoubt]) -> Iterator[Doubt]:

@@ -17,6 +17,9 @@ from smart_sync.core.worksheet.table import NoHeader, read_table
 from smart_sync.core.worksheet.titles import Titles
 from smart_sync.errors import SheetUnavailable
 
+#: Accounts that are created for one link in one project: before the last one, the others have got other links.
+MOST_ACCOUNTS = 5
+
 #: What came of reading a worksheet.
 Reading = Worksheet | SheetUnavailable
 
@@ -168,9 +171,12 @@ def missing_accounts(
     ]
 
 
-def account_id(project_id: str, link: str) -> str:
-    """The id of an account that Smart Sync creates for ``link``: the same on every machine."""
-    return str(uuid.uuid5(NAMESPACE, f"{project_id}:{identity(link)}"))
+def account_id(project_id: str, link: str, earlier: int = 0) -> str:
+    """The id of an account that Smart Sync creates for ``link``: the same on every machine.
+
+    ``earlier``: how many accounts it has created for it before that have other links or projects now.
+    """
+    return str(uuid.uuid5(NAMESPACE, f"{project_id}:{identity(link)}" + (f":{earlier}" if earlier else "")))
 
 
 def new_account(project_id: str, link: str, platform: str, username: str, topic: str, telegram: str) -> Account:

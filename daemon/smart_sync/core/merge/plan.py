@@ -11,7 +11,7 @@ from typing import NamedTuple, cast
 from smart_sync.core.command_answers import ConfirmedFinding
 from smart_sync.core.counts import Counts
 from smart_sync.core.matching.doubtful_rows import Doubt, copy_accidents
-from smart_sync.core.matching.sheet_side import Sheet, account_id
+from smart_sync.core.matching.sheet_side import MOST_ACCOUNTS, Sheet, account_id
 from smart_sync.core.merge.decisions import Decided, Edited, Merged, Missing, SheetValue, decide_each, is_left
 from smart_sync.core.merge.strategies import Policy, Winner
 from smart_sync.core.merge.suspects import NOTHING_JUDGED, Doubts, Judged, MergedChange, Place, SuspectChanges, judge
@@ -183,7 +183,7 @@ def _is_revived(state: AccountState, project: Project, sheet: Sheet) -> bool:
 
 def is_ours(state: AccountState, project: Project) -> bool:
     """Whether Smart Sync has created an account for a row of this project."""
-    return state.id == account_id(project.id, state.link)
+    return any(state.id == account_id(project.id, state.link, earlier) for earlier in range(MOST_ACCOUNTS))
 
 
 def _is_unmatched(state: AccountState, sheet: Sheet) -> bool:

@@ -56,6 +56,15 @@ CELLS = {
         "лист {title} похож на копию листа проекта {name}: аккаунты не создаются, строк: {rows}"
     ),
     "delete the copy, or if both are meant: {command}": "удалите копию, а если нужны оба листа: {command}",
+    "with the same numbers, and its worksheet is gone, so this one looks like it, renamed": (
+        "с теми же числами, а его листа больше нет: похоже, этот лист — он, переименованный"
+    ),
+    "worksheet {title} looks like project {name}'s, renamed: no account is created for {rows} of it": (
+        "лист {title} похож на переименованный лист проекта {name}: аккаунты не создаются, строк: {rows}"
+    ),
+    "name it {name} again, or if it is another project: {command}": (
+        "назовите его снова {name}, а если это другой проект: {command}"
+    ),
     "it may be the row of {link} that project {name} misses": "возможно, эту строку {link} потерял проект {name}",
     "correct the link, or if it is another account: {command}": "исправьте ссылку, а если аккаунт другой: {command}",
     "see: smart-sync check": "см. smart-sync check",

@@ -20,7 +20,13 @@ RUSSIAN = {
     'worksheet "{title}" is not in {place}': "листа «{title}» нет в {place}",
     'worksheet "{title}" is not in the spreadsheet': "листа «{title}» нет в таблице",
     "rename the worksheet or the project": "переименуйте лист или проект",
-    "there is none": "других нет",
+    "a rule of account_snapshots refuses the row of the day of {accounts}: readers do not see the merged values": (
+        "правило account_snapshots не принимает строку дня, {accounts}: читатели не видят объединённых значений"
+    ),
+    "switch the web app's own sync off, or drop the rule": (
+        "отключите собственную синхронизацию веб-приложения или удалите правило"
+    ),
+    "all others belong to projects": "остальные листы принадлежат проектам",
     "there is {titles}": "есть: {titles}",
     "add {file}.csv": "добавьте {file}.csv",
     'worksheet "{title}" cannot be a file': "лист «{title}» не может быть файлом",

@@ -19,6 +19,7 @@ _WORDS: dict[Code, tuple[str, ...]] = {
         *("two programs write snapshots", "another program has written snapshots lately"),
         *("Smart Sync's row of the day", "refuses a row of Smart Sync next to the web app's"),
         *("have several snapshots; the last counts", "a program has written what is no count"),
+        "refuses the row of the day of",
     ),
     "database-columns": (
         *("is this the web app's database?", "correct that row in the file", "has no UNIQUE"),
@@ -54,7 +55,7 @@ _WORDS: dict[Code, tuple[str, ...]] = {
     "same-account": ("are the same account", "are one and the same on the platform"),
     "no-account": (
         *("no account has this link", "no account is created for this row", "it may be the row of"),
-        *("looks like a copy",),
+        *("looks like a copy", ", renamed: no account is created", "so this one looks like it, renamed"),
     ),
     "link-unreadable": (
         *("the cell holds several links", "the link shows no profile", "the link is none of a platform"),

@@ -82,6 +82,17 @@ def judge(
     return AlertDecision(tuple(alerts), troubles)
 
 
+def standing(decision: AlertDecision, results: Iterable[ProjectResult], before: Mapping[str, Trouble]) -> list[Alert]:
+    """The troubles that last and that ``decision`` tells nothing of: for a receiver that did not get their messages."""
+    told = {alert.result.project.id for alert in decision.alerts}
+    known = ((result, before.get(result.project.id)) for result in results if result.project.id not in told)
+    return [
+        Alert(_STARTS[result.outcome], result, old.since)
+        for result, old in known
+        if old is not None and old.told and old.outcome is not None and result.outcome in _STARTS
+    ]
+
+
 def _trouble(result: ProjectResult, old: Trouble | None) -> Trouble | None:
     """How the project is now; None: it is well, and nothing of its past matters."""
     now, ends = result.timestamp, old.ends if old else ()

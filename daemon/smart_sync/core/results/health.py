@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from smart_sync.core.wording import counted, listed, when
+from smart_sync.core.wording import counted, listed, quoted, when
 
 #: Names that one sentence lists.
 MAX_NAMED = 10
@@ -27,6 +27,8 @@ class HealthInputs:
     #: Rows of ``projects``, and the active ones among them.
     projects: int = 0
     active: int = 0
+    #: The names of projects, a few, of whose ``is_active`` nobody knows what it means.
+    unclear: Sequence[str] = ()
     #: The passes create projects for worksheets that have none.
     creates_projects: bool = False
     #: Projects that the last pass could not create, by name ("": all), and why.
@@ -83,7 +85,7 @@ def reasons(facts: HealthInputs) -> list[str]:
 def no_projects(facts: HealthInputs) -> str:
     """Why there will be nothing to sync; empty if there will be, or if that is as it should be."""
     if facts.projects:
-        return ""
+        return "" if facts.active else _unclear(facts)
     if facts.refused:
         return f"no project could be created{_refusal(facts)}; see: smart-sync check"
     if facts.creates_projects:
@@ -94,6 +96,13 @@ def no_projects(facts: HealthInputs) -> str:
             " database, correct [database] path, else insert projects"
         )
     return 'the table projects is empty; insert projects, or set [sync] create_missing = "projects"'
+
+
+def _unclear(facts: HealthInputs) -> str:
+    """That projects are not synced which may be meant to be."""
+    if not facts.unclear:
+        return ""
+    return f"is_active is neither 1 nor 0, so not synced: {quoted(facts.unclear)}; correct it in the table projects"
 
 
 def _refusal(facts: HealthInputs) -> str:
@@ -108,7 +117,9 @@ def warnings(facts: HealthInputs) -> list[str]:
     found += facts.unreached
     if facts.projects and facts.refused:
         found.append(f"{counted(len(facts.refused), 'project')} could not be created{_refusal(facts)}")
-    if facts.projects and not facts.active:
+    if facts.active and facts.unclear:
+        found.append(_unclear(facts))
+    if facts.projects and not facts.active and not facts.unclear:
         found.append("no project is active; there is nothing to sync")
     if facts.locked:
         found.append(f"another process has held the database locked for {facts.locked:.0f} s; find it with fuser")

@@ -86,6 +86,10 @@ def _outcome(plan: Plan, written: Written, not_created: Mapping[str, str]) -> tu
         troubles.append(_refusal(f"refuses {len(failed)} of {plan.counts.accounts} accounts", failed))
     if not_created:
         troubles.append(_refusal(f"refuses to create {counted(len(not_created), 'account')}", not_created))
+    if written.without_snapshot:
+        of = counted(len(written.without_snapshot), "account")
+        reason = f"a rule of account_snapshots refuses the row of the day of {of}: readers do not see the merged values"
+        troubles.append(_Trouble(reason, "switch the web app's own sync off, or drop the rule", "two-masters"))
     if troubles:
         return Outcome.DEGRADED, troubles
     return Outcome.SYNCED if _writes(plan) or written.snapshots else Outcome.UNCHANGED, []

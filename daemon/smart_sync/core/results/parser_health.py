@@ -83,7 +83,7 @@ def judge(attempt: Attempt, before: ParserState, now: str, fails_after: float) -
             return ParserState(recovered_at=now, reason=attempt.flaw), Verdict.RECOVERED
         return ParserState(recovered_at=before.recovered_at, reason=attempt.flaw), None
     since = min(before.since or now, now)
-    relapse = before.recovered_at is not None and _seconds(before.recovered_at, now) <= fails_after
+    relapse = before.recovered_at is not None and 0 <= _seconds(before.recovered_at, now) <= fails_after
     lasts = _seconds(since, now) > fails_after
     news = before.told_at is None and (lasts or bool(attempt.dead) or (attempt.got_nothing_of_many and not relapse))
     told_at = now if news else before.told_at

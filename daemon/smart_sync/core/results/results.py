@@ -141,6 +141,8 @@ class PassResult:
     new_projects: tuple[str, ...] = ()
     #: Why worksheets without a project could not be looked for; empty if they could, or are not wanted.
     unlisted: str = ""
+    #: Why there is no project to sync, where nothing fills the table; else empty.
+    no_projects: str = ""
 
     def count(self, *outcomes: Outcome) -> int:
         """How many projects had one of ``outcomes``."""
@@ -173,8 +175,10 @@ class PassResult:
 
     @property
     def nothing_because(self) -> str:
-        """Why there was no project, where that may be a trouble; else empty."""
-        return "" if self.results else self.unlisted
+        """Why there was no project, where that is a trouble; else empty."""
+        if self.results:
+            return ""
+        return f"no project could be created: {self.unlisted}" if self.unlisted else self.no_projects
 
     @property
     def stale(self) -> int:
@@ -196,6 +200,7 @@ class PassResult:
             "duration_seconds": round(self.seconds, 3),
             "dry_run": self.dry_run,
             "new_projects": list(self.new_projects),
+            "no_projects": self.no_projects,
             **as_json(self.outcomes, Where.TOTAL_ANSWER),
         }
         return cast("PassAnswer", told)
@@ -211,7 +216,7 @@ def lines(result: PassResult, most: int = 50) -> list[str]:
         f"{one.outcome.value}{', stale' if one.stale else ''}: {one.project.name}: {one.trouble}" for one in told[:most]
     ]
     if result.nothing_because:
-        rows.append(f"no project could be created: {result.nothing_because}")
+        rows.append(result.nothing_because)
     return [first, *rows, *([f"and {len(told) - most} more"] if len(told) > most else [])]
 
 

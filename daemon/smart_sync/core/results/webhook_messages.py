@@ -43,6 +43,18 @@ def messages(
     return (_finished(result), *alerts, *stale, *_findings(result))
 
 
+def standing_messages(
+    result: PassResult, alerts: Iterable[Alert], parsers: Mapping[str, ParserState]
+) -> tuple[Message, ...]:
+    """The troubles that last after a pass: ``alerts``, the stale projects, and the failing ``parsers`` by name."""
+    stale = [one for one in result.results if one.stale]
+    failing = (
+        parser_message(Verdict.FAILED, Attempt(name, 0, 0, 0, 0, False, state.reason), state, result.timestamp)
+        for name, state in parsers.items()
+    )
+    return (*(_alert(result, one) for one in alerts), *([_stale(result, stale)] if stale else []), *failing)
+
+
 def message(name: str, type_: str, timestamp: str, data: Mapping[str, Any]) -> Message:
     """A message whose id follows from ``name``, so that the same moment never makes two; ``timestamp`` is a stamp."""
     body = json.dumps({"type": type_, "timestamp": _utc(timestamp), "data": data}, separators=(",", ":"))

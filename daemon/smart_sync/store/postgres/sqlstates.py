@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 from smart_sync.core.trouble_codes import Code
 from smart_sync.errors import DatabaseError, DatabaseUnusable
 from smart_sync.logs import redact
-from smart_sync.store.engine import Busy, Down, Refused, StoreError, TooSlow
+from smart_sync.store.engine import Busy, Down, Refused, StoreError, TooSlow, table_gone
 
 if TYPE_CHECKING:
     import psycopg
 
+_NO_TABLE = re.compile(r'"(?:[^".]+\.)?([^".]+)"')
 _NOT_UNIQUE = "23505"
 _CANCELLED = "57014"
 _BUSY = {"55P03", "40P01", "40001", _CANCELLED}
@@ -80,6 +81,8 @@ def translated(error: "psycopg.Error", name: str, *, broken: bool = False, limit
                 trouble="database-server",
             ),
         )
+    if state == "42P01" and (missing := _NO_TABLE.search(told)):
+        return Refused(told, DatabaseError(f"{name}: {table_gone(missing[1])}", trouble="database-columns"))
     return Refused(told, DatabaseError(f"{name}: {told}"))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from smart_sync.errors import DatabaseError, DatabaseUnusable
-from smart_sync.store.engine import Busy, Down, Refused, StoreError, TooSlow
+from smart_sync.store.engine import Busy, Down, Refused, StoreError, TooSlow, table_gone
 
 if TYPE_CHECKING:
     import aiosqlite
@@ -109,6 +109,9 @@ async def time_limit(connection: "aiosqlite.Connection", path: Path) -> AsyncIte
         raise
 
 
+_NO_TABLE = re.compile(r"no such table: (?:\w+\.)?(\w+)")
+
+
 def describe(error: Exception, path: Path) -> DatabaseError:
     """What a driver's error means for the administrator, in one line."""
     text = str(error).lower()
@@ -136,6 +139,8 @@ def describe(error: Exception, path: Path) -> DatabaseError:
         return DatabaseUnusable(
             f"{path}: cannot be opened; check that the folder exists and may be written to", trouble="database-rights"
         )
+    if missing := _NO_TABLE.search(str(error)):
+        return DatabaseError(f"{path}: {table_gone(missing[1])}", trouble="database-columns")
     return DatabaseError(f"{path}: {error}")
 
 
