@@ -10,20 +10,12 @@ from pathlib import Path
 import psycopg
 
 from bench.measure import Row, Sizes, medians
-from bench.worlds import Passes, Size, create, passes, sheets_of
+from bench.worlds import WRITTEN, Passes, Size, create, passes, sheets_of
 from postgres_server import running
 from smart_sync.config.database_url import server
 from smart_sync.store.engine import Transaction
 from smart_sync.store.postgres.moving import move
 from smart_sync.store.postgres.postgres_database import PostgresDatabase
-
-#: What a pass writes whose accounts have all changed, and which rows are of its day.
-WRITTEN = {
-    "sheet_edits": "read_at >= %s",
-    "sheet_metrics": "read_at >= %s",
-    "account_metrics": "updated_at >= %s",
-    "account_snapshots": "snapshot_time >= %s",
-}
 
 
 def rows(sizes: Sizes, folder: Path) -> Iterator[Row]:
@@ -119,7 +111,7 @@ def _plain_copy(url: str, day: str) -> float:
         sent = {}
         for table, of_day in WRITTEN.items():
             connection.execute(f"CREATE TABLE plain_{table} (LIKE {table} INCLUDING ALL)")
-            query = f"COPY (SELECT * FROM {table} WHERE {of_day.replace('%s', repr(day))}) TO STDOUT"
+            query = f"COPY (SELECT * FROM {table} WHERE {of_day.format(repr(day))}) TO STDOUT"
             with connection.cursor().copy(query) as copy:
                 sent[table] = [bytes(part) for part in copy]
         connection.commit()

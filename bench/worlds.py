@@ -30,6 +30,13 @@ from smart_sync.sync.sync_pass import PassRequest, SyncPass
 HEADER: list[Cell] = ["Account", "Link", "Followers", "Likes", "Comments", "Videos", "Views"]
 FIRST_DAY = datetime(2026, 3, 10, 12, tzinfo=UTC)
 PARSED_AT = stamp(FIRST_DAY)
+#: The tables of which a pass writes rows for every account that has changed, and which rows are of a day.
+WRITTEN = {
+    "sheet_edits": "read_at >= {}",
+    "sheet_metrics": "read_at >= {}",
+    "account_metrics": "updated_at >= {}",
+    "account_snapshots": "snapshot_time >= {}",
+}
 
 
 @dataclass(frozen=True, slots=True)

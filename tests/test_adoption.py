@@ -13,6 +13,7 @@ import pytest
 
 from daemon_process import PATIENCE, Daemon
 from smart_sync.admin.checks import check
+from smart_sync.aio.tasks import until_tick
 from smart_sync.control.client import Client
 from smart_sync.core.model import METRICS, Metrics, Outcome, ParsedMetrics, Trigger
 from smart_sync.core.results import health
@@ -475,6 +476,31 @@ def test_a_lock_that_somebody_has_removed_is_taken_again(tmp_path: Path) -> None
         two.take(database)
         with pytest.raises(Busy):
             one.renew()
+
+
+async def test_looks_wake_an_idle_daemon_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looks that are due every ten seconds are made at the same moment, whenever they began, and none is late."""
+    loop, now = asyncio.get_running_loop(), 1003.5
+    monkeypatch.setattr(loop, "time", lambda: now)
+
+    async def woken() -> list[asyncio.Task[None]]:
+        for _ in range(3):
+            await asyncio.sleep(0)
+        return [one for one in looks if one.done()]
+
+    looks = [asyncio.create_task(until_tick(10))]
+    await woken()
+    now = 1008.0
+    looks.append(asyncio.create_task(until_tick(10)))
+    assert await woken() == []
+    now = 1009.999
+    assert await woken() == []
+    now = 1010.0
+    assert await woken() == looks
+    looks = [asyncio.create_task(until_tick(10))]
+    await woken()
+    now = 1020.0
+    assert await woken() == looks
 
 
 async def test_a_daemon_that_is_not_alone_any_more_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,7 +95,7 @@ WEAKNESSES = {
         ],
     ),
     "text must be UTF-8": Weakness(
-        "import smart_sync.store.sqlite.database as store\nstore._readable = lambda raw: raw.decode()\n",
+        "import smart_sync.store.sqlite.driver as store\nstore._readable = lambda raw: raw.decode()\n",
         [
             "durability_rows::test_projects_that_violate_everything[name-CAST(? AS TEXT)]",
             "durability_rows::test_an_inbox_that_violates_everything[likes-CAST(? AS TEXT)]",

@@ -28,7 +28,7 @@ from smart_sync.aio import http_client
 from smart_sync.core.worksheet import grid
 from smart_sync.parsers import error_responses
 from smart_sync.sheets import token, transport
-from smart_sync.store.sqlite import database
+from smart_sync.store.sqlite import driver
 
 TRIED = int(os.environ.get("SOAK_EDGES", "200"))
 SEED = int(os.environ.get("SOAK_SEED", "1"))
@@ -102,7 +102,7 @@ WEAKER: dict[str, tuple[str, Any, str, Any, int]] = {
     "a token is believed": ("token", token, "_grant", _believed, 1),
     "a redirect is followed anywhere": ("batch", transport, "_check_redirect", lambda _response: None, 15),
     "Retry-After is trusted": ("batch", http_client, "retry_after", _trusting, 1),
-    "texts are believed to be UTF-8": ("rows", database, "_readable", bytes.decode, 5),
+    "texts are believed to be UTF-8": ("rows", driver, "_readable", bytes.decode, 5),
     "a seller is read without a depth": ("apify-tiktok", error_responses, "read_json", json.loads, 1),
     "lone surrogates pass": ("batch", grid, "storable", str, 4),
     "a token is read without a depth": ("token", token, "read_json", json.loads, 1),

@@ -49,6 +49,16 @@ async def test_csv_and_json_lines_are_stored_and_merged(filled: World) -> None:
     assert (filled.merged("a"), filled.merged("b")) == ((1200, 0, 0, 0, 0), (0, 0, 0, 0, 7))
 
 
+async def test_a_rounded_figure_is_known_by_its_digits(filled: World) -> None:
+    """Whatever the line says, so that 12.5K does not beat the 12,480 of the sheet; its neighbour is exact."""
+    filled.sheet("P", a=[12_480, 5, 5, 5, 5])
+    await put(filled, f"link,followers,likes,precision\n{link('a')},12.5K,7,exact\n")
+    found = 'SELECT metric, value, "precision" FROM parsed_values ORDER BY 1'
+    assert filled.execute(found) == [("followers", 12_500, "rounded"), ("likes", 7, "exact")]
+    await filled.sync()
+    assert filled.merged("a") == (12_480, 7, 5, 5, 5)
+
+
 @pytest.mark.parametrize("text", ["", "\n \n"])
 async def test_an_empty_input_is_a_mistake(filled: World, text: str) -> None:
     """What should have written it has failed; a header without lines is none."""

@@ -182,6 +182,30 @@ _FILLED_IN = {
 } | {f"{what} it, or X1" for what in ("restore", "correct")}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "5 rows of worksheet Лето are gone at once; restore the rows from the version history; if it is meant: LINK",
+        "the database refuses to create 2 accounts: a rule of the table ignores the row",
+        "the column for views of worksheet Лето has lost its values at once; 4 last values stand in",
+        "rows 2, 3 are the same account; views, likes: of those with the mark of a pin",
+        "the inbox has brought no parsed value since 2026-03-13 12:00",
+        "values of an unnamed source have a parsed_at more than 5 minutes ahead; set that clock right",
+        "likes: not counted since 2026-03-13, as the parser could not see all that it takes (log: parser.finished)",
+        "lines of Лето that cannot be used: 2; the first is line 3: views: negative",
+        "lines of Лето that cannot be used: 2; the first is line 3: more fields than the header",
+        "Лето cannot be read: No such file or directory",
+        "no column for likes; not understood: 'Лето' and 3 more",
+        "no account is created for this row: it stands where the row of LINK stood, whose row is gone",
+    ],
+)
+def test_what_stands_in_a_sentence_is_translated_too(text: str) -> None:
+    """Metrics, numbers with their nouns, reasons within reasons; names of columns and events stay."""
+    russian = translation.translated(text, "ru")
+    names = r"parsed_at|parser\.finished|LINK"
+    assert re.findall(r"[A-Za-z]{2,}", re.sub(names, "", russian)) == [], russian
+
+
 def test_a_translation_says_no_more_than_the_sentence() -> None:
     """The values of a pattern are all in its translation, each once or more, and nothing else."""
     for english, russian in reasons.RUSSIAN.items():

@@ -89,7 +89,8 @@ async def test_what_is_no_count_or_double_is_reported(world: World) -> None:
         "INSERT INTO channels VALUES ('account-a', NULL, 'many'), ('account-b', 5, NULL), ('account-b', 5, NULL)"
     )
     result = await world.sync_one()
-    assert sorted(problem.value for problem in result.problems) == ["account account-a", "account account-b"]
+    told = sorted(problem.value for problem in result.problems)
+    assert told == ["account account-a: views many", "account account-b"]
     assert (world.merged("a"), world.merged("b")) == ((0,) * 5, (5, 0, 0, 0, 0))
 
 

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import pytest
 
+from fake_platforms import GOOD, FakePlatform, Reply, account, settings
 from markdown_pages import HOW_TO, texts
 from smart_sync import config
 from smart_sync.config import ParserSettings
@@ -21,6 +22,7 @@ from smart_sync.parsers.http import opened
 from smart_sync.parsers.parser import Fetched, Unfetched, Usage
 from smart_sync.parsers.per_account import PlatformParser
 from smart_sync.parsers.registry import build
+from smart_sync.parsers.youtube import YouTube, YouTubeSettings
 
 PAGE = HOW_TO / "write-a-parser.md"
 
@@ -60,8 +62,8 @@ class Bare:
     settings: ClassVar[type[ParserSettings]] = ParserSettings
 
     async def fetch(self, accounts: Sequence[Account]) -> AsyncIterator[Fetched]:
-        for account in accounts:
-            yield Unfetched(account.id, "nobody")
+        for one in accounts:
+            yield Unfetched(one.id, "nobody")
 
 
 class Whole(Bare):
@@ -83,10 +85,10 @@ class Told(Bare):
 
     async def fetch(self, accounts: Sequence[Account], asking: Asking | None = None) -> AsyncIterator[Fetched]:
         assert asking is not None
-        for account in accounts:
+        for one in accounts:
             asking.usage.calls += 1
-            asking.tried.add(account.id)
-            yield Unfetched(account.id, "nobody")
+            asking.tried.add(one.id)
+            yield Unfetched(one.id, "nobody")
 
 
 CHARLI = Account("a", "p", "tiktok", "charli", "https://tiktok.com/@charli")
@@ -138,6 +140,24 @@ async def test_a_platform_parser_with_a_fetch_of_its_own_keeps_to_the_budget() -
         assert isinstance(found, ParsedMetrics)
         assert (found.metrics.followers, older.usage(means)) == (5, means.usage)
     assert means.usage.calls == 1
+
+
+async def test_a_parser_made_of_the_one_for_youtube_keeps_to_the_budget() -> None:
+    """One whose ``fetch`` hands the accounts alone on to YouTube's: its requests are those of the pass."""
+
+    class Own(YouTube):
+        async def fetch(self, accounts: Sequence[Account]) -> AsyncIterator[Fetched]:  # type: ignore[override]
+            async for one in super().fetch(accounts):
+                yield one
+
+    with FakePlatform(lambda _call: Reply(GOOD["youtube"][0])) as platform:
+        table = settings("youtube", platform.url)
+        assert isinstance(table, YouTubeSettings)
+        own = AdaptedParser(Own(table))
+        async with opened() as client, asking(client) as means:
+            (found,) = [one async for one in own.fetch([account("youtube")], means)]
+        assert isinstance(found, ParsedMetrics)
+        assert means.usage.calls == len(platform.calls) == 1
 
 
 def test_keys_of_other_packages_mean_what_they_say() -> None:

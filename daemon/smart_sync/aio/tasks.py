@@ -1,4 +1,4 @@
-"""Tasks: in the background of a block, a few at a time, and a coroutine from code that blocks."""
+"""Tasks: in the background of a block, a few at a time, by the clock; and a coroutine from code that blocks."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
@@ -18,6 +18,12 @@ def outside_of_loops(call: Callable[[], T]) -> T:
         return call()
     with ThreadPoolExecutor(1, "smart-sync-blocking") as thread:
         return thread.submit(call).result()
+
+
+async def until_tick(seconds: float) -> None:
+    """Until the event loop's clock shows the next multiple of ``seconds``: tasks that look at something now and then
+    wake the process together, and it rests in between."""
+    await asyncio.sleep(seconds - asyncio.get_running_loop().time() % seconds)
 
 
 class BackgroundTasks:

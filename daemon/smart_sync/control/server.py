@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from smart_sync.aio.tasks import until_tick
 from smart_sync.control import socket_file
 from smart_sync.control.connection import Connection
 from smart_sync.control.request import (
@@ -44,7 +45,7 @@ _TURNS = socket_file.BACKLOG // _BURST + 4
 #: Seconds until asyncio tries again where there are no descriptors.
 _RETRY_SECONDS = 1.0
 _MAX_DENIED = 1000
-#: Seconds between two looks whether clients find the socket.
+#: Seconds between two looks whether clients find the socket; with those of `service.claim`, the process wakes up once.
 LOOK_SECONDS = 10.0
 
 
@@ -125,7 +126,7 @@ class _Server:
         """Listen anew, until cancelled, where the file was removed (by who tidies up): else nobody would find us."""
         refused = ""
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await until_tick(LOOK_SECONDS)
             if self.listener.is_there():
                 refused = ""
                 continue

@@ -115,3 +115,11 @@ def _titles(lines: Sequence[str], delimiter: str, is_title: Callable[[str], bool
     except csv.Error:  # a field beyond the parser's limit; the reader of the file says so
         pass
     return most
+
+
+def is_abbreviated(value: object, count: int) -> bool:
+    """Whether ``value``, which was read as ``count``, is a rounded figure.
+
+    "1.2M" has other digits than 1200000; "12,480 followers" has those of 12480.
+    """
+    return isinstance(value, str) and "".join(filter(str.isdecimal, value)).lstrip("0") != str(count).lstrip("0")

@@ -72,7 +72,7 @@ def sound(values: Sequence[Any]) -> tuple[Metrics, bool]:
     for value in values:
         if value is not None and not (type(value) is int and 0 <= value <= MAX_COUNT):
             return Metrics._make(v if type(v) is int and 0 <= v <= MAX_COUNT else None for v in values), False
-    return Metrics._make(values), True
+    return tuple.__new__(Metrics, values), True  # as `Metrics._make`, in half its time
 
 
 def as_text(value: object) -> str:

@@ -10,6 +10,7 @@ from jmespath import functions
 from jmespath.visitor import TreeInterpreter
 from pydantic import AfterValidator
 
+from smart_sync.core.foreign_text import is_abbreviated
 from smart_sync.core.model import Precision
 from smart_sync.core.worksheet.cells import Unreadable, read_count
 from smart_sync.parsers.failures import AccountFailed
@@ -162,11 +163,7 @@ def metric(expression: str, document: Any) -> tuple[int | None, Precision]:
         count = read_count(found)
     except Unreadable as problem:
         raise AccountFailed(f"what {expression} finds is no count: {problem}") from None
-    # "1.2M" has other digits than 1200000; "12,480 followers" has those of 12480.
-    is_rounded = isinstance(found, str) and "".join(filter(str.isdecimal, found)).lstrip("0") != (
-        str(count).lstrip("0")
-    )
-    return count, Precision.ROUNDED if is_rounded else Precision.EXACT
+    return count, Precision.ROUNDED if is_abbreviated(found, count or 0) else Precision.EXACT
 
 
 def _visited(interpreter: TreeInterpreter, expression: str, document: Any) -> Any:

@@ -8,7 +8,14 @@ from functools import lru_cache
 from itertools import chain, islice
 from typing import Any, Literal
 
-from smart_sync.core.foreign_text import DELIMITER_LINES, declared_delimiter, delimiter_of, read_json, storable
+from smart_sync.core.foreign_text import (
+    DELIMITER_LINES,
+    declared_delimiter,
+    delimiter_of,
+    is_abbreviated,
+    read_json,
+    storable,
+)
 from smart_sync.core.model import METRICS, NO_METRICS, Account, Metrics, ParsedMetrics, Precision
 from smart_sync.core.wording import nearest
 from smart_sync.core.worksheet.cells import Unreadable, read_count
@@ -30,6 +37,8 @@ class Row:
     source: str = ""
     parsed_at: datetime | None = None
     precision: Precision = Precision.EXACT
+    #: The metrics that are exact although ``precision`` says that others are rounded.
+    exact: frozenset[str] = frozenset()
 
     def of(self, account: Account, source: str, parsed_at: datetime) -> ParsedMetrics:
         """The row as ``account``'s parsed values; ``source`` and ``parsed_at`` where it has none of its own."""
@@ -40,6 +49,7 @@ class Row:
             self.parsed_at or parsed_at,
             self.precision,
             link="" if self.account_id == account.id else account.link,
+            exact=self.exact,
         )
 
 
@@ -159,7 +169,12 @@ def _row(line: int, record: Mapping[str, Any], locales: Collection[str]) -> Row:
     precision = _text(record, "precision").casefold() or Precision.EXACT
     if precision not in set(Precision):
         raise ValueError("precision is neither exact nor rounded")
-    return Row(line, account_id, link, metrics, _text(record, "source"), _time(record), Precision(precision))
+    exact = frozenset[str]()
+    # "12K" is rounded, whatever the line says of itself.
+    rounded = {name for name, value in metrics._asdict().items() if value and is_abbreviated(record[name], value)}
+    if rounded and precision == Precision.EXACT:
+        precision, exact = Precision.ROUNDED, frozenset(METRICS) - rounded
+    return Row(line, account_id, link, metrics, _text(record, "source"), _time(record), Precision(precision), exact)
 
 
 def _text(record: Mapping[str, Any], name: str) -> str:

@@ -1,12 +1,11 @@
 """How a daemon holds its database, over reloads too: by a lock next to an SQLite file, by the lease on a server."""
 
-import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from smart_sync.aio.tasks import BackgroundTasks
+from smart_sync.aio.tasks import BackgroundTasks, until_tick
 from smart_sync.config.database_url import Location, Server
 from smart_sync.store.instance_lock import InstanceLock
 from smart_sync.store.schema import MIGRATIONS
@@ -53,7 +52,7 @@ class Claim:
         Raises `Busy` if another instance has begun to work there meanwhile.
         """
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await until_tick(LOOK_SECONDS)
             self._instance.renew()
 
     async def _take_lease(self, server: Server) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from smart_sync import __version__, config, logs
-from smart_sync.aio.tasks import BackgroundTasks
+from smart_sync.aio.tasks import BackgroundTasks, until_tick
 from smart_sync.clock import utc_now
 from smart_sync.config import Settings
 from smart_sync.control.api import Endpoints
@@ -254,4 +254,4 @@ async def _feed_watchdog() -> None:
         return
     while True:
         systemd.notify("WATCHDOG=1")
-        await asyncio.sleep(interval)
+        await until_tick(interval)

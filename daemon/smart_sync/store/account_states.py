@@ -173,11 +173,11 @@ async def _added_at(database: Database) -> str:
     return "datetime(a.added_at)" if "added_at" in there else "NULL"
 
 
-#: How many columns `_ACCOUNTS` has before those of the inbox.
-_WIDTH = 18
+#: Where in `_ACCOUNTS` the columns of the inbox begin, those of ``account_metrics`` and of ``parsed_seen``.
+_WIDTH, _MERGED, _SEEN = 18, 27, 37
 _NOTHING_HELD: frozenset[str] = frozenset()
 _NOTHING_ROUNDED = NO_VOTES.rounded
-_ALL = frozenset(METRICS)
+_ALL, _NOTHING_MERGED = frozenset(METRICS), (None,) * len(METRICS)
 
 
 def _absence(row: Sequence[Any]) -> Absence:
@@ -230,7 +230,7 @@ def _votes(
 
 def _last_link(row: Any) -> str | None:
     """The link that the last pass decided with; "", which means no profile, where another program has spoilt it."""
-    return row[-1] if isinstance(row[-1], str | None) else ""
+    return row[-1] if row[-1] is None or isinstance(row[-1], str) else ""
 
 
 def _voiced(
@@ -250,12 +250,12 @@ def _state(row: Any, parsed: tuple[Metrics | None, frozenset[str], Votes]) -> Ac
         sheet = sound(row[5:10])[0]
         absence = _absence(row[11:16])
         held = frozenset(str(row[16]).split(",")) & _ALL if row[16] else _NOTHING_HELD
-    rest = row[_WIDTH + 9 :]
-    merged = _merged(rest[0:5])
-    winners = rest[5:10]
+    merged = _merged(row[_MERGED : _MERGED + 5])
+    winners = row[_MERGED + 5 : _MERGED + 10]
     if merged is not None and None in merged:
         winners = tuple(None if value is None else winner for value, winner in zip(merged, winners, strict=True))
-    return AccountState(
+    metrics, rounded, votes = parsed
+    return AccountState(  # by place: by name it takes half as long again
         str(row[0]),
         as_text(row[1]),
         as_text(row[2]),
@@ -263,24 +263,24 @@ def _state(row: Any, parsed: tuple[Metrics | None, frozenset[str], Votes]) -> Ac
         row[4] == 1,
         sheet,
         row[10],
-        parsed=parsed[0],
-        rounded=parsed[1],
-        votes=parsed[2],
-        merged=merged,
-        winners=winners,
-        seen=sound(rest[11:16])[0] if rest[10] else None,
-        absence=absence,
-        held=held,
-        carried_since=rest[16:21],
-        counted=rest[21:26],
-        left_since=rest[26],
+        metrics,
+        rounded,
+        merged,
+        winners,
+        sound(row[_SEEN + 1 : _SEEN + 6])[0] if row[_SEEN] else None,
+        absence,
+        held,
+        row[_SEEN + 6 : _SEEN + 11],
+        row[_SEEN + 11 : _SEEN + 16],
+        votes,
+        row[_SEEN + 16],
         added_at=row[17],
     )
 
 
 def _merged(row: Sequence[Any]) -> Metrics | None:
     """The merged values; None for one that another program has spoilt: it has no winner, and is written again."""
-    return None if row[0] is None and all(value is None for value in row) else sound(row)[0]
+    return None if row == _NOTHING_MERGED else sound(row)[0]
 
 
 def _no_time(row: Any) -> Problem:

@@ -6,11 +6,9 @@ writes the same pages of the same tables and indexes again; sixteen to a commit 
 
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from smart_sync.core.merge.plan import Plan
 from smart_sync.core.model import METRICS
-from smart_sync.core.pins import Pin
 from smart_sync.core.results.outcomes import Written
 from smart_sync.errors import SmartSyncError
 from smart_sync.store import absences, open_suspects, pin_rows, projects, sheet_edits, snapshots, vote_records
@@ -168,52 +166,17 @@ async def write_accounts(transaction: Transaction, plans: Sequence[Plan], writin
 
 
 def _parts(plans: Sequence[Plan]) -> Iterable[Sequence[Plan]]:
-    """Two halves, down to a plan for each account: one that is refused costs no more than the writing of twice as many.
+    """Two halves, down to one account: one that is refused costs no more than the writing of twice as many.
 
     (A column of four bytes refuses one value of twenty thousand, pass after pass.)
     """
-    if len(plans) == 1:
-        plans = [*_split_by_account(plans[0])]
-    middle = len(plans) // 2
-    return [plans[:middle], plans[middle:]] if middle else []
-
-
-def _split_by_account(plan: Plan) -> Iterable[Plan]:
-    """The plan account by account."""
-    sheet = {row.account_id: row for row in plan.sheet}
-    merged = {row.account_id: row for row in plan.merged}
-    seen = dict(plan.seen)
-    news = {one.account_id: one for one in plan.votes}
-    absent = {row.account_id: row for row in plan.absent}
-    edits = {edit.account_id: edit for edit in plan.edits}
-    pinned, unpinned = _by_account(plan.pinned), _by_account(plan.unpinned)
-    for account_id in plan.account_ids:
-        yield replace(
-            plan,
-            account_ids=(account_id,),
-            snapshots={account_id: plan.snapshots[account_id]} if account_id in plan.snapshots else {},
-            sheet=(sheet[account_id],) if account_id in sheet else (),
-            merged=(merged[account_id],) if account_id in merged else (),
-            seen=((account_id, seen[account_id]),) if account_id in seen else (),
-            pinned=tuple(pinned.get(account_id, ())),
-            unpinned=tuple(unpinned.get(account_id, ())),
-            votes=(news[account_id],) if account_id in news else (),
-            edits=(edits[account_id],) if account_id in edits else (),
-            absent=(absent[account_id],) if account_id in absent else (),
-            left={account_id: plan.left[account_id]} if account_id in plan.left else {},
-            returned={account_id: plan.returned[account_id]} if account_id in plan.returned else {},
-            deactivated=plan.deactivated & {account_id},
-            reactivated=plan.reactivated & {account_id},
-            conflicts=tuple(conflict for conflict in plan.conflicts if conflict.account_id == account_id),
-            suspects=plan.suspects.only((account_id,)),
-        )
-
-
-def _by_account(pins: Iterable[tuple[str, Pin]]) -> dict[str, list[tuple[str, Pin]]]:
-    found: dict[str, list[tuple[str, Pin]]] = {}
-    for pin in pins:
-        found.setdefault(pin[0], []).append(pin)
-    return found
+    if len(plans) > 1:
+        middle = len(plans) // 2
+        return [plans[:middle], plans[middle:]]
+    (plan,) = plans
+    middle = len(plan.account_ids) // 2
+    halves = (plan.account_ids[:middle], plan.account_ids[middle:]) if middle else ()
+    return [[plan.only(frozenset(account_ids))] for account_ids in halves]
 
 
 async def _write(transaction: Transaction, plans: Sequence[Plan], writing: SnapshotRules) -> snapshots.WrittenSnapshots:

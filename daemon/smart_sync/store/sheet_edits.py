@@ -44,21 +44,12 @@ async def save(transaction: Transaction, plans: Sequence[Plan], now: str) -> Non
     # In the order of their index: else each would look for its page of it.
     await asyncio.to_thread(edited.sort, key=lambda one: one[0].account_id)
     full = await _full(transaction, [row.account_id for row, _ in edited], now)
+    rows = _rows(edited, now)
     if full:
-        later = (
-            (new, now, name, cell, full[account_id, metric])
-            for account_id, metric, _, new, name, cell in _cells(edited)
-            if (account_id, metric) in full
-        )
+        later = ((new, now, name, cell, full[own, m]) for own, m, _, new, _, name, cell in rows if (own, m) in full)
         await transaction.execute_many(_UPDATE, later)
-    await transaction.execute_many(
-        _INSERT,
-        (
-            (account_id, metric, old, new, now, name, cell)
-            for account_id, metric, old, new, name, cell in _cells(edited)
-            if (account_id, metric) not in full
-        ),
-    )
+        rows = (row for row in _rows(edited, now) if (row[0], row[1]) not in full)
+    await transaction.execute_many(_INSERT, rows)
 
 
 async def _full(transaction: Transaction, account_ids: Sequence[str], now: str) -> dict[tuple[str, str], int]:
@@ -69,15 +60,17 @@ async def _full(transaction: Transaction, account_ids: Sequence[str], now: str) 
     return {(row[0], row[1]): row[2] for row in await transaction.fetch(_FULL, (json.dumps(account_ids), now))}
 
 
-def _cells(
-    edited: Iterable[tuple[Edited, Plan]],
-) -> Iterator[tuple[str, str, int | None, int | None, str, str]]:
-    """The cells that were edited: account, metric, what it said and says, worksheet and cell."""
+#: Account, metric, what the cell said and says, when, worksheet and cell.
+_Row = tuple[str, str, int | None, int | None, str, str, str]
+
+
+def _rows(edited: Iterable[tuple[Edited, Plan]], now: str) -> Iterator[_Row]:
+    """A row for each cell that was edited, as `_INSERT` takes it: there may be five of each account."""
     for row, plan in edited:
-        name, letters, number = plan.project.name, plan.letters, row.row
+        account_id, name, letters, number = row.account_id, plan.project.name, plan.letters, row.row
         for metric, old, new in zip(METRICS, row.old, row.new, strict=True):
             if old != new:
-                yield row.account_id, metric, old, new, name, f"{letters.get(metric, '')}{number}"
+                yield account_id, metric, old, new, now, name, f"{letters.get(metric, '')}{number}"
 
 
 async def of_account(

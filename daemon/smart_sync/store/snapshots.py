@@ -97,8 +97,8 @@ def _decided(merged: Mapping[str, Metrics], rows: Iterable[Any], writing: Snapsh
     """What to do, by the ``rows`` of `_TODAYS`."""
     day, utc_date = writing.day, writing.now[:10]
     seen: dict[str, list[StoredSnapshot]] = {}
-    for account_id, row_id, row_date, *values in rows:
-        seen.setdefault(str(account_id), []).append(StoredSnapshot(str(row_id), row_date, tuple(values)))
+    for row in rows:
+        seen.setdefault(str(row[0]), []).append(StoredSnapshot(str(row[1]), row[2], tuple(row[3:])))
     steps = _Steps({}, {}, {})
     for account_id, values in merged.items():
         snapshots = seen.get(account_id)

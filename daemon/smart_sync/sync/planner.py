@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -184,7 +185,8 @@ class Planner:
         states += [AccountState(a.id, a.platform, a.username, a.link) for a in case.new]
         sheet = understand(case.reading, states, terms, titles=self._titles)
         states = [one if one.votes.news is None else without_earlier_profile(one, sheet.rows) for one in states]
-        cells = typed_cells(sheet, states, doubts.open, self._policy.counters)
+        of_larger = partial(self._policy.of_larger, case.project.name)
+        cells = typed_cells(sheet, states, doubts.open, self._policy.counters, of_larger)
         may_create = self._creates and any(profile_link(row.link, row.platform) for row in sheet.unmatched)
         return _Understood(case.project, states, tuple(problems), doubts, sheet, cells, may_create)
 

@@ -23,7 +23,9 @@ OUTDATED: Final = "too old"
 
 def counts_other_videos(state: AccountState) -> bool:
     """Whether a parsed value is of other videos than the last pass saw, or too old; the usual case is neither."""
-    if not (any(state.counted) or state.votes.lost or any(one.counted for one in state.votes.chosen.values())):
+    votes = state.votes
+    # No generator where there is nothing to look through, as with most accounts.
+    if not (any(state.counted) or votes.lost or (votes.chosen and any(o.counted for o in votes.chosen.values()))):
         return False
     return any((old or "") != (new or "") for old, new in zip(state.counted, counted_now(state), strict=True))
 

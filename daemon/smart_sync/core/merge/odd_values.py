@@ -40,16 +40,14 @@ def note_times(
     if not state.active:
         return
     votes = state.votes
-    if votes.chosen or votes.lost:
-        said = [*votes.chosen.values(), *(one.said for one in votes.lost if one.reason == TOO_OLD)]
-        each = [(v.source, v.at, v.place) for v in said if terms.must_stay_fresh(v)]
-    elif state.parsed is None or state.parsed == NO_METRICS:
+    if not (votes.chosen or votes.lost):  # the usual case
+        if inbox and state.parsed is not None and state.parsed != NO_METRICS:
+            brought.setdefault(as_text(inbox[0]), []).append(Brought(inbox[1] or terms.now, INBOX))
         return
-    else:
-        each = [(as_text(inbox[0]), inbox[1], INBOX)] if inbox else []
     newest: dict[str, Brought] = {}
-    for source, at, place in each:
-        newest[source] = max(Brought(at or terms.now, place), newest.get(source, Brought("", "")))
+    for v in (*votes.chosen.values(), *(one.said for one in votes.lost if one.reason == TOO_OLD)):
+        if terms.must_stay_fresh(v):
+            newest[v.source] = max(Brought(v.at or terms.now, v.place), newest.get(v.source, Brought("", "")))
     for source, one in newest.items():
         brought.setdefault(source, []).append(one)
 

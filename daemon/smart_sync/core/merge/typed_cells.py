@@ -1,9 +1,10 @@
 """The cells of a worksheet that say another number than in its last read, and which of them are accidents.
 
 The first read of an account's row is no typing, unless the account has had values before: from what its parser said.
+Below that it is another number, such as a campaign's; where the larger one counts it is no accident.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import timedelta
 from typing import NamedTuple
@@ -32,12 +33,19 @@ class Cells(NamedTuple):
     edited: frozenset[tuple[str, str]] = frozenset()
 
 
-def typed_cells(sheet: Sheet, states: Sequence[AccountState], doubted: Suspects, counters: Collection[str]) -> Cells:
+def typed_cells(
+    sheet: Sheet,
+    states: Sequence[AccountState],
+    doubted: Suspects,
+    counters: Collection[str],
+    larger_counts: Callable[[str], Collection[str]] = lambda _platform: (),
+) -> Cells:
     """The cells of ``sheet`` that say another number than ``states`` know.
 
     Of marked ones those that were marked before: a first mark is meant, whatever the number.  Where the parser
     contradicts, `core.merge.pinning` tells it.  Nobody has typed what an accident has put into a whole column.
-    ``doubted`` are the suspects that are still open.
+    ``doubted`` are the suspects that are still open; ``larger_counts`` gives the metrics, by platform, of which the
+    larger of sheet value and parsed value counts.
     """
     sheet = _unread(sheet, sheet.held)
     rows: list[list[Typed]] = []
@@ -58,6 +66,9 @@ def typed_cells(sheet: Sheet, states: Sequence[AccountState], doubted: Suspects,
         else:
             continue
         typed = list(_typed(state, row, doubted))
+        if state.sheet is None:
+            hidden = larger_counts(state.platform)
+            typed = [one for one in typed if one.metric not in hidden or one.new >= (one.parsed or 0)]
         near = [one.metric for one in typed if needs_history(one, counter=one.metric in counters)]
         if near:
             rows.append(typed)

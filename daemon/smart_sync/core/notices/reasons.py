@@ -129,6 +129,11 @@ RUSSIAN = {
     "the last known value is used": "действует последнее значение",
     "its last known values are used since {when}": "последние значения действуют с {when}",
     "restore the rows from the version history": "восстановите строки из истории версий",
+    "restore the rows from the version history, or if it is meant: {command}": (
+        "восстановите строки из истории версий или, если так и задумано: {command}"
+    ),
+    "{n} stand in": "последние значения действуют дальше: {n}",
+    "{n} stands in": "последние значения действуют дальше: {n}",
     "restore it from the version history": "восстановите из истории версий",
     "restore it from the spreadsheet's version history, or fill it": "восстановите из истории версий или заполните",
     "the column for {metric} of worksheet {title} has lost its values at once": (
@@ -167,13 +172,47 @@ RUSSIAN = {
     "it counts as no value": "оно считается отсутствующим",
     "lines of {path} that cannot be used: {n}": "строк {path}, которые нельзя использовать: {n}",
     "the first is line {n}: {why}": "первая — строка {n}: {why}",
-    "{source} has brought no parsed value since {time}": "{source} не приносит значений с {time}",
+    "{source} has brought no parsed value since {time}": "от {source} нет значений с {time}",
     "older than [parsed] max_age, its values do not count any more": (
         "они старше [parsed] max_age и больше не учитываются"
     ),
     "see what should have written them, or set [parsed] stale_after": (
         "посмотрите, что должно их писать, или задайте [parsed] stale_after"
     ),
+    "line {n}: {why}": "строка {n}: {why}",
+    "the header names neither account_id nor link": "в заголовке нет ни account_id, ни link",
+    "the header names {names} twice": "заголовок называет {names} дважды",
+    "nothing can be read": "прочитать ничего нельзя",
+    "more fields than the header": "полей больше, чем в заголовке",
+    "put a value that holds a comma in quotes": "значение с запятой возьмите в кавычки",
+    "{name} is no column, did you mean {other}?": "столбца {name} нет; возможно, имелся в виду {other}?",
+    "neither account_id nor link": "нет ни account_id, ни link",
+    "no metric has a value": "ни у одной метрики нет значения",
+    "precision is neither exact nor rounded": "precision — ни exact, ни rounded",
+    "parsed_at is not a time in ISO 8601, such as 2026-03-01T12:00:00Z": (
+        "parsed_at — не время по ISO 8601, например 2026-03-01T12:00:00Z"
+    ),
+    "{path} is not a text file in UTF-8 (byte {n})": "{path} — не текстовый файл в UTF-8 (байт {n})",
+    "save it as UTF-8": "сохраните его в UTF-8",
+    "{path} has a time that no calendar has": "у {path} время, которого нет в календаре",
+    "correct it with: touch {path}": "исправьте командой: touch {path}",
+    "{metrics}: not counted since {time}, as the parser could not see all that it takes (log: parser.finished)": (
+        "{metrics}: не считается с {time}, парсер не видит всего, что для этого нужно (журнал: parser.finished)"
+    ),
+    "not counted since {time}, as the parser could not see all that it takes (log: parser.finished)": (
+        "не считается с {time}, парсер не видит всего, что для этого нужно (журнал: parser.finished)"
+    ),
+    "the last sums stand": "действуют последние суммы",
+    "the parser has a bug: {why}": "в парсере ошибка: {why}",
+    "not done within {n} s": "не готово за {n} с",
+    "the next pass goes on (see deadline, rate and every)": "продолжит следующий проход (см. deadline, rate и every)",
+    "the budget of {n} requests in 24 hours is used up": "запросы на 24 часа исчерпаны ({n})",
+    "asks again at {time}": "спросит снова {time}",
+    "the source has none of {n} accounts: {why}": "у источника нет ни одного из аккаунтов ({n}): {why}",
+    "correct what {table} asks for": "исправьте, что запрашивает {table}",
+    "No such file or directory": "такого файла нет",
+    "Permission denied": "нет прав",
+    "Is a directory": "это папка",
     "a parsed_at that is no time": "parsed_at, которое не является временем",
     "write it as 2026-03-10 12:00:00": "пишите его так: 2026-03-10 12:00:00",
     "values of {source} have a parsed_at more than 5 minutes ahead": (
@@ -203,10 +242,14 @@ RUSSIAN = {
     "the database refuses this account, which stays as it was: {why}": (
         "база данных не принимает этот аккаунт, его числа остались прежними: {why}"
     ),
-    "the database refuses to create {n}: {why}": "база данных не даёт создать {n}: {why}",
+    "the database refuses to create {n}: {why}": "база данных не даёт создать аккаунты ({n}): {why}",
     "the database refuses the account of this row: {why}": "база данных не принимает аккаунт этой строки: {why}",
     "the database refuses {n} more": "база данных не принимает ещё {n}",
     "a rule of the table ignores the row": "правило таблицы пропускает строку",
+    "the table {name} is gone": "таблицы {name} больше нет",
+    "restore it from a backup, or finish the migration that has renamed it": (
+        "восстановите её из резервной копии или завершите миграцию, которая её переименовала"
+    ),
     "look at the triggers and rules of the web app's tables": "посмотрите триггеры и правила таблиц веб-приложения",
 }
 #: What stands before a colon, and what follows it is a reason of its own.

@@ -22,6 +22,13 @@ def _pattern(english: str) -> re.Pattern[str]:
     return re.compile("".join(fixed), re.DOTALL)
 
 
+#: Places for a number, whose noun the Russian sentence has itself.
+_NUMBERS = frozenset({"rows", "n"})
+_NOUN = re.compile(r" (?:rows?|accounts?|last values?|of it)$")
+#: Words of ours that stand in places.
+_WORDS = {**METRIC_NAMES["ru"], "the inbox": "входящих", "an unnamed source": "безымянного источника"}
+
+
 def translated(text: str, lang: Language) -> str:
     """``text``, a reason or remedy of ours, in ``lang``; each part that is not known stays as it is."""
     if lang == "en":
@@ -56,4 +63,10 @@ def _filled(name: str, text: str) -> str:
         for english, russian in PINS.items():
             if found := _pattern(english).fullmatch(text):
                 return russian.format(**{own: _filled(own, said) for own, said in found.groupdict().items()})
-    return METRIC_NAMES["ru"].get(text, text)
+    if name in _NUMBERS:
+        return _NOUN.sub("", text).replace(" of ", " из ")
+    return ", ".join(_WORDS.get(part, part) for part in _and_more(text).split(", "))
+
+
+def _and_more(text: str) -> str:
+    return re.sub(r" and ([\d,]+) more$", r" и ещё \1", text)

@@ -110,6 +110,8 @@ class _Reader:
         ):
             self._look_at_strange_columns(cells)
         metrics, unreadable, pinned = self._read_metrics(number, cells, self.problems)
+        if self._owner == _NO_OWNER:
+            return SheetRow(number, link, metrics, unreadable, pinned=pinned)
         return SheetRow(number, link, metrics, unreadable, *self._read_owner(cells), pinned)
 
     def not_understood(self) -> tuple[str, ...]:
@@ -220,13 +222,13 @@ class _Reader:
         """The counts of a row, the metrics whose cells cannot be read, and those whose cells bear the mark of a pin."""
         values: list[int | None] = list(NO_METRICS)
         unreadable, pinned = self._lost, _NOTHING
-        width = len(cells)
+        width, locale = len(cells), self._worksheet.locale
         for index, column, scale in self._metrics:
             if column < width:
-                how = self._worksheet.locale, METRICS[index], scale
                 try:
-                    values[index] = read_count(cells[column], *how)
+                    values[index] = read_count(cells[column], locale, METRICS[index], scale)
                 except Unreadable as problem:
+                    how = locale, METRICS[index], scale
                     values[index], trouble = read_pinned(cells[column], how, problem)
                     if trouble is None:
                         pinned |= {METRICS[index]}
@@ -237,8 +239,6 @@ class _Reader:
 
     def _read_owner(self, cells: Sequence[Cell]) -> tuple[str, str, str, str]:
         """Platform, user name, topic and Telegram user from their columns."""
-        if self._owner == _NO_OWNER:
-            return "", "", "", ""
         platform, username, topic, telegram = (_line(cells, at) if at >= 0 else "" for at in self._owner)
         return intern(platform.casefold()), username.lstrip("@"), intern(topic), intern(telegram)
 

@@ -122,7 +122,7 @@ class Fence(Protocol):
 
 def lost(reason: str) -> Lost:
     """The error of one that goes on writing."""
-    return Lost(reason, NotLeading(f"this instance no longer leads: {reason}; the one that does goes on"))
+    return Lost(reason, NotLeading(f"this instance no longer leads: {reason}; the next one that leads goes on"))
 
 
 def session_name(schema: str, token: int) -> str:

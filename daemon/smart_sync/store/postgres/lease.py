@@ -97,8 +97,7 @@ class Lease:
         #: Until when it is held, on the monotonic clock: earlier than the server thinks.
         self._until = 0.0
         self._timer: asyncio.TimerHandle | None = None
-        self._not_before = 0.0
-        self._table = self._schema = ""
+        self._not_before, self._table, self._schema = 0.0, "", ""
         #: The connection that hears what is told.
         self._listens: AsyncConnection[Any] | None = None
         limit = str(max(int(self.seconds * _TRY * 1000), 100))
@@ -116,7 +115,7 @@ class Lease:
     def demand(self) -> None:
         """Raise `Lost` unless it is held."""
         if not self.held:
-            self._lose(f"it could not be renewed within {self.seconds:g} s")
+            self._end()
             raise lost(self.reason)
 
     async def check(self, connection: "AsyncConnection[Any]") -> None:
@@ -184,8 +183,8 @@ class Lease:
 
     async def _bounded(self, work: Coroutine[Any, Any, Any]) -> Any:
         """The result of ``work``; `Down` if the server does not answer for a part of the time that there is."""
-        least = 0.25 if self._token else POLL
-        return await self._connection.answered(work, max(min(self.seconds * _TRY, STARTING), least))
+        limit = max(min(self.seconds * _TRY, STARTING), 0.25 if self._token else POLL)
+        return await self._connection.answered(work, limit)
 
     async def _prepare(self) -> None:
         """Make the table and the row, where they are missing."""
@@ -224,9 +223,8 @@ class Lease:
             with contextlib.suppress(StoreError):
                 await self._ask(END_SESSION, session_name(self._schema, token))
             return _PAUSE
-        self._token = int(taken[0][0])
+        self._token, self.reason = int(taken[0][0]), ""
         self._last_until(began)
-        self.reason = ""
         self.free.clear()
         self.taken.set()
         self._see(self.holder, self._kind)
@@ -258,11 +256,13 @@ class Lease:
     def _last_until(self, began: float) -> None:
         """It was renewed by what was sent at ``began``: the server counts from later on."""
         self._until = began + self.seconds * (1 - _MARGIN)
-        if self._timer is not None:
+        if self._timer:
             self._timer.cancel()
-        loop = asyncio.get_running_loop()
-        late = f"it could not be renewed within {self.seconds:g} s"
-        self._timer = loop.call_later(self._until - time.monotonic(), self._lose, late)
+        self._timer = asyncio.get_running_loop().call_later(self._until - time.monotonic(), self._end)
+
+    def _end(self) -> None:
+        late = f"its lease could not be renewed within {self.seconds:g} s"
+        self._lose(f"{late} ({self.trouble})" if self.trouble else late)
 
     def _lose(self, reason: str) -> None:
         if not self._token:

@@ -23,7 +23,7 @@ from smart_sync.errors import DatabaseReplaced
 from smart_sync.logs import emit
 from smart_sync.store.engine import LONG_WAIT
 from smart_sync.store.sqlite import foreign_snapshots
-from smart_sync.store.sqlite.driver import connect, is_busy, time_limit, translated_errors
+from smart_sync.store.sqlite.driver import connect, is_busy, rows_of, time_limit, translated_errors
 from smart_sync.store.sqlite.sqlite_catalogue import SqliteDialect, SqliteTransaction
 
 #: Seconds inside SQLite; `interrupt()` does not break a busy wait, so it must be short.
@@ -35,13 +35,6 @@ GLANCE_PATIENCE = 2.0
 #: Of pages, for each connection, taken as needed: with SQLite's own 2 MiB a pass reads and spills the same pages
 #: again and again (measured: a third of the system time of a pass over 40,000 accounts).
 CACHE_KIB = 64 * 1024
-#: How SQLite's driver refuses a query in whose result some TEXT is not valid UTF-8.
-_UNDECODABLE = "Could not decode to UTF-8"
-
-
-def _readable(raw: bytes) -> str:
-    """TEXT that is not valid UTF-8 is shown with marks.  Used once there is some: it doubles the time of a query."""
-    return raw.decode(errors="replace")
 
 
 class SqliteDatabase:
@@ -71,8 +64,6 @@ class SqliteDatabase:
             self._writer = await self._connect(stack)
             self._reader = await self._connect(stack)
             self._glancer = await self._connect(stack)
-            # Little text is read while writing, and a transaction must not end of it.
-            self._writer.text_factory = _readable
             for connection in (self._reader, self._glancer):
                 # What is asked for may come from the configuration: it can look, and nothing else.
                 await connection.execute_fetchall("PRAGMA query_only = ON")
@@ -172,16 +163,14 @@ class SqliteDatabase:
         self, connection: aiosqlite.Connection, sql: str, parameters: Sequence[Any], patience: float | None
     ) -> list[Any]:
         try:  # at first by itself: what is nearly always enough must not pay for setting up the tries
-            return list(await connection.execute_fetchall(sql, parameters))
+            return await rows_of(connection, sql, parameters)
         except sqlite3.OperationalError as error:
-            if str(error).startswith(_UNDECODABLE):
-                connection.text_factory = _readable
-            elif not is_busy(error):
+            if not is_busy(error):
                 raise
         with self._waiting():
             async for attempt in self._attempts(patience):
                 with attempt:
-                    return list(await connection.execute_fetchall(sql, parameters))
+                    return await rows_of(connection, sql, parameters)
         raise AssertionError("unreachable")
 
     def locked_seconds(self) -> float:

@@ -6,9 +6,9 @@ import itertools
 import os
 import re
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from smart_sync.errors import DatabaseError, DatabaseUnusable
 from smart_sync.store.engine import Busy, Down, Refused, StoreError, TooSlow, table_gone
@@ -73,6 +73,26 @@ _OF_THE_FILE = frozenset(
 def _is_of_the_file(error: Exception) -> bool:
     """Whether the file as a whole is in trouble (no room, no right, damaged, locked), rather than one row."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _OF_THE_FILE
+
+
+#: How SQLite's driver refuses a query in whose result some TEXT is not valid UTF-8.
+_UNDECODABLE = "Could not decode to UTF-8"
+
+
+def _readable(raw: bytes) -> str:
+    """TEXT that is not valid UTF-8 is shown with marks.  Used once there is some: it doubles the time of a query."""
+    return raw.decode(errors="replace")
+
+
+async def rows_of(connection: "aiosqlite.Connection", sql: str, parameters: Sequence[Any]) -> list[Any]:
+    """All rows of a query, whatever their TEXT is; an open transaction stays open."""
+    try:
+        return list(await connection.execute_fetchall(sql, parameters))
+    except sqlite3.OperationalError as error:
+        if not str(error).startswith(_UNDECODABLE):
+            raise
+    connection.text_factory = _readable
+    return list(await connection.execute_fetchall(sql, parameters))
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ import aiosqlite
 
 from smart_sync.errors import DatabaseUnusable
 from smart_sync.store.engine import Reader, Transaction
-from smart_sync.store.sqlite.driver import QUICK_CHECK, judge
+from smart_sync.store.sqlite.driver import QUICK_CHECK, judge, rows_of
 
 if TYPE_CHECKING:
     from smart_sync.store.sqlite.database import SqliteDatabase
@@ -139,7 +139,7 @@ class SqliteTransaction:
     async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """All rows of a query, seen from inside the transaction."""
         with self._translated_errors():
-            return list(await self._connection.execute_fetchall(sql, parameters))
+            return await rows_of(self._connection, sql, parameters)
 
     async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """Run one statement; returns the number of rows it changed."""
