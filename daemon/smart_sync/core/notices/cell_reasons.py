@@ -25,6 +25,8 @@ CELLS = {
     "the link shows no profile (but a video, a group, a search …)": "ссылка не на профиль (видео, группа, поиск …)",
     "put the profile's link here": "вставьте сюда ссылку на профиль",
     "the link is none of a platform that is known ({hosts})": "ссылка не с известной площадки ({hosts})",
+    "the link is shortened and does not show whose it is": "ссылка сокращена, и по ней не видно, чья она",
+    "open it, and put the profile's link here": "откройте её и вставьте сюда ссылку на профиль",
     "a name without its platform ({why})": "имя без площадки ({why})",
     "a text and no link, nor can one be had from behind it": "текст, а не ссылка, и за ним ссылки нет",
     "values without a link": "значения без ссылки",
