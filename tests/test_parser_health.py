@@ -18,7 +18,7 @@ from smart_sync.config import ScheduleSettings
 from smart_sync.control.daemon_status import DaemonStatus, Health
 from smart_sync.core.days import stamp
 from smart_sync.core.model import Trigger
-from smart_sync.core.results.parser_health import Attempt, ParserState, Verdict, judge
+from smart_sync.core.results.parser_health import Attempt, ParserState, Verdict, judge_parser
 from smart_sync.store.unread_projects import standing
 from smart_sync.sync.once import once
 from smart_sync.sync.reporter import Reporter
@@ -75,7 +75,7 @@ def test_a_failing_parser_is_told_once(story: str) -> None:
     attempts, told = STORIES[story]
     state, heard = ParserState(), []
     for hour, one in attempts:
-        state, verdict = judge(one, state, stamp(NOON + timedelta(hours=hour)), SIX_HOURS)
+        state, verdict = judge_parser(one, state, stamp(NOON + timedelta(hours=hour)), SIX_HOURS)
         heard += [(hour, verdict)] if verdict else []
     assert heard == told
 
@@ -89,7 +89,7 @@ def test_beginnings_and_ends_alternate(attempts: list[tuple[float, Attempt]]) ->
     """Whatever comes, and whatever the clock does, the two are told in turn, and values that came are no failure."""
     state, heard = ParserState(), []
     for hour, one in attempts:
-        state, verdict = judge(one, state, stamp(NOON + timedelta(hours=hour)), SIX_HOURS)
+        state, verdict = judge_parser(one, state, stamp(NOON + timedelta(hours=hour)), SIX_HOURS)
         heard += [verdict] if verdict else []
         assert not (one.fetched and state.since)
     assert heard == [Verdict.FAILED, Verdict.RECOVERED] * (len(heard) // 2) + [Verdict.FAILED] * (len(heard) % 2)

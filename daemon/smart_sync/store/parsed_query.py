@@ -86,8 +86,8 @@ async def read(database: Database, prepared: str, project_ids: Sequence[str]) ->
             problems.append(_problem(reason, account_id, f": {', '.join(wrong)}"))
         if is_no_time(row[9]):
             metrics = NO_METRICS
-            told = f"account {account_id}: {printable(str(row[7]), 40)}"
-            problems.append(Problem(NO_TIME, QUERY, value=told, code=_CODE))
+            text = f"account {account_id}: {printable(str(row[7]), 40)}"
+            problems.append(Problem(NO_TIME, QUERY, value=text, code=_CODE))
         if account_id in values:
             problems.append(_problem("an account more than once; only one of its rows counts", account_id))
         values[account_id] = of_row(metrics, row[9], str(row[6] or "") or UNNAMED, QUERY, rounded=is_rounded(row[8]))

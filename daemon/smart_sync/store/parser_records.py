@@ -45,7 +45,7 @@ def to_tell(failing: Iterable[FailingParser], names: Collection[str]) -> list[st
     return [str(one) for one in failing if one.must_be_told and one.parser in names]
 
 
-async def known(transaction: Transaction, parsers: Iterable[str]) -> dict[str, ParserState]:
+async def load_states(transaction: Transaction, parsers: Iterable[str]) -> dict[str, ParserState]:
     """What is remembered of ``parsers``; others are forgotten."""
     rows = await transaction.fetch(f"SELECT {_COLUMNS} FROM parser_states")
     states = {row[0]: ParserState(*row[1:]) for row in rows}
@@ -64,7 +64,7 @@ async def told_failing(transaction: Transaction) -> dict[str, ParserState]:
     return {row[0]: ParserState(*row[1:]) for row in rows}
 
 
-async def remember(transaction: Transaction, states: Mapping[str, ParserState]) -> None:
+async def save_states(transaction: Transaction, states: Mapping[str, ParserState]) -> None:
     """Keep how parsers are now."""
     await transaction.execute_many(
         upsert("parser_states", _COLUMNS, "parser"),
@@ -138,7 +138,7 @@ async def settle(database: Database, blocks: dict[str, int], now: datetime) -> N
         )
 
 
-async def made(database: Database, now: datetime) -> dict[str, int]:
+async def requests_made(database: Database, now: datetime) -> dict[str, int]:
     """Table of the parser → the requests that count against its budget."""
     rows = await database.glance(
         "SELECT parser, sum(requests) FROM parser_requests WHERE at > ? GROUP BY parser", (stamp(now - WINDOW),)
@@ -205,7 +205,7 @@ async def keep(
         )
 
 
-async def forget_the_deleted(transaction: Transaction) -> None:
+async def forget_deleted(transaction: Transaction) -> None:
     """Forget the accounts that there are no longer."""
     await transaction.execute(
         "DELETE FROM parser_accounts WHERE account_id NOT IN"

@@ -107,7 +107,7 @@ async def opened(
     ``parsers_wait``: seconds that a pass waits for the parsers; None: until they are done.  ``lease`` and ``waiting``:
     see `open_database`.
     """
-    with plain_failures():
+    with ungrouped_failures():
         async with contextlib.AsyncExitStack() as stack:
             where, timezone = settings.database.where, settings.schedule.timezone
             database = await stack.enter_async_context(open_database(where, timezone, lease=lease, waiting=waiting))
@@ -132,7 +132,7 @@ async def standing_by(
 
     What would keep this one from taking over (the key of Google, a parser) is told as `opened` would.
     """
-    with plain_failures():
+    with ungrouped_failures():
         where = settings.database.where
         async with open_existing(where, read_only=False, checked=False) as database:
             query = ""
@@ -194,7 +194,7 @@ def _parsers_of(settings: Settings) -> "Sequence[ConfiguredParser]":
 
 
 @contextlib.contextmanager
-def plain_failures() -> Iterator[None]:
+def ungrouped_failures() -> Iterator[None]:
     """A failure that a person can fix comes out as it is, not in the groups of the tasks it passed through.
 
     Of several that of the database counts: `Lost` before all others.
@@ -205,17 +205,17 @@ def plain_failures() -> Iterator[None]:
         _, bugs = group.split((SmartSyncError, StoreError))
         if bugs is not None:
             raise
-        raise weightiest(group) from None
+        raise main_error(group) from None
 
 
-def weightiest(error: BaseException) -> BaseException:
+def main_error(error: BaseException) -> BaseException:
     """What was raised, without the groups of tasks it came through; of several that of the database, `Lost` first."""
     if isinstance(error, BaseExceptionGroup):
-        return innermost(error.subgroup(Lost) or error.subgroup(StoreError) or error)
+        return first_error(error.subgroup(Lost) or error.subgroup(StoreError) or error)
     return error
 
 
-def innermost(error: BaseException) -> BaseException:
+def first_error(error: BaseException) -> BaseException:
     """What was raised, without the groups of the tasks it came through; of several the first."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]

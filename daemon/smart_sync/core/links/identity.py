@@ -104,7 +104,7 @@ def platform(link: str) -> str:
     return owner(link).platform
 
 
-def asked_platform(link: str, own: str) -> str:
+def platform_for_parsers(link: str, own: str) -> str:
     """The platform by which parsers are asked: the link says it, else the account's ``own`` field."""
     return platform(link) or known_platform(own) or own.casefold()
 

@@ -136,8 +136,8 @@ def _without_spikes(points: Sequence[Point]) -> list[Point]:
         return list(points)
     far, found = _far(growth), [points[0]]
     for place in range(1, len(points)):
-        there, back = growth[place - 1], growth[place] if place < len(growth) else 0.0
-        if not (abs(there) > far and abs(back) > far and there * back < 0):
+        rise, back = growth[place - 1], growth[place] if place < len(growth) else 0.0
+        if not (abs(rise) > far and abs(back) > far and rise * back < 0):
             found.append(points[place])
     return found
 
