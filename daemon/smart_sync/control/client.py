@@ -120,6 +120,8 @@ class Client:
         rest = b""
         async for data in answer.data():
             *lines, rest = (rest + data).split(b"\n")
+            if len(rest) > _MAX_ANSWER_BYTES:
+                raise self._foreign()
             for line in lines:
                 yield self._decoded(line)
         if rest:  # an answer that is no stream has no line end

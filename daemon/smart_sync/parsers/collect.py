@@ -79,8 +79,9 @@ class _Pass:
     report: ParserReport = field(init=False)
     batch: list[ParsedMetrics] = field(default_factory=list)
     batch_began: float = 0.0
-    #: The accounts nothing was said of yet.
+    #: The accounts nothing was said of yet, and those that have values: a file may have several lines of one.
     open: dict[str, Account] = field(init=False)
+    fetched: dict[str, Account] = field(default_factory=dict)
     #: Those that the source does not have, until it is known that it has others; each with the reason.
     gone: list[tuple[Account, str]] = field(default_factory=list)
     #: What was wrong → the links of the accounts with which it was.
@@ -151,6 +152,8 @@ class _Pass:
 
     def _take(self, fetched: Fetched) -> None:
         account = self.open.pop(fetched.account_id, None)
+        if account is None and isinstance(fetched, ParsedMetrics):
+            account = self.fetched.get(fetched.account_id)
         self.taken = self.allowance.taken if self.allowance is not None else 0
         if account is None:
             return
@@ -171,6 +174,7 @@ class _Pass:
     def _keep(self, values: ParsedMetrics, account: Account) -> None:
         if not self.batch:
             self.batch_began = asyncio.get_running_loop().time()
+        self.fetched[account.id] = account
         if values.flaw:
             self.troubles.setdefault(values.flaw, []).append(account.link)
         self.batch.append(values if values.link is not None else replace(values, link=account.link))
@@ -180,13 +184,8 @@ class _Pass:
         if not self.source.asked.gone(account.id, self.now):
             self.report.known_missing += 1
         else:
-            self.say(
-                "parser.account_gone",
-                parser=self.source.name,
-                account_id=account.id,
-                link=account.link,
-                reason=logs.redact(reason),
-            )
+            name, why = self.source.name, logs.redact(reason)
+            self.say("parser.account_gone", parser=name, account_id=account.id, link=account.link, reason=why)
 
     def _is_batch_due(self) -> bool:
         waited = asyncio.get_running_loop().time() - self.batch_began
@@ -198,13 +197,12 @@ class _Pass:
             return
         try:
             await self.sink(tuple(self.batch))
-        except SmartSyncError:
-            self._give_up_batch()
-            raise
         except Exception as error:
             self._give_up_batch()
+            if isinstance(error, SmartSyncError):
+                raise
             raise _SinkBroken(error) from None
-        self.report.fetched += len(self.batch)
+        self.report.fetched = len(self.fetched)
         for values in self.batch:
             if values.unfinished:
                 self.source.asked.failed(values.account_id, self.now)
@@ -213,7 +211,9 @@ class _Pass:
         self.batch = []
 
     def _give_up_batch(self) -> None:
-        self.report.failed += len(self.batch)
+        lost = {values.account_id for values in self.batch}
+        self.report.failed += len(lost)
+        self.fetched = {key: account for key, account in self.fetched.items() if key not in lost}
         self.batch = []
 
     def _close(self, means: Asking) -> None:

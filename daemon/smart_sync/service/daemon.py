@@ -14,6 +14,7 @@ from smart_sync import __version__, config, logs
 from smart_sync.aio.tasks import BackgroundTasks, until_tick
 from smart_sync.clock import utc_now
 from smart_sync.config import Settings
+from smart_sync.config.sections import MAX_CONCURRENCY
 from smart_sync.control.api import Endpoints
 from smart_sync.core.model import Outcome
 from smart_sync.core.results.results import PassResult
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
 
 #: Seconds that a pass has to end by itself once the lease is lost.
 SETTLING = 0.5
-#: Threads for what blocks: one for each spreadsheet that is read at once, and some to merge in.
-THREADS = 32
+#: Threads for what blocks, made as they are needed: one for each spreadsheet that may be read at once, and some more.
+THREADS = MAX_CONCURRENCY + 32
 
 
 def run_daemon(config_path: Path, settings: Settings) -> int:
