@@ -131,11 +131,11 @@ WEAKNESSES = {
         "import dataclasses\n"
         "import smart_sync.core.merge.decisions as decide, smart_sync.core.matching.sheet_side as sheet\n"
         "from smart_sync.core.model import Worksheet\n"
-        "plain = sheet.understand\n"
-        "def understand(source, states, terms, **options):\n"
+        "plain = sheet.read_sheet\n"
+        "def read_sheet(source, states, terms, **options):\n"
         "    there = source if isinstance(source, Worksheet) else Worksheet('P', [['Link', 'Followers']])\n"
         "    return plain(there, states, dataclasses.replace(terms, max_vanished=1.0, gone_after=0.0), **options)\n"
-        "sheet.understand = understand\n"
+        "sheet.read_sheet = read_sheet\n"
         "decide._carried = lambda state, index: decide.NOBODY\n",
         ["fault_schedules::test_no_fault_takes_a_number_from_a_manager[4]"],
     ),

@@ -374,8 +374,8 @@ def test_what_decides_is_the_same_text_in_each_process(tmp_path: Path) -> None:
         + "".join(f'user{number} = "token-{number}"\n' for number in range(9))
     )
     code = (
-        "from smart_sync import config; from smart_sync.sync.fan_out import decides_by; from pathlib import Path;"
-        f"print(sorted(decides_by(config.load(Path({str(config)!r}))).items()))"
+        "from smart_sync import config; from smart_sync.sync.fan_out import rules_digests; from pathlib import Path;"
+        f"print(sorted(rules_digests(config.load(Path({str(config)!r}))).items()))"
     )
     said = {
         subprocess.run(
