@@ -149,22 +149,6 @@ async def test_the_first_row_of_an_account_that_has_values_is_judged(lived: Worl
         assert lived.merged("r") == (0, 0, 0, 0, 53_700)
 
 
-@pytest.mark.parametrize("strategy", ["max", "sheet"])
-async def test_first_numbers_of_another_kind_are_not_told(world: World, strategy: str) -> None:
-    """A worksheet that begins with a campaign's numbers, below the parser's of all videos, holds no slips; one does."""
-    world.sections["merge"] = {"strategy": strategy}
-    names = list("abcde")
-    world.add_project("P", names)
-    for name in names:
-        world.parsed(name, [None, None, None, None, 5_000_000])
-    await world.sync()
-    world.now += timedelta(days=1)
-    campaign = {name: [*NOTHING, 52_000 + 7_001 * place] for place, name in enumerate(names[:-1])}
-    world.sheet("P", **campaign, e=[*NOTHING, 50_200_000])
-    (told,) = (await world.sync_one()).suspects
-    assert (told.link, told.new) == (link("e"), 50_200_000)
-
-
 async def test_a_number_typed_into_an_empty_cell_is_held(holding: World) -> None:
     """The parser's value, or the last one, stands in for it as for any other."""
     holding.parsed("a", [None, None, None, None, 135_000])

@@ -3,14 +3,12 @@
 The first read of an account's row is no typing, unless the account has had values before: from what its parser said.
 """
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import timedelta
 from typing import NamedTuple
 
 from smart_sync.core.days import moment
-from smart_sync.core.matching.missing import AT_LEAST
 from smart_sync.core.matching.sheet_side import Sheet
 from smart_sync.core.merge.accidents import Accident, Terms, agrees, grown_from, judge, needs_history
 from smart_sync.core.merge.baseline import ENOUGH, FALL, NARROWEST, Point
@@ -119,13 +117,10 @@ def judged(
     """
     by_id = {state.id: state for state in states} if cells.rows or doubts.open else {}
     before = _before(states) if cells.rows else Worksheet()
-    of_another_kind = _of_another_kind(cells, by_id)
     found = [known for known in doubts.open.values() if _waits(known, by_id.get(known.account_id), sheet, doubts)]
     for row in cells.rows:
         for accident in judge(row, before, terms):
             key = (accident.account_id, accident.metric)
-            if key in of_another_kind:
-                continue
             known = doubts.open.get(key)
             if known is None or not known.typed or known.new != accident.new:
                 one = _suspect(accident, by_id[key[0]], sheet, doubts, name)
@@ -137,24 +132,6 @@ def judged(
                 found.append(known)
     judged_cells = frozenset((one.account_id, one.metric) for row in cells.rows for one in row)
     return Judged(found, judged_cells, cells.edited, sheet.rows)
-
-
-def _of_another_kind(cells: Cells, states: Mapping[str, AccountState]) -> frozenset[tuple[str, str]]:
-    """The first numbers of rows that are below what the parser says, where most of a column are.
-
-    They are of another kind, of a campaign's videos, say, where the parser counts all: no slip of the hand.
-    """
-    first = [one for row in cells.rows for one in row if states[one.account_id].sheet is None]
-    all_of, below = Counter(one.metric for one in first), dict[str, list[tuple[str, str]]]()
-    for one in first:
-        if one.parsed is not None and one.new < one.parsed and not agrees(one.new, one.parsed):
-            below.setdefault(one.metric, []).append((one.account_id, one.metric))
-    return frozenset(
-        key
-        for metric, keys in below.items()
-        if len(keys) >= AT_LEAST and 2 * len(keys) > all_of[metric]
-        for key in keys
-    )
 
 
 def _waits(known: Suspect, state: AccountState | None, sheet: Sheet, doubts: Doubts) -> bool:
