@@ -21,7 +21,7 @@ from bench.typing_accidents import (
     plant,
     project,
 )
-from smart_sync.core.merge.accidents import Terms, judge, needs_history
+from smart_sync.core.merge.accidents import Terms, find_accidents, needs_history
 from smart_sync.core.merge.baseline import Band, Point, bands_of
 from smart_sync.core.merge.last_read import Typed, Worksheet
 from smart_sync.core.merge.suspects import jumps
@@ -60,7 +60,7 @@ def by_rule(*, learns: bool = False) -> Told:
         found = set()
         for row in typed.values():
             looked = [one for one in row if (one.account_id, one.metric) in close]
-            for accident in judge(row, sheet, terms) if looked else ():
+            for accident in find_accidents(row, sheet, terms) if looked else ():
                 found.add((int(accident.account_id), accident.metric))
         return found
 

@@ -32,7 +32,7 @@ from smart_sync.core.model import Project
 from smart_sync.store.postgres import turns
 from smart_sync.store.postgres.postgres_database import PostgresDatabase
 from smart_sync.sync import spreadsheet_task
-from smart_sync.sync.fan_out import PROJECTS, RESULT, decides_by
+from smart_sync.sync.fan_out import PROJECTS, RESULT, rules_digests
 
 #: Reads a minute: of one service account, and of all those of one Google Cloud project.
 PER_ACCOUNT = 60
@@ -157,10 +157,10 @@ async def _one(world: FleetWorld, name: str) -> tuple[float, float]:
     where = settings.database.where
     assert isinstance(where, Server)
     projects = PROJECTS.dump_json([Project(f"project-{name}", name, name)]).decode()
-    request = json.dumps({"now": stamp(world.now), "decides": decides_by(settings)})
+    request = json.dumps({"now": stamp(world.now), "decides": rules_digests(settings)})
     async with PostgresDatabase(where) as database:
         await turns.begin(database, stamp(world.now), request, {world.keys[name]: projects})
-        await turns.parsed(database, stamp(world.now))
+        await turns.mark_parsed(database, stamp(world.now))
     started = time.process_time()
     told = await asyncio.to_thread(spreadsheet_task.run, settings, stamp(world.now), world.keys[name])
     worker = time.process_time() - started

@@ -222,7 +222,7 @@ class Edges:
         self._server.say = lambda _line: bad
         try:
             async with asyncio.timeout(2):
-                assert isinstance(await http_post.ask("GET", self._server.url + "/ping", proxied=True), int)
+                assert isinstance(await http_post.request_status("GET", self._server.url + "/ping", proxied=True), int)
         except (http_post.NotReached, TimeoutError) as failure:
             one_line(str(failure))
 

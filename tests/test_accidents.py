@@ -7,7 +7,7 @@ from bench import accidents as measured
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smart_sync.core.merge.accidents import Accident, Terms, judge, needs_history
+from smart_sync.core.merge.accidents import Accident, Terms, find_accidents, needs_history
 from smart_sync.core.merge.baseline import Point, band, changes_of, steps, without_accidents
 from smart_sync.core.merge.last_read import Typed, Worksheet
 from smart_sync.core.model import MAX_COUNT, METRICS, Metrics
@@ -32,7 +32,7 @@ def told(
     typed = [Typed("a", metric, 5, LAST, new, parsed)]
     typed += [Typed("a", other, 5, old, number) for other, (old, number) in others.items()]
     terms = Terms(TODAY, COUNTERS, {("a", metric): GROWN})
-    return [one for one in judge(typed, sheet, terms) if one.metric == metric]
+    return [one for one in find_accidents(typed, sheet, terms) if one.metric == metric]
 
 
 @pytest.mark.parametrize("new", [LAST, round(LAST * 1.01), round(LAST * 1.02), round(LAST * 0.996)])
@@ -76,6 +76,7 @@ def test_a_viral_day_is_not_told_one_number_that_leaps_alone_is() -> None:
         (GROWN[-15].value, "looks like that of 15 days ago"),
         (654_321, "this is @other's number"),
         (777_777, "this is the number of its likes"),
+        (0, "it has fallen"),
     ],
 )
 def test_the_likely_cause_is_told(new: int, cause: str) -> None:
@@ -115,7 +116,9 @@ def test_accounts_that_grow_alike_are_not_told_as_each_other(first: int, step: i
         old, new = past[known - 1].value, past[known].value
         typed = [Typed("a", metric, 5, old, new) for metric in metrics]
         sheet = Worksheet({6: Metrics(**dict.fromkeys(metrics, new))}, {6: "@other"})
-        return judge(typed, sheet, Terms(known, COUNTERS, dict.fromkeys((("a", m) for m in metrics), past[:known])))
+        return find_accidents(
+            typed, sheet, Terms(known, COUNTERS, dict.fromkeys((("a", m) for m in metrics), past[:known]))
+        )
 
     assert not any(told(known, metric) for metric in ("followers", "videos", "views") for known in range(6, 22))
     assert len(told(9, "likes", "views")) == 2
@@ -127,9 +130,9 @@ def test_a_gauge_that_wavers_may_return_and_one_that_has_only_grown_may_not() ->
     one = Typed("a", "followers", 5, wavering[-1].value, wavering[-2].value)
     assert needs_history(one, counter=False)
     histories = {("a", "followers"): wavering, ("a", "likes"): GROWN, ("a", "views"): GROWN}
-    assert judge([one], NO_SHEET, Terms(TODAY, COUNTERS, histories)) == []
+    assert find_accidents([one], NO_SHEET, Terms(TODAY, COUNTERS, histories)) == []
     others = [Typed("a", metric, 5, LAST, GROWN[-2].value) for metric in ("likes", "views")]
-    assert len(judge([one, *others], NO_SHEET, Terms(TODAY, COUNTERS, histories))) == 3
+    assert len(find_accidents([one, *others], NO_SHEET, Terms(TODAY, COUNTERS, histories))) == 3
     assert told(GROWN[-4].value, "followers")
 
 
@@ -138,8 +141,8 @@ def test_small_numbers_are_told_with_the_row_they_belong_to() -> None:
     sheet = Worksheet({6: Metrics(5000, 60_000, 300, 12, 712_345)}, {6: "@other"})
     videos, views = Typed("a", "videos", 5, 11, 12), Typed("a", "views", 5, 1000, 712_345)
     terms = Terms(TODAY, COUNTERS, {("a", "videos"): [Point(39, 11)]})
-    assert judge([videos], sheet, terms) == []
-    assert {one.metric: one.cause for one in judge([videos, views], sheet, terms)} == {
+    assert find_accidents([videos], sheet, terms) == []
+    assert {one.metric: one.cause for one in find_accidents([videos, views], sheet, terms)} == {
         "videos": "this is @other's number", "views": "this is @other's number",
     }  # fmt: skip
 
@@ -150,9 +153,9 @@ def test_an_accident_of_last_week_does_not_make_the_next_one_usual() -> None:
     for metric in ("followers", "views"):
         typed = [Typed("a", metric, 5, LAST, 9 * LAST)]
         terms = Terms(TODAY, COUNTERS, {("a", metric): past})
-        assert judge(typed, Worksheet(), terms)
+        assert find_accidents(typed, Worksheet(), terms)
         learning = Terms(TODAY, COUNTERS, {("a", metric): past}, learns_from_accidents=True)
-        assert not judge(typed, Worksheet(), learning)
+        assert not find_accidents(typed, Worksheet(), learning)
 
 
 def test_the_correction_of_an_accident_is_none() -> None:
@@ -160,18 +163,18 @@ def test_the_correction_of_an_accident_is_none() -> None:
     past = [*GROWN, Point(39.9, 10 * LAST)]
     for doubted in (True, False):
         typed = [Typed("a", "views", 5, 10 * LAST, round(LAST * 1.005), doubted=doubted)]
-        assert judge(typed, Worksheet(), Terms(TODAY, COUNTERS, {("a", "views"): past})) == []
+        assert find_accidents(typed, Worksheet(), Terms(TODAY, COUNTERS, {("a", "views"): past})) == []
 
 
 def test_a_new_account_is_measured_by_the_others_of_its_project() -> None:
     """With no history of its own, an account may grow as the project's others do; with none at all, ten times."""
     typed = [Typed("new", "views", 5, 10_000, 12_000)]
     past = {("new", "views"): [Point(39, 10_000)]}
-    assert judge(typed, Worksheet(), Terms(TODAY, COUNTERS, past)) == []
-    assert judge([typed[0]._replace(new=100_000)], Worksheet(), Terms(TODAY, COUNTERS, past))
-    assert judge(typed, Worksheet(), Terms(TODAY, COUNTERS, past, {"views": band([0.01] * 9)}))
+    assert find_accidents(typed, Worksheet(), Terms(TODAY, COUNTERS, past)) == []
+    assert find_accidents([typed[0]._replace(new=100_000)], Worksheet(), Terms(TODAY, COUNTERS, past))
+    assert find_accidents(typed, Worksheet(), Terms(TODAY, COUNTERS, past, {"views": band([0.01] * 9)}))
     lively = {"views": band([0.1, 0.12, 0.09, 0.11, 0.1])}
-    assert judge(typed, Worksheet(), Terms(TODAY, COUNTERS, past, lively)) == []
+    assert find_accidents(typed, Worksheet(), Terms(TODAY, COUNTERS, past, lively)) == []
 
 
 @given(st.lists(st.tuples(st.floats(0, 60), counts), max_size=12), st.lists(st.none() | counts, min_size=5, max_size=5),
@@ -182,7 +185,7 @@ def test_any_numbers_can_be_judged(
     """Whatever the history and the cells say, judging ends with accidents of what was typed."""
     typed = [Typed("a", m, 5, o, n, parsed, doubted) for m, o, n in zip(METRICS, old, new, strict=True)]
     terms = Terms(TODAY, COUNTERS, {("a", m): [Point(*one) for one in past] for m in METRICS})
-    found = judge(typed, Worksheet({4: Metrics(*new), 5: Metrics(*old)}), terms)
+    found = find_accidents(typed, Worksheet({4: Metrics(*new), 5: Metrics(*old)}), terms)
     assert {(one.metric, one.new) for one in found} <= {(one.metric, one.new) for one in typed}
     assert all(one.cause for one in found)
 
@@ -204,7 +207,7 @@ def test_what_hardly_moves_needs_no_history(old: int, new: int, metric: str) -> 
     typed = Typed("a", metric, 5, old, new)
     if not needs_history(typed, counter=metric in COUNTERS):
         assert abs(new - old) <= 0.02 * old
-        assert judge([typed], Worksheet({4: Metrics(*[new] * 5)}), Terms(TODAY, COUNTERS, {})) == []
+        assert find_accidents([typed], Worksheet({4: Metrics(*[new] * 5)}), Terms(TODAY, COUNTERS, {})) == []
 
 
 def test_the_rule_reaches_what_the_others_do_not() -> None:

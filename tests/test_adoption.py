@@ -332,7 +332,7 @@ async def test_a_project_of_which_nothing_can_be_written_has_failed(world: World
     assert "no more" in result.error
     assert (result.code, result.remedy) == (
         "database-columns",
-        "look at the triggers and rules of the web app's tables",
+        "look at the triggers, rules and column types of the web app's tables",
     )
     await world.sync()
     world.google.spreadsheets[KEY].worksheets["P"] = []
@@ -557,11 +557,11 @@ async def test_a_flag_of_a_project_that_is_no_flag_is_told(world: World) -> None
     world.sheet("P", a=[1] * 5)
     world.execute("UPDATE projects SET is_active = 2")
     told = "is_active is neither 1 nor 0, so not synced: 'P'; correct it in the table projects"
-    assert (await world.sync()).nothing_because == told
+    assert (await world.sync()).no_projects_reason == told
     world.add_project("Q", ["b"])
     world.sheet("Q", b=[1] * 5)
     result = await world.sync()
-    assert (result.nothing_because, len(result.results)) == ("", 1)
+    assert (result.no_projects_reason, len(result.results)) == ("", 1)
     async with open_database(world.where) as database:
         stands = await standing(database)
     facts = HealthInputs(projects=stands.projects, active=len(stands.active), unclear=stands.unclear)

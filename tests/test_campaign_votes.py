@@ -7,7 +7,7 @@ import pytest
 
 from fake_platforms import LINKS, OWN_KEYS
 from smart_sync.admin import checks
-from smart_sync.core.merge.votes import is_counted
+from smart_sync.core.merge.votes import is_campaign_counted
 from smart_sync.core.model import METRICS
 from smart_sync.parsers.inspection import inspect_links
 from smart_sync.parsers.registry import build
@@ -77,9 +77,9 @@ async def test_a_parser_with_tokens_serves_only_their_accounts(world: World) -> 
         world.sections["parsers"]["tiktok"] = {**OWN_KEYS["tiktok"], "api_url": platform.url, "count": "campaign"}
         counting = world.settings.vote_terms("2026-03-10T12:00:00.000000").counting
     assert counting is not None
-    assert is_counted(LINKS["tiktok"], "tiktok", counting)
-    assert not is_counted("https://www.tiktok.com/@somebody.else", "tiktok", counting)
-    assert not is_counted("https://www.instagram.com/charlidamelio", "tiktok", counting)
+    assert is_campaign_counted(LINKS["tiktok"], "tiktok", counting)
+    assert not is_campaign_counted("https://www.tiktok.com/@somebody.else", "tiktok", counting)
+    assert not is_campaign_counted("https://www.instagram.com/charlidamelio", "tiktok", counting)
 
 
 def test_one_source_with_two_counts_is_refused(world: World) -> None:

@@ -34,7 +34,8 @@ class Weakness:
 WEAKNESSES = {
     # The file.
     "corruption is not looked for": Weakness(
-        "import smart_sync.store.sqlite.sqlite_catalogue as catalogue\ncatalogue.judge = lambda verdict, path: None\n",
+        "import smart_sync.store.sqlite.sqlite_catalogue as catalogue\n"
+        "catalogue.explain_check = lambda verdict, path: None\n",
         ["durability_file::test_a_damaged_file_is_refused_untouched[once-damage_pages]"],
     ),
     "any schema will do": Weakness(
@@ -71,7 +72,7 @@ WEAKNESSES = {
     "errors of SQLite in its own words": Weakness(
         "import smart_sync.store.sqlite.driver as driver\n"
         "from smart_sync.errors import DatabaseError\n"
-        "driver.describe = lambda error, path: DatabaseError(str(error))\n",
+        "driver.explain = lambda error, path: DatabaseError(str(error))\n",
         [
             "durability_file::test_a_connection_that_may_not_write_fails_every_pass_and_says_why",
             "durability_file::test_a_lock_longer_than_the_patience_fails_the_pass_and_nothing_else",

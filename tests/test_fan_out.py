@@ -29,7 +29,7 @@ from smart_sync.store.engine import Lost
 from smart_sync.store.postgres import turns
 from smart_sync.store.postgres.postgres_database import PostgresDatabase
 from smart_sync.sync import project, spreadsheet_task
-from smart_sync.sync.fan_out import PROJECTS, RESULT, decides_by
+from smart_sync.sync.fan_out import PROJECTS, RESULT, rules_digests
 from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import opened
 from smart_sync.sync.sync_pass import PassRequest, SyncPass
@@ -166,7 +166,7 @@ async def begun(world: FleetWorld, run_id: str, names: Sequence[str] = ("P0",)) 
     settings = world.settings
     assert isinstance(settings.database.where, Server)
     projects = PROJECTS.dump_json([Project(f"project-{name}", name, name) for name in names]).decode()
-    request = json.dumps({"now": "2026-03-10T12:00:00.000000", "decides": decides_by(settings)})
+    request = json.dumps({"now": "2026-03-10T12:00:00.000000", "decides": rules_digests(settings)})
     async with PostgresDatabase(settings.database.where) as database:
         await turns.begin(database, run_id, request, {world.keys["P0"]: projects})
 
@@ -204,7 +204,7 @@ async def test_the_next_pass_ends_what_workers_of_the_last_have_in_hand(world: F
             async with database.transaction() as transaction:
                 await transaction.execute("UPDATE projects SET name = 'late' WHERE id = 'project-P0'")
         with pytest.raises(Lost):
-            await turns.beat(database, held)
+            await turns.heartbeat(database, held)
     assert world.execute("SELECT name FROM projects WHERE id = 'project-P0'") == [("written",)]
 
 
@@ -441,7 +441,7 @@ async def test_what_all_workers_refuse_is_done_here(world: FleetWorld, log: Stri
 
 async def begun_with(world: FleetWorld, settings: config.Settings) -> None:
     assert isinstance(settings.database.where, Server)
-    request = json.dumps({"now": "2026-03-10T12:00:00.000000", "decides": decides_by(settings)})
+    request = json.dumps({"now": "2026-03-10T12:00:00.000000", "decides": rules_digests(settings)})
     projects = PROJECTS.dump_json([Project("project-P0", "P0", "P0")]).decode()
     async with PostgresDatabase(settings.database.where) as database:
         await turns.begin(database, "run", request, {world.keys["P0"]: projects})

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from smart_sync.aio.rate_limit import RateLimit
 from smart_sync.sheets.google_errors import retry_after
 from smart_sync.sheets.requests import MAX_ANSWER_BYTES, UNKNOWN_BYTES, next_batch
-from smart_sync.sheets.responses import title_of, understand
+from smart_sync.sheets.responses import parse_values, title_of
 from smart_sync.sheets.spreadsheet_names import differ_by_case
 
 # The clock of a busy machine says nothing about these properties.
@@ -143,7 +143,7 @@ def test_only_case_makes_titles_differ_by_case() -> None:
 def test_an_answer_must_hold_what_was_asked(body: object) -> None:
     """JSON of another shape is no answer: it is tried again."""
     with pytest.raises(requests.exceptions.InvalidJSONError):
-        understand(json.dumps(body).encode(), 1)
+        parse_values(json.dumps(body).encode(), 1)
 
 
 @pytest.mark.parametrize(

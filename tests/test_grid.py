@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from smart_sync.core.model import Cell
 from smart_sync.core.worksheet.grid import BLOCK, Grid
-from smart_sync.sheets.responses import understand
+from smart_sync.sheets.responses import parse_values
 
 #: What a database can hold: what it cannot is replaced.
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
@@ -51,7 +51,7 @@ def test_an_answer_is_what_json_says(worksheets: list[Any], indent: int | None, 
     """Whatever the cells and however it is laid out, an answer holds what a JSON parser finds in it."""
     body = answer(**{f"W{number}": rows for number, rows in enumerate(worksheets)})
     content = json.dumps(body, indent=indent, ensure_ascii=escaped).encode()
-    found = understand(content, len(worksheets))
+    found = parse_values(content, len(worksheets))
     assert [values.rows for values in found] == worksheets
     assert [values.title for values in found] == [f"W{number}" for number in range(len(worksheets))]
     assert not any(values.flaw for values in found)
@@ -63,7 +63,7 @@ def test_what_is_no_answer_is_refused(body: Any) -> None:
     """Whatever arrives in place of an answer is one error that is tried again."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     with pytest.raises(requests.exceptions.InvalidJSONError):
-        understand(content, 1)
+        parse_values(content, 1)
 
 
 @settings(deadline=None)
@@ -76,7 +76,7 @@ def test_a_spoilt_answer_is_refused_or_read_as_json_reads_it(data: st.DataObject
         st.binary(max_size=2) | st.sampled_from([b"]", b'"', b"["])
     )
     try:
-        (values,) = understand(bytes(content), 1)
+        (values,) = parse_values(bytes(content), 1)
     except requests.exceptions.InvalidJSONError:
         return
     try:
@@ -93,4 +93,4 @@ def test_deep_nesting_is_a_flaw() -> None:
     """A cell of a hundred thousand brackets is the trouble of its worksheet, not the end of the program."""
     deep = "[" * 100_000 + "]" * 100_000
     with pytest.raises(requests.exceptions.InvalidJSONError):
-        understand(f'{{"valueRanges": [{{"range": "A", "values": [[{deep}]]}}]}}'.encode(), 1)
+        parse_values(f'{{"valueRanges": [{{"range": "A", "values": [[{deep}]]}}]}}'.encode(), 1)

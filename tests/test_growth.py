@@ -16,9 +16,9 @@ from smart_sync.core.history.growth import (
     GAP,
     Growth,
     History,
-    added,
     average,
     change,
+    combined,
     condensed,
     last_known,
     movers,
@@ -106,7 +106,7 @@ changes = st.builds(Growth, st.integers(-99, 99), st.integers(0, 99), st.integer
 @given(st.lists(st.none() | changes, max_size=6))
 def test_changes_are_added_up(several: list[Growth | None]) -> None:
     """What cannot be compared adds nothing; where nothing can be, there is no sum, which is not 0."""
-    found = added(several, 5)
+    found = combined(several, 5)
     known = [one for one in several if one is not None]
     assert (found is None) == (not known)
     if found is not None:

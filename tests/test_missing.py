@@ -11,7 +11,7 @@ import pytest
 
 from smart_sync.admin.confirm import confirm
 from smart_sync.core.days import stamp
-from smart_sync.core.matching.doubtful_rows import Elsewhere, doubtful
+from smart_sync.core.matching.doubtful_rows import Elsewhere, find_doubtful
 from smart_sync.core.matching.missing import MAX_PAIRS, nearly
 from smart_sync.core.matching.sheet_side import Sheet
 from smart_sync.core.model import Metrics, Outcome, SheetRow, Trigger
@@ -560,15 +560,15 @@ def _strangers(*names: str) -> Sheet:
 def test_a_renamed_row_of_an_account_that_was_moved_away_creates_nobody_however_many_were() -> None:
     """The link of each of them is compared."""
     moved = _moved_away(150)
-    (doubt,) = doubtful(_strangers("entirely_different", f"{moved[-1].account_id}_"), moved, {})
+    (doubt,) = find_doubtful(_strangers("entirely_different", f"{moved[-1].account_id}_"), moved, {})
     assert (doubt.row.row, doubt.account_id) == (3, moved[-1].account_id)
 
 
 def test_of_too_many_to_compare_every_new_row_may_be_one() -> None:
     """No account is created on a guess, and the time that it takes is bounded."""
     strangers = _strangers(*(f"entirely_different{n}" for n in range(MAX_PAIRS // 100 + 1)))
-    assert not doubtful(strangers, _moved_away(90), {})
-    found = doubtful(strangers, _moved_away(100), {})
+    assert not find_doubtful(strangers, _moved_away(90), {})
+    found = find_doubtful(strangers, _moved_away(100), {})
     assert len(found) == len(strangers.unmatched)
 
 

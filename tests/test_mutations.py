@@ -304,8 +304,8 @@ def test_the_mutations_find_what_is_broken(weak: str, monkeypatch: pytest.Monkey
             decisions, "_side", lambda state, row, sheet: (row.metrics if row else Metrics(), frozenset())
         )
     else:
-        monkeypatch.setattr(doubtful_rows, "doubtful", lambda *rest: ())
-        monkeypatch.setattr("smart_sync.sync.planner.doubtful", lambda *rest: ())
+        monkeypatch.setattr(doubtful_rows, "find_doubtful", lambda *rest: ())
+        monkeypatch.setattr("smart_sync.sync.planner.find_doubtful", lambda *rest: ())
 
     @given(st.data(), seeds)
     @settings(

@@ -21,7 +21,7 @@ from smart_sync.core.notices.digest_text import DigestFacts, DigestProject, dige
 from smart_sync.core.notices.reader import Reader
 from smart_sync.core.notices.texts import MAX_LINES, texts
 from smart_sync.core.pins import Pin
-from smart_sync.core.results.alerts import judge
+from smart_sync.core.results.alerts import decide_alerts
 from smart_sync.core.results.parser_health import Attempt, ParserState, Verdict
 from smart_sync.core.results.results import PassResult, ProjectResult
 from smart_sync.core.results.webhook_messages import (
@@ -45,7 +45,7 @@ def trouble(name: str, outcome: Outcome = Outcome.FAILED, why: tuple[str, str] =
 
 def told(*results: ProjectResult, before: Any = None) -> tuple[Message, ...]:
     result = PassResult("run", Trigger.TIMER, STAMP, STAMP, results)
-    return messages(result, judge(results, before or {}), [one for one in results if one.stale])
+    return messages(result, decide_alerts(results, before or {}), [one for one in results if one.stale])
 
 
 def everything() -> dict[str, Message]:
@@ -56,7 +56,7 @@ def everything() -> dict[str, Message]:
     problem = Problem("views: not a count", "Лето", 7, "F", "много")
     found = trouble("Лето", stale=True, new_suspects=(suspect,), new_problems=(problem,), counts=Counts(new_accounts=3))
     ill = told(found, trouble("Зима", Outcome.DEGRADED))
-    sick = judge((found,), {}).troubles["Лето"]
+    sick = decide_alerts((found,), {}).troubles["Лето"]
     well = told(replace(found, outcome=Outcome.SYNCED, stale=False), before={"Лето": sick})
     attempt = Attempt("ютуб", 0, 0, 0, 9, False, "negative")
     state = ParserState(STAMP, STAMP, projects="Лето")

@@ -20,7 +20,7 @@ from smart_sync.admin.checks.database_file import copy_query
 from smart_sync.admin.ingest import ingest
 from smart_sync.control.client import Client
 from smart_sync.core.days import stamp
-from smart_sync.core.merge.votes import count
+from smart_sync.core.merge.votes import votes_of
 from smart_sync.core.model import METRICS, Metrics, Trigger
 from smart_sync.core.parsed import INBOX, NO_PAST, QUERY, ParsedAccount, of_row, terms
 from smart_sync.errors import ConfigError, SmartSyncError
@@ -48,7 +48,7 @@ def test_the_fresher_value_counts_and_the_other_fills_in(row: Metrics, inbox: Me
     """Per metric: the fresher side's value if it has one, else the other's; the query's if it does not say when."""
     at = None if minutes is None else stamp(NOON + timedelta(minutes=minutes))
     said = [*of_row(inbox, stamp(NOON), "", INBOX, rounded=False), *of_row(row, at, "", QUERY, rounded=False)]
-    told = count("a", said, NO_PAST, ParsedAccount("x"), terms(stamp(NOON + timedelta(hours=1)), None)).metrics
+    told = votes_of("a", said, NO_PAST, ParsedAccount("x"), terms(stamp(NOON + timedelta(hours=1)), None)).metrics
     fresher, older = (row, inbox) if minutes is None or minutes >= 0 else (inbox, row)
     for metric in METRICS:
         values = [getattr(side, metric) for side in (fresher, older)]
@@ -89,7 +89,8 @@ async def test_what_is_no_count_or_double_is_reported(world: World) -> None:
         "INSERT INTO channels VALUES ('account-a', NULL, 'many'), ('account-b', 5, NULL), ('account-b', 5, NULL)"
     )
     result = await world.sync_one()
-    assert sorted(problem.value for problem in result.problems) == ["account account-a", "account account-b"]
+    told = sorted(problem.value for problem in result.problems)
+    assert told == ["account account-a: views many", "account account-b"]
     assert (world.merged("a"), world.merged("b")) == ((0,) * 5, (5, 0, 0, 0, 0))
 
 

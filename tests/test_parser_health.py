@@ -1,5 +1,6 @@
 """Which parsers are failing, who is notified and how often: judged from reports alone, then with a real parser."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,8 +18,9 @@ from smart_sync.config import ScheduleSettings
 from smart_sync.control.daemon_status import DaemonStatus, Health
 from smart_sync.core.days import stamp
 from smart_sync.core.model import Trigger
-from smart_sync.core.results.parser_health import Attempt, ParserState, Verdict, judge
+from smart_sync.core.results.parser_health import Attempt, ParserState, Verdict, judge_parser
 from smart_sync.store.unread_projects import standing
+from smart_sync.sync.once import once
 from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import Resources, opened
 from smart_sync.sync.scheduler import Scheduler
@@ -73,7 +75,7 @@ def test_a_failing_parser_is_told_once(story: str) -> None:
     attempts, told = STORIES[story]
     state, heard = ParserState(), []
     for hour, one in attempts:
-        state, verdict = judge(one, state, stamp(NOON + timedelta(hours=hour)), SIX_HOURS)
+        state, verdict = judge_parser(one, state, stamp(NOON + timedelta(hours=hour)), SIX_HOURS)
         heard += [(hour, verdict)] if verdict else []
     assert heard == told
 
@@ -87,7 +89,7 @@ def test_beginnings_and_ends_alternate(attempts: list[tuple[float, Attempt]]) ->
     """Whatever comes, and whatever the clock does, the two are told in turn, and values that came are no failure."""
     state, heard = ParserState(), []
     for hour, one in attempts:
-        state, verdict = judge(one, state, stamp(NOON + timedelta(hours=hour)), SIX_HOURS)
+        state, verdict = judge_parser(one, state, stamp(NOON + timedelta(hours=hour)), SIX_HOURS)
         heard += [verdict] if verdict else []
         assert not (one.fetched and state.since)
     assert heard == [Verdict.FAILED, Verdict.RECOVERED] * (len(heard) // 2) + [Verdict.FAILED] * (len(heard) % 2)
@@ -134,7 +136,7 @@ async def test_a_failing_parser_is_told_once_over_restarts(world: World, log: St
 
 
 async def test_lines_that_cannot_be_used_are_named_until_they_are_mended(world: World) -> None:
-    """By status, /healthz and `check`, over restarts, though the others bring values; no trouble of the parser's."""
+    """By status, /healthz, `check` and `once`, over restarts, though the others bring values; it is not failing."""
     world.add_project("P", ["a", "b"])
     file = world.folder / "parsed.csv"
     world.sections["parsers"] = {"csv": {"path": file}}
@@ -148,5 +150,7 @@ async def test_lines_that_cannot_be_used_are_named_until_they_are_mended(world: 
             health = await Health(resources, runner, 0.0).healthz()
             status = await DaemonStatus(resources, runner, 0.0, None).answer()
         told = [one.message for one in (await check(world.settings, lambda: world.now)).findings]
-        seen = [health["healthy"], sentence in health["warnings"], sentence in status["warnings"], sentence in told]
-        assert seen == [True, *[not mended] * 3]
+        answer = await asyncio.to_thread(once, world.settings)
+        assert "results" in answer
+        said = (health["warnings"], status["warnings"], told, answer["warnings"])
+        assert [health["healthy"], *(sentence in one for one in said)] == [True, *[not mended] * 4]

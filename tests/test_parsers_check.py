@@ -101,7 +101,7 @@ async def test_trying_counts_against_the_budget(world: World, tmp_path: Path) ->
         assert "the budget of 2 requests in 24 hours is used up" in ends[2].stdout
         assert len(platform.calls) == 3, "the first was asked in another year"
         async with open_database(world.path) as database:
-            assert await parser_records.made(database, world.now) == {"rented": 2}
+            assert await parser_records.requests_made(database, world.now) == {"rented": 2}
         (found,) = await told(world)
     assert found[0] == "warning"
     assert "is used up" in found[1]

@@ -1,6 +1,7 @@
 """Parsed values from files."""
 
 import json
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from io import StringIO
@@ -16,6 +17,7 @@ from smart_sync import logs
 from smart_sync.core.model import METRICS, Account, Metrics, Precision
 from smart_sync.parsers.csv_files import MAX_BAD_LINES, CsvParser, CsvSettings
 from smart_sync.parsers.file_rows import BadLine, Format, Row, read_rows
+from world import World
 
 ACCOUNTS = [
     Account("a", "p1", "tiktok", "charli", "https://www.tiktok.com/@charli"),
@@ -45,6 +47,29 @@ async def test_accounts_are_found_by_id_link_and_identity(tmp_path: Path) -> Non
         ("a", None, 9),
         ("b", None, 9),
     ]
+
+
+A, B = "https://www.tiktok.com/@a", "https://www.tiktok.com/@b"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        f",{A},5,,,\n,{A},,9,,\n",
+        f",{A},4,,one,\n,{A},5,9,two,\n",
+        f",{A},9,9,,2026-03-08\n,{A},5,9,,2026-03-09\n,{B},1,1,,\n",
+        f",{A},9,9,,\n,{B},1,1,,\naccount-a,,5,,,\n",
+    ],
+)
+async def test_several_lines_of_an_account_count_as_they_do_for_ingest(world: World, lines: str) -> None:
+    """A line for each metric, source or day: none is lost, of one source the last counts."""
+    world.add_project("P", ["a", "b"])
+    file = world.folder / "parsed.csv"
+    file.write_text(f"account_id,link,followers,views,source,parsed_at\n{lines}")
+    os.utime(file, (world.now.timestamp(),) * 2)
+    world.sections["parsers"] = {"csv": {"path": file}}
+    await world.sync()
+    assert world.merged("a") == (5, 0, 0, 0, 9)
 
 
 EXCEL = "\ufefflink;followers;views\r\nhttps://www.tiktok.com/@a;12 480;1,5K\r\n"

@@ -11,7 +11,7 @@ async def test_what_only_the_platform_gave_is_emptied(world: World) -> None:
     """A value that the platform has not said again for 30 days is no value any more; what a manager typed stays."""
     world.now = datetime.now(UTC)
     world.add_project("P", ["alone", "typed"])
-    world.sheet("P", typed=[3, None, None, None, None], alone=[None] * 5)
+    world.sheet("P", typed=[3, None, None, None, None], without_votes=[None] * 5)
     is_away = False
 
     def answer(_call: Call) -> Reply:

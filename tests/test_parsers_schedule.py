@@ -378,7 +378,7 @@ async def test_a_budget_is_used_up_and_told(world: World) -> None:
                 for _ in range(3):
                     await collector.collect()
                     world.now += timedelta(hours=1)
-            assert await parser_records.made(database, world.now) == {"http_json": 7}
+            assert await parser_records.requests_made(database, world.now) == {"http_json": 7}
         assert len(platform.calls) == 7
     assert [(one["event"], one["fetched"], one["failed"], one["left"]) for one in heard] == [
         ("parser.finished", 7, 0, 13),

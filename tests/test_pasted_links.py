@@ -143,6 +143,14 @@ def test_what_is_no_profile_is_itself_alone(link: str, around: str) -> None:
     assert why_no_profile(pasted)
 
 
+def test_a_shortened_link_is_told_as_one() -> None:
+    """What an app's Share button gives is on a known platform, and yet says nothing of whose profile it is."""
+    for pasted in ("https://vm.tiktok.com/ZMabCdef/", "https://www.tiktok.com/t/ZMabCdef/", "bit.ly/3xYz"):
+        assert why_no_profile(pasted) == (
+            "the link is shortened and does not show whose it is; open it, and put the profile's link here"
+        )
+
+
 def test_what_are_no_profiles_differ() -> None:
     """No two of them are one account."""
     found = {identity(link) for link in NO_PROFILES}

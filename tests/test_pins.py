@@ -158,7 +158,7 @@ async def test_the_command_pins_without_the_sheet_until_its_day_has_passed(world
     assert "past its date" in str(second.problems[0])
     assert second.problems == first.problems == second.new_problems
     assert (await world.sync_one()).problems == ()
-    assert (await pins.listed(world.settings))["pins"] == []
+    assert (await pins.list_pins(world.settings))["pins"] == []
 
 
 async def test_unpinning_leaves_no_trace(world: World) -> None:

@@ -29,7 +29,7 @@ from smart_sync.errors import (
 from smart_sync.parsers.csv_files import CsvParser, CsvSettings
 from smart_sync.sheets import credentials
 from smart_sync.sheets import csv_directory as csv_sheets
-from smart_sync.store.sqlite.driver import judge
+from smart_sync.store.sqlite.driver import explain_check
 
 SHEETS = '[sheets]\ndirectory = "sheets"\n'
 
@@ -175,7 +175,7 @@ def test_a_page_that_cannot_be_read_is_no_damage(tmp_path: Path) -> None:
         [sys.executable, "-c", check], env={"LD_PRELOAD": str(library)}, capture_output=True, text=True, check=False
     )
     assert run.stdout, run.stderr
-    trouble = judge(run.stdout.strip(), path)
+    trouble = explain_check(run.stdout.strip(), path)
     assert isinstance(trouble, DatabaseError), run.stdout
     assert not isinstance(trouble, DatabaseUnusable)
     assert "backup" not in str(trouble)
@@ -184,7 +184,9 @@ def test_a_page_that_cannot_be_read_is_no_damage(tmp_path: Path) -> None:
 
 def test_damage_is_told_from_what_passes() -> None:
     """Control: a page that was read and is damaged calls for the backup; an intact file for nothing."""
-    assert judge("ok", Path("x.db")) is None
-    damaged = judge("*** in database main ***\nTree 2 page 5: btreeInitPage() returns error code 11", Path("x.db"))
+    assert explain_check("ok", Path("x.db")) is None
+    damaged = explain_check(
+        "*** in database main ***\nTree 2 page 5: btreeInitPage() returns error code 11", Path("x.db")
+    )
     assert isinstance(damaged, DatabaseUnusable)
     assert "backup" in str(damaged)

@@ -281,7 +281,7 @@ def test_since_title_and_audience(filled: ReportDatabase) -> None:
 
 def test_the_tables_have_the_same_numbers(filled: ReportDatabase, tmp_path: Path) -> None:
     """`--csv` writes what the page shows, as plain numbers; the folder is made, and one that cannot be is an error."""
-    inputs = report.gathered(filled.path, None, 90, NOW)
+    inputs = report.gather_inputs(filled.path, None, 90, NOW)
     csv_tables.write(tmp_path / "new" / "csv", csv_tables.tables(inputs, 90, None, frozenset()))
     read_back = {
         path.stem: [*csv.DictReader(path.read_text("utf-8-sig").splitlines())]

@@ -183,7 +183,7 @@ async def test_watch_takes_a_refusal_for_the_end_of_a_lap_only_if_the_stream_end
 
     routes = {"/api/admin/events": {"GET": Route(events)}, "/api/admin/sync_status": {"GET": Route(refuse)}}
     async with serve(tmp_path / "s", routes):
-        following = status._follow_lap(Client(tmp_path / "s", timeout=PATIENCE), shown.append)
+        following = status._follow_until_closed(Client(tmp_path / "s", timeout=PATIENCE), shown.append)
         if ends:
             await following
         else:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smart_sync import logs
-from smart_sync.core.merge.suspects import FLOOR, Doubts, MergedChange, Suspect, judge, jumps
+from smart_sync.core.merge.suspects import FLOOR, Doubts, MergedChange, Suspect, find_suspects, jumps
 from smart_sync.core.model import MAX_COUNT, METRICS, Metrics, Outcome
 from world import World, link
 
@@ -75,7 +75,7 @@ def test_every_change_ends_the_suspects_it_touches_and_no_others(
     names = data.draw(st.sets(metrics))
     known = {("a", m): Suspect("a", "l", m, 7, getattr(Metrics(*before), m), "2026-01-01") for m in names}
     change = MergedChange("a", "l", Metrics(*before), ("sheet",) * 5, Metrics(*after))
-    judged = judge([change], Doubts("2026-01-02", 10, known), lambda _account_id, _metric: "")
+    judged = find_suspects([change], Doubts("2026-01-02", 10, known), lambda _account_id, _metric: "")
     touched = {m for m, old, new in zip(METRICS, before, after, strict=True) if old != new}
     assert {key[1] for key in judged.over} == touched & names
     assert {s.metric for s in judged.open if s not in judged.new} == names - touched

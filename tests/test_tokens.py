@@ -20,7 +20,7 @@ from fake_platforms import Call, FakePlatform, Reply, account, drain, troubles, 
 from fake_platforms import parser as made
 from smart_sync.core import token_life
 from smart_sync.core.days import stamp
-from smart_sync.core.results.parser_health import Attempt, ParserState, Verdict, judge
+from smart_sync.core.results.parser_health import Attempt, ParserState, Verdict, judge_parser
 from smart_sync.core.token_life import NEVER, Step, Token
 from smart_sync.parsers import token_file, token_renewal
 from smart_sync.parsers.parser import Unfetched
@@ -388,12 +388,12 @@ def test_a_parser_is_failing_as_soon_as_a_token_is_dead() -> None:
     """Also where others bring values, at once, once, until it is replaced."""
     now = stamp(NOW)
     bad = Attempt("tiktok", 5, 0, 0, 1, finished=True, dead="the token of @x is dead")
-    state, verdict = judge(bad, ParserState(), now, 6 * 3600.0)
+    state, verdict = judge_parser(bad, ParserState(), now, 6 * 3600.0)
     assert verdict is Verdict.FAILED
     assert state.reason == "the token of @x is dead"
-    state, verdict = judge(bad, state, now, 6 * 3600.0)
+    state, verdict = judge_parser(bad, state, now, 6 * 3600.0)
     assert verdict is None
-    state, verdict = judge(Attempt("tiktok", 6, 0, 0, 0, finished=True), state, now, 6 * 3600.0)
+    state, verdict = judge_parser(Attempt("tiktok", 6, 0, 0, 0, finished=True), state, now, 6 * 3600.0)
     assert verdict is Verdict.RECOVERED
 
 

@@ -149,6 +149,26 @@ async def test_the_first_row_of_an_account_that_has_values_is_judged(lived: Worl
         assert lived.merged("r") == (0, 0, 0, 0, 53_700)
 
 
+@pytest.mark.parametrize(("strategy", "told"), [("max", []), ("sheet", [link("q"), link("r")])])
+async def test_first_rows_below_the_parsers_numbers_are_no_accidents(
+    lived: World, strategy: str, told: list[str]
+) -> None:
+    """A campaign's views beside a lifetime's, of each account, do no harm where the larger value counts."""
+    lived.sections["merge"] = {"strategy": strategy}
+    lived.add_project("Q", ["q", "r"])
+    lived.sheet("Q")
+    for day in range(8):
+        for name in "qr":
+            lived.parsed(name, [None, None, None, None, 5_000_000 + 5_000 * day])
+        await lived.sync()
+        lived.now += timedelta(days=1)
+    lived.sheet("P", **rows(9))
+    lived.sheet("Q", q=[None, None, None, None, 52_000], r=[None, None, None, None, 53_700])
+    result = (await lived.sync()).results[1]
+    assert [one.link for one in result.suspects] == told
+    assert (lived.merged("q") or ())[4] == (5_035_000 if strategy == "max" else 52_000)
+
+
 async def test_a_number_typed_into_an_empty_cell_is_held(holding: World) -> None:
     """The parser's value, or the last one, stands in for it as for any other."""
     holding.parsed("a", [None, None, None, None, 135_000])

@@ -115,7 +115,7 @@ async def test_a_proxy_that_is_none(monkeypatch: pytest.MonkeyPatch, proxy: str)
     """A malformed proxy in the environment is a failure with a remedy wherever a proxy is used."""
     monkeypatch.setenv("HTTPS_PROXY", proxy)
     with pytest.raises(http_post.NotReached):
-        await http_post.ask("GET", "https://127.0.0.9:9/", proxied=True)
+        await http_post.request_status("GET", "https://127.0.0.9:9/", proxied=True)
 
 
 async def test_tls_asks_for_the_name_at_the_address_that_was_looked_at(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from smart_sync.core.days import stamp
 from smart_sync.core.model import Outcome, Project, Trigger
-from smart_sync.core.results.alerts import FLAPPING, Trouble, judge
+from smart_sync.core.results.alerts import FLAPPING, Trouble, decide_alerts
 from smart_sync.core.results.results import PassResult, ProjectResult
 from smart_sync.core.results.webhook_messages import messages
 
@@ -40,7 +40,7 @@ def test_all_alerts_together_tell_how_every_project_is(passes: list[dict[str, Ou
     heard: dict[str, Outcome | None] = {}
     for number, outcomes in enumerate(passes):
         at = stamp(NOON + number * FLAPPING * 1.1)
-        judgement = judge([result(p, outcome, at) for p, outcome in outcomes.items()], remembered)
+        judgement = decide_alerts([result(p, outcome, at) for p, outcome in outcomes.items()], remembered)
         for alert in judgement.alerts:
             now = CONDITION[alert.type]
             assert heard.get(alert.result.project.id) != now
@@ -59,7 +59,7 @@ def test_a_project_that_flaps_is_told_of_less_and_never_wrongly(passes: list[tup
     heard, ends, now, before = None, list[datetime](), NOON, None
     for minutes, outcome in passes:
         now += timedelta(minutes=minutes)
-        judgement = judge([result("a", outcome, stamp(now))], remembered)
+        judgement = decide_alerts([result("a", outcome, stamp(now))], remembered)
         for alert in judgement.alerts:
             heard = CONDITION[alert.type]
             ends += [now] if heard is None else []
@@ -76,10 +76,10 @@ def test_a_project_that_flaps_is_told_of_less_and_never_wrongly(passes: list[tup
 
 def test_since_is_the_beginning_of_the_trouble_until_its_end() -> None:
     """A failure that turns into degradation and then ends is one trouble with one beginning."""
-    first = judge([result("a", Outcome.FAILED, "1")], {})
+    first = decide_alerts([result("a", Outcome.FAILED, "1")], {})
     assert first.troubles == {"a": Trouble(Outcome.FAILED, "1")}
-    second = judge([result("a", Outcome.DEGRADED, "2")], {"a": Trouble(Outcome.FAILED, "1")})
-    third = judge([result("a", Outcome.SYNCED, "3")], {"a": Trouble(Outcome.DEGRADED, "1")})
+    second = decide_alerts([result("a", Outcome.DEGRADED, "2")], {"a": Trouble(Outcome.FAILED, "1")})
+    third = decide_alerts([result("a", Outcome.SYNCED, "3")], {"a": Trouble(Outcome.DEGRADED, "1")})
     told = [(alert.type, alert.since) for judgement in (first, second, third) for alert in judgement.alerts]
     assert told == [("project.failed", "1"), ("project.degraded", "1"), ("project.recovered", "1")]
     assert third.troubles == {"a": Trouble(None, "", ends=("3",))}
@@ -92,7 +92,7 @@ def test_no_message_is_larger_than_a_receiver_must_take(rows: list[tuple[str, st
         ProjectResult(Project(f"{index}" + "\x00" * 300, name), outcome, STAMP, error=text, remedy=text)
         for index, (name, text, outcome) in enumerate(rows * times)
     )
-    told = messages(PassResult("run", Trigger.TIMER, STAMP, STAMP, results), judge(results, {}))
+    told = messages(PassResult("run", Trigger.TIMER, STAMP, STAMP, results), decide_alerts(results, {}))
     assert all(len(message.body.encode("ascii")) < 20_000 for message in told)
     finished = json.loads(told[0].body)["data"]
     troubled = sum(r.outcome in (Outcome.FAILED, Outcome.DEGRADED) for r in results)
@@ -104,6 +104,6 @@ def test_ids_follow_from_the_pass_and_the_project() -> None:
     """The same pass makes the same ids, and no two messages have the same one."""
     results = tuple(result(p, Outcome.FAILED) for p in "ab")
     this = PassResult("run", Trigger.TIMER, STAMP, STAMP, results)
-    ids = [message.id for message in messages(this, judge(results, {}))]
-    assert ids == [message.id for message in messages(this, judge(results, {}))]
+    ids = [message.id for message in messages(this, decide_alerts(results, {}))]
+    assert ids == [message.id for message in messages(this, decide_alerts(results, {}))]
     assert len(set(ids)) == 3

@@ -78,8 +78,10 @@ class World:
         return self
 
     def connect(self) -> sqlite3.Connection:
-        """A connection of the web app's."""
-        return sqlite3.connect(self.path, timeout=30)
+        """A connection of the web app's; what it commits is not waited for until it is on the disk."""
+        connection = sqlite3.connect(self.path, timeout=30)
+        connection.execute("PRAGMA synchronous = OFF")
+        return connection
 
     @property
     def database(self) -> dict[str, Any]:

@@ -42,11 +42,11 @@ async def adopt(where: Location, now: datetime) -> tuple[Report, Inventory]:
     with tempfile.TemporaryDirectory(prefix="smart-sync-adopt-") as folder:
         copy = Path(folder) / "copy.db"
         refusals = await _refusals(where, copy)
-        found = await _taken(where, copy, now)
+        found = await _take_inventory(where, copy, now)
     clashes = list(_clashes(found, now))
-    told = {clash.message for clash in clashes}
-    refused = [finding for finding in refusals if finding.message not in told]
-    findings = [*_contents(found), *clashes, *refused, *(await _shadows(where) if isinstance(where, Path) else ())]
+    messages = {clash.message for clash in clashes}
+    refused = [finding for finding in refusals if finding.message not in messages]
+    findings = [*_contents(found), *clashes, *refused, *(await _name_clashes(where) if isinstance(where, Path) else ())]
     return Report((*findings, *_plans(found))), found
 
 
@@ -136,7 +136,7 @@ def _other_writer(found: Inventory, now: datetime) -> Iterator[Finding]:
         )
 
 
-async def _taken(where: Location, copy: Path, now: datetime) -> Inventory:
+async def _take_inventory(where: Location, copy: Path, now: datetime) -> Inventory:
     """What is there; ``copy`` has what a pass reads of it."""
     if isinstance(where, Server):
         try:
@@ -168,7 +168,7 @@ async def _refusals(where: Location, copy: Path) -> list[Finding]:
     return [finding for finding in findings if finding.level != "ok"]
 
 
-async def _shadows(path: Path) -> list[Finding]:
+async def _name_clashes(path: Path) -> list[Finding]:
     modules = await asyncio.to_thread(lambda: list(_modules_of_our_name(path.absolute().parent)))
     return [
         Finding(

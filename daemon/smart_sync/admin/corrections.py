@@ -20,14 +20,14 @@ from smart_sync.store.pin_rows import PinRequest
 from smart_sync.store.schema import open_existing
 
 
-async def pin(settings: Settings, asked: PinRequest, now: datetime) -> PinnedNow:
+async def pin(settings: Settings, request: PinRequest, now: datetime) -> PinnedNow:
     """Pin what is asked for, in the name of the user who runs this.
 
     Raises `NotPinned`, `DatabaseError` and `ConfigError`.
     """
     today = day_of(now, settings.schedule.timezone).label
     async with open_existing(settings.database.where, read_only=False) as database:
-        return await pin_rows.pin(database, asked, pin_rows.person(os.getuid()), stamp(now), today)
+        return await pin_rows.pin(database, request, pin_rows.person(os.getuid()), stamp(now), today)
 
 
 async def unpin(settings: Settings, sought: str, metric: str | None) -> Unpinned:
@@ -36,7 +36,7 @@ async def unpin(settings: Settings, sought: str, metric: str | None) -> Unpinned
         return await pin_rows.unpin(database, sought, metric)
 
 
-async def listed(settings: Settings) -> PinsAnswer:
+async def list_pins(settings: Settings) -> PinsAnswer:
     """All pins, those of cells too.  Raises `DatabaseError` and `ConfigError`."""
     async with open_existing(settings.database.where, read_only=True) as database:
         return await pin_rows.list_pins(database)

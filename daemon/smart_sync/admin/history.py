@@ -12,7 +12,7 @@ from typing import TypeVar
 from smart_sync.config.database_url import Location
 from smart_sync.core.answers import GrownAccount, GrownTotal, GrowthAnswer, HistoryAnswer, LeftAccount, NamedAccount
 from smart_sync.core.days import stamp
-from smart_sync.core.history.growth import Growth, History, added, average, change, movers, newest_day, period, total
+from smart_sync.core.history.growth import Growth, History, average, change, combined, movers, newest_day, period, total
 from smart_sync.core.model import Project
 from smart_sync.core.parsed import VoteTerms, terms
 from smart_sync.core.results.coverage import covered
@@ -22,7 +22,7 @@ from smart_sync.store import pass_history as runs
 from smart_sync.store.accounts import KnownAccount
 from smart_sync.store.clock_changes import day_at
 from smart_sync.store.growth_rows import Kinds
-from smart_sync.store.requested_project import UnknownProject, shown
+from smart_sync.store.requested_project import UnknownProject, projects_shown
 from smart_sync.store.schema import open_existing
 
 T = TypeVar("T")
@@ -46,7 +46,7 @@ async def history(where: Location, limit: int, project: str | None, *, failed: b
 
 
 @dataclass(frozen=True, slots=True)
-class _Grown:
+class _AccountGrowth:
     """An account and what it has grown."""
 
     known: KnownAccount
@@ -75,15 +75,15 @@ async def growth(
     """
     async with open_existing(where, read_only=True) as database, database.steady():
         until = date.fromisoformat(await day_at(database, stamp(now)))
-        projects = await shown(database, project)
+        projects = await projects_shown(database, project)
         found = [one for one in await accounts.of_projects(database, projects) if one.counts or one.left_since]
         told = await store.histories(database, [known.row_id for known in found], (metric,), days, until)
         kinds = await growth_rows.account_kinds(database, projects, judged_by or terms(stamp(now), None))
     histories = [(known, told.get(known.account.id, History())) for known in found]
-    grown: list[_Grown] = []
+    grown: list[_AccountGrowth] = []
     for own in _grouped([one for one in histories if one[0].counts], lambda one: one[0].project.id).values():
         as_of = newest_day(history for _, history in own)
-        grown += [_grown(known, history, as_of, days, until) for known, history in own]
+        grown += [_account_growth(known, history, as_of, days, until) for known, history in own]
     left = [one for one in histories if not one[0].counts]
     answer = _answer(metric, period(until, days), projects, grown, left, kinds)
     answer["accounts"] = _chosen(answer["accounts"], sort, top)
@@ -104,14 +104,14 @@ def _rank(entry: GrownAccount, sort: str) -> tuple[bool, float, str]:
     return value is None, -(value or 0), name
 
 
-def _grown(known: KnownAccount, history: History, as_of: int | None, days: int, until: date) -> _Grown:
+def _account_growth(known: KnownAccount, history: History, as_of: int | None, days: int, until: date) -> _AccountGrowth:
     last = until.toordinal()
     grown = None if as_of is None else change(history, 0, as_of, days)
-    return _Grown(known, history, grown, average(history, 0, last - days, last))
+    return _AccountGrowth(known, history, grown, average(history, 0, last - days, last))
 
 
 def _answer(
-    metric: str, labels: tuple[str, ...], projects: Sequence[Project], grown: Sequence[_Grown],
+    metric: str, labels: tuple[str, ...], projects: Sequence[Project], grown: Sequence[_AccountGrowth],
     left: Iterable[tuple[KnownAccount, History]], kinds: Kinds,
 ) -> GrowthAnswer:  # fmt: skip
     by_id = {one.known.account.id: one for one in grown}
@@ -152,7 +152,7 @@ def _named(known: KnownAccount) -> NamedAccount:
     }
 
 
-def _account(one: _Grown, labels: Sequence[str]) -> GrownAccount:
+def _account(one: _AccountGrowth, labels: Sequence[str]) -> GrownAccount:
     change, first = one.change, date.fromisoformat(labels[0]).toordinal()
     last = _last(one.history)
     return {
@@ -178,9 +178,9 @@ def _last(history: History) -> int | None:
     return last.value if last else None
 
 
-def _total(name: str, grown: Sequence[_Grown], kinds: Kinds, metric: str) -> GrownTotal:
+def _total(name: str, grown: Sequence[_AccountGrowth], kinds: Kinds, metric: str) -> GrownTotal:
     """Accounts together; those with nothing to compare add nothing to the growth."""
-    together = added((one.change for one in grown), 0)
+    together = combined((one.change for one in grown), 0)
     return {
         "name": name,
         "accounts": len(grown),

@@ -88,7 +88,7 @@ async def ingest(where: Location, text: str, form: Format, now: datetime) -> Ing
         matched = match(rows, known)
         if not (found or text.strip()):
             mistakes.append(BadLine(1, "the input is empty; did what should have written it fail?"))
-        mistakes += _strangers(rows, {row.line for _, row in matched})
+        mistakes += _unknown_accounts(rows, {row.line for _, row in matched})
         values = [row.of(account, BY_HAND, now) for account, row in matched]
         stored = await parsed_values.put(database, values, now)
     mistakes.sort(key=lambda mistake: mistake.line)
@@ -96,7 +96,7 @@ async def ingest(where: Location, text: str, form: Format, now: datetime) -> Ing
     return Ingested(len({v.account_id for v in values}), stored, len(values) - stored, tuple(mistakes), ahead)
 
 
-def _strangers(rows: Iterable[Row], matched: set[int]) -> list[BadLine]:
+def _unknown_accounts(rows: Iterable[Row], matched: set[int]) -> list[BadLine]:
     return [
         BadLine(row.line, f"no account has this {'link' if row.link else 'account_id'}")
         for row in rows
@@ -125,7 +125,7 @@ async def forget(
         found: list[tuple[str, list[Mark]]] = []
         for project in {known.project.id: known.project for known in meant}.values():
             only = None if account is None else list(links)
-            for one in await account_states.voiced(database, project, query, only):
+            for one in await account_states.parsed_of_project(database, project, query, only):
                 wanted = [s for s in one.said if source in (None, s.source) and metric in (None, s.metric)]
                 found.append(
                     (one.account_id, take_back(wanted, one.past, one.whose, judged_by, any_source=source is None))
@@ -146,5 +146,7 @@ async def forget(
 def _nothing(account: str | None, source: str | None, metric: str | None, *, known: bool) -> str:
     if account is not None and not known:
         return f"no account matches {account!r}; give its link, its id or its name"
-    whose = [f"of {account}"] * (account is not None) + [f"from the source {source!r}"] * (source is not None)
-    return f"no parsed value{f' for {metric}' if metric else ''} {' '.join(whose)} has a vote; see: smart-sync explain"
+    filters = [f"of {account}"] * (account is not None) + [f"from the source {source!r}"] * (source is not None)
+    return (
+        f"no parsed value{f' for {metric}' if metric else ''} {' '.join(filters)} has a vote; see: smart-sync explain"
+    )

@@ -14,7 +14,7 @@ from smart_sync.admin.checks.findings import OF_DATABASE
 from smart_sync.config import Settings, database_url, secrets
 from smart_sync.config.database_url import Server
 from smart_sync.core.matching.missing import Terms
-from smart_sync.core.matching.sheet_side import Sheet, understand
+from smart_sync.core.matching.sheet_side import Sheet, read_sheet
 from smart_sync.core.model import METRICS, Project
 from smart_sync.core.wording import counted
 from smart_sync.core.worksheet.titles import Titles
@@ -193,9 +193,9 @@ def has_projects(server: Server) -> bool:
         return True
 
 
-def _absolute(given: str) -> str:
+def _absolute(path: str) -> str:
     """The file as it is seen from everywhere; if it is the key itself, the key."""
-    found = secrets.path_or_secret(given)
+    found = secrets.path_or_secret(path)
     return str(found.expanduser().absolute()) if isinstance(found, Path) else found.get_secret_value()
 
 
@@ -209,14 +209,14 @@ async def trial(settings: Settings) -> AsyncIterator[SetupStep]:
 
     What has been told is not told again of what cannot be better for it.
     """
-    told: list[str] = []
+    messages: list[str] = []
     for attempt in (_credentials, _worksheets, _database):
         steps = await attempt(settings)
         for step in steps:
             # A worksheet's trouble is its project's too.
-            if step.ok or not any(message in step.message for message in told):
+            if step.ok or not any(message in step.message for message in messages):
                 yield step
-        told += [step.message for step in steps if not step.ok]
+        messages += [step.message for step in steps if not step.ok]
 
 
 def local_timezone(environment: Mapping[str, str], link: Path = Path("/etc/localtime")) -> str:
@@ -265,7 +265,7 @@ async def _worksheet(sheets: SheetSource, title: str, settings: Settings) -> Set
     except SheetUnavailable as trouble:
         return _failed(name, trouble)
     titles = Titles({str(name): others for name, others in settings.sheets.columns.items()})
-    sheet = understand(worksheet, (), Terms("", "", title), titles=titles)
+    sheet = read_sheet(worksheet, (), Terms("", "", title), titles=titles)
     if sheet.trouble is not None:
         return _failed(name, sheet.trouble)
     return SetupStep(name, True, _content(sheet))
@@ -273,8 +273,8 @@ async def _worksheet(sheets: SheetSource, title: str, settings: Settings) -> Set
 
 def _content(sheet: Sheet) -> str:
     columns = ", ".join(metric for metric in METRICS if metric in sheet.letters) or "no metric"
-    told = f"{counted(len(sheet.unmatched), 'account')} with {columns}"
-    return told + (f"; {counted(len(sheet.problems), 'problem')}, see: smart-sync check" if sheet.problems else "")
+    content = f"{counted(len(sheet.unmatched), 'account')} with {columns}"
+    return content + (f"; {counted(len(sheet.problems), 'problem')}, see: smart-sync check" if sheet.problems else "")
 
 
 async def _database(settings: Settings) -> list[SetupStep]:

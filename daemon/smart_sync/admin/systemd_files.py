@@ -36,7 +36,7 @@ def write(database: Path, root: Path = Path("/")) -> list[Written]:
 
     Raises `ConfigError` where one cannot be written.
     """
-    return [Written(path, _put(path, text)) for path, text in sorted(_files(database, root))]
+    return [Written(path, _write_file(path, text)) for path, text in sorted(_files(database, root))]
 
 
 def hidden_program() -> bool:
@@ -44,7 +44,7 @@ def hidden_program() -> bool:
     return Path(sys.prefix).is_relative_to("/home") or Path(sys.prefix).is_relative_to("/root")
 
 
-def _put(path: Path, text: str) -> str:
+def _write_file(path: Path, text: str) -> str:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
@@ -60,7 +60,7 @@ def _put(path: Path, text: str) -> str:
 def _files(database: Path, root: Path) -> Iterator[tuple[Path, str]]:
     """Every file's place and content."""
     shared = database.parent != Path(UNIT_DATABASE).parent
-    for name, file in _carried():
+    for name, file in _packaged_files():
         if name == "config.toml" or name.endswith("README.md"):  # `init` writes its own; the pages are elsewhere
             continue
         if name == "shared-database.conf":
@@ -77,7 +77,7 @@ def _below(root: Path, place: str) -> Path:
     return root / place.lstrip("/")
 
 
-def _carried() -> Iterator[tuple[str, Traversable]]:
+def _packaged_files() -> Iterator[tuple[str, Traversable]]:
     """The files of systemd/ and the recipes, each with its name in the folder."""
     package = resources.files("smart_sync")
     yield from _within(package / "systemd", PurePosixPath())

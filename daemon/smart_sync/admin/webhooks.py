@@ -29,7 +29,7 @@ async def overview(settings: Settings) -> WebhooksAnswer:
     labels = {one.endpoint: one.label for one in receivers}
     off: frozenset[str] = frozenset()
     deliveries: list[DeliveryAnswer] = []
-    async with _beside(settings.database.where) as database:
+    async with _open_beside_daemon(settings.database.where) as database:
         if database is not None:
             off = await outbox.disabled(database)
             deliveries = await outbox.recent(database, labels, SHOWN)
@@ -47,7 +47,7 @@ async def unreached(settings: Settings) -> list[str]:
     receivers = _receivers(settings)
     if not receivers:
         return []
-    async with _beside(settings.database.where, read_only=True) as database:
+    async with _open_beside_daemon(settings.database.where, read_only=True) as database:
         return [] if database is None else await list_unreached(receivers, database, datetime.now(UTC))
 
 
@@ -84,7 +84,7 @@ async def _test(receiver: Receiver) -> WebhookTest:
 
 async def _enable(path: Location, receivers: Sequence[Receiver]) -> None:
     """Written only where one is disabled: the database is the daemon's."""
-    async with _beside(path) as database:
+    async with _open_beside_daemon(path) as database:
         off = await outbox.disabled(database) if database is not None else frozenset()
         back = [one.endpoint for one in receivers if one.endpoint in off]
         if database is not None and back:
@@ -94,10 +94,10 @@ async def _enable(path: Location, receivers: Sequence[Receiver]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _beside(path: Location, *, read_only: bool = False) -> AsyncIterator[Database | None]:
+async def _open_beside_daemon(path: Location, *, read_only: bool = False) -> AsyncIterator[Database | None]:
     """The daemon's database as it is, neither checked nor migrated; None if no daemon has ever made our tables."""
     if isinstance(path, Path) and not await asyncio.to_thread(path.exists):
         yield None
         return
     async with open_existing(path, read_only=read_only, patience=5.0, checked=False) as database:
-        yield database if await outbox.is_there(database) else None
+        yield database if await outbox.has_tables(database) else None

@@ -66,13 +66,13 @@ def innermost(error: BaseException) -> BaseException:
     return error
 
 
-def retry_after(said: str, now: datetime) -> float | None:
+def retry_after(value: str, now: datetime) -> float | None:
     """The seconds that a ``Retry-After`` header asks to wait, at most `LONGEST_WAIT`; None if it holds neither."""
-    said = said.strip()
-    if said.isascii() and said.isdigit():
-        return min(float(said[:9]), LONGEST_WAIT)
+    value = value.strip()
+    if value.isascii() and value.isdigit():
+        return min(float(value[:9]), LONGEST_WAIT)
     try:
-        at = parsedate_to_datetime(said)
+        at = parsedate_to_datetime(value)
         seconds = ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds()
     except (ValueError, OverflowError, TypeError, LookupError):
         return None

@@ -32,10 +32,10 @@ class RateLimit:
     async def slot(self, until: float | None = None, lasts: float = 60.0) -> AsyncIterator[float]:
         """As `Limit`: however long the request lasts."""
         loop = asyncio.get_running_loop()
-        asked = loop.time()
+        began = loop.time()
         async with asyncio.timeout_at(until):
             await self._slots.acquire()
         try:
-            yield loop.time() - asked
+            yield loop.time() - began
         finally:
             loop.call_later(self._seconds, self._slots.release)

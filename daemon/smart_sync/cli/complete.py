@@ -32,42 +32,42 @@ _UNQUOTED = re.compile(r"[^\w@%+=:,./-]")
 Names = Callable[[Any], Coroutine[Any, Any, list[tuple[str, str]]]]
 
 
-def project_names(context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem[str]]:
+def project_names(context: click.Context, _parameter: click.Parameter, prefix: str) -> list[CompletionItem[str]]:
     """The projects whose name or id begins with what was typed."""
-    return _offered(context, _projects, begun)
+    return _candidates(context, _projects, prefix)
 
 
-def account_names(context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem[str]]:
+def account_names(context: click.Context, _parameter: click.Parameter, prefix: str) -> list[CompletionItem[str]]:
     """The accounts whose name begins with what was typed; each with its platform and project."""
-    return _offered(context, _accounts, begun)
+    return _candidates(context, _accounts, prefix)
 
 
-def all_names(context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem[str]]:
+def all_names(context: click.Context, _parameter: click.Parameter, prefix: str) -> list[CompletionItem[str]]:
     """Projects and accounts."""
-    return [*_offered(context, _projects, begun), *_offered(context, _accounts, begun)]
+    return [*_candidates(context, _projects, prefix), *_candidates(context, _accounts, prefix)]
 
 
-def _offered(context: click.Context, names: Names, begun: str) -> list[CompletionItem[str]]:
+def _candidates(context: click.Context, names: Names, prefix: str) -> list[CompletionItem[str]]:
     from smart_sync import config
 
     with contextlib.suppress(Exception):  # a shell that waits for a key has no place for messages
         settings, _ = config.load_readable(config.find(context.ensure_object(dict).get("config")))
         found = asyncio.run(names(settings.database.where))
-        at = "@" if begun.startswith("@") else ""
+        at = "@" if prefix.startswith("@") else ""
         return [
             CompletionItem(at + name, help=about)
             for name, about in found
-            if name and not _CONTROL.search(name) and (at + name).casefold().startswith(begun.casefold())
+            if name and not _CONTROL.search(name) and (at + name).casefold().startswith(prefix.casefold())
         ][:_MOST]
     return []
 
 
 async def _projects(where: "Location") -> list[tuple[str, str]]:
-    from smart_sync.store.requested_project import shown
+    from smart_sync.store.requested_project import projects_shown
     from smart_sync.store.schema import open_existing
 
     async with open_existing(where, read_only=True) as database:
-        return [(project.name, "project") for project in await shown(database, None)]
+        return [(project.name, "project") for project in await projects_shown(database, None)]
 
 
 async def _accounts(where: "Location") -> list[tuple[str, str]]:

@@ -57,29 +57,29 @@ class Server:
 Location = Path | Server
 
 
-def looked_up(given: str) -> Server:
-    """The server whose URL ``given`` is, or says where it is kept.  Raises ValueError."""
-    return server(secrets.found(given))
+def looked_up(url: str) -> Server:
+    """The server whose URL ``url`` is, or says where it is kept.  Raises ValueError."""
+    return server(secrets.found(url))
 
 
-def _looked_up(given: object) -> object:
-    if isinstance(given, Server) or given is None:
-        return given
-    if not isinstance(given, str):
+def _looked_up(url: object) -> object:
+    if isinstance(url, Server) or url is None:
+        return url
+    if not isinstance(url, str):
         raise ValueError("expected a text")  # noqa: TRY004  pydantic reports only ValueError
-    return looked_up(given)
+    return looked_up(url)
 
 
 #: A URL, or where it is kept: ``env:NAME``, ``file:PATH`` or ``credential:NAME``.
 DatabaseUrl = Annotated[Server, BeforeValidator(_looked_up)]
 
 
-def server(given: str) -> Server:
+def server(url: str) -> Server:
     """The server that a URL names, whose password no message will show from now on.  Raises ValueError."""
-    protect_password(given)
-    found = _URL.fullmatch(given)
+    protect_password(url)
+    found = _URL.fullmatch(url)
     if found is None:
-        secrets.protect(given)
+        secrets.protect(url)
         raise ValueError(
             "expected postgresql://HOST/DATABASE with user and password before the host (not shown); in a password,"
             " write @ as %40, / as %2F, # as %23 and ? as %3F"
@@ -92,20 +92,20 @@ def server(given: str) -> Server:
         raise ValueError("its host or database can be none (not shown)")
     if not name:
         raise ValueError("names no database; expected postgresql://HOST/DATABASE (not shown)")
-    told = f"postgresql://{hosts}/{name}" if hosts.startswith("/") is False else f"postgresql://{name} at {hosts}"
-    return Server(SecretStr(given), told)
+    name_shown = f"postgresql://{hosts}/{name}" if hosts.startswith("/") is False else f"postgresql://{name} at {hosts}"
+    return Server(SecretStr(url), name_shown)
 
 
 def protect_password(url: str) -> None:
     """Keep the password in a URL out of the log, in whatever form it is written."""
     who, at, _ = url.partition("://")[2].rpartition("@")
-    given = [who.partition(":")[2]] if at else []
-    given += [
+    passwords = [who.partition(":")[2]] if at else []
+    passwords += [
         value
         for key, value in parse_qsl(url.partition("?")[2], keep_blank_values=True)
         if key in _SECRET_KEYS - {"user"}
     ]
-    for value in given:
+    for value in passwords:
         if value:
             secrets.protect(value)
             secrets.protect(unquote(value))

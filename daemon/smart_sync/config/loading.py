@@ -44,8 +44,8 @@ def find(given: Path | None = None) -> Path:
         return ENVIRONMENT
     places = " or ".join(str(path) for path in DEFAULT_PATHS)
     variable = keys.variable(("sheets", "spreadsheet"))
-    told = f"no configuration: there is no {places}; make one: smart-sync init; or name one: --config FILE"
-    raise ConfigError((f"{told}; or say all of it in the environment: {variable}=…",))
+    message = f"no configuration: there is no {places}; make one: smart-sync init; or name one: --config FILE"
+    raise ConfigError((f"{message}; or say all of it in the environment: {variable}=…",))
 
 
 def load(path: Path) -> Settings:
@@ -141,8 +141,8 @@ def load_readable(path: Path) -> tuple[Settings, tuple[str, ...]]:
 
 def _without_mistakes(path: Path) -> Settings | None:
     try:
-        said = b"" if path == ENVIRONMENT else plain_files.read_file(path, MAX_FILE_BYTES)[0]
-        values = _sections(said.decode())
+        content = b"" if path == ENVIRONMENT else plain_files.read_file(path, MAX_FILE_BYTES)[0]
+        values = _sections(content.decode())
     except (OSError, ValueError):
         return None
     while values is not None:

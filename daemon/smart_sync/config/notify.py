@@ -45,7 +45,7 @@ def scheme_of(url: SecretStr) -> str:
 
 
 @contextmanager
-def heard() -> Iterator[list[str]]:
+def apprise_log() -> Iterator[list[str]]:
     """Inside, what apprise logs in this thread comes here and nowhere else."""
     lines: list[str] = []
 
@@ -87,7 +87,7 @@ def service(url: SecretStr) -> "NotifyBase":
     except ImportError:
         raise ValueError("apprise is not installed; install it: pip install 'smart-sync-daemon[notify]'") from None
     try:
-        with heard():
+        with apprise_log():
             found = instantiate(url.get_secret_value())
     except Exception:  # a plugin may raise anything, and its message may hold the URL
         found = None
@@ -98,8 +98,8 @@ def service(url: SecretStr) -> "NotifyBase":
     return found  # type: ignore[no-any-return]  # apprise says too little
 
 
-def _target(given: SecretStr) -> SecretStr:
-    text = given.get_secret_value()
+def _target(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
     if not _URL.fullmatch(text):
         raise ValueError('expected a URL of apprise such as "tgram://<token>/<chat>" or "mailtos://…"')
     rest = text.partition("://")[2]
@@ -112,8 +112,8 @@ def _target(given: SecretStr) -> SecretStr:
     if password := re.search(r":([^:@/]+)@", rest):
         logs.protect(password[1])
         logs.protect(unquote(password[1]))
-    service(given)
-    return given
+    service(value)
+    return value
 
 
 #: ``env:NAME``, ``file:PATH``, ``credential:NAME``, or the URL itself.
@@ -171,21 +171,21 @@ class WebhookSettings(Section):
     @field_validator("secret", mode="wrap")
     @classmethod
     def _as_the_format_needs(
-        cls, given: object, check: ValidatorFunctionWrapHandler, info: ValidationInfo
+        cls, value: object, check: ValidatorFunctionWrapHandler, info: ValidationInfo
     ) -> tuple[SecretStr, ...]:
-        if given == ():
+        if value == ():
             if info.data.get("format") == "plain":
                 return ()
             raise ValueError('missing; or, for an endpoint that checks no signature: format = "plain"')
-        secrets: tuple[SecretStr, ...] = check(given)
+        secrets: tuple[SecretStr, ...] = check(value)
         return secrets
 
     @field_validator("headers", mode="after")
     @classmethod
-    def _no_header_of_ours(cls, given: dict[str, SecretStr]) -> dict[str, SecretStr]:
-        if taken := sorted({name.lower() for name in given} & (_OWN_HEADERS | _SIGNATURE_HEADERS)):
+    def _no_header_of_ours(cls, value: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        if taken := sorted({name.lower() for name in value} & (_OWN_HEADERS | _SIGNATURE_HEADERS)):
             raise ValueError(f"{', '.join(taken)}: set by each delivery itself")
-        return given
+        return value
 
     @model_validator(mode="after")
     def _method_of_the_format(self) -> Self:
@@ -195,11 +195,11 @@ class WebhookSettings(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _changes_alone(cls, given: object) -> object:
+    def _changes_alone(cls, value: object) -> object:
         """Who wants only the changes is told of finished passes, unless it lists its events."""
-        if isinstance(given, dict) and given.get("only_changed") is True and "events" not in given:
-            return {**given, "events": ("sync.finished",)}
-        return given
+        if isinstance(value, dict) and value.get("only_changed") is True and "events" not in value:
+            return {**value, "events": ("sync.finished",)}
+        return value
 
     @model_validator(mode="after")
     def _encrypted(self) -> Self:

@@ -142,8 +142,8 @@ _PLACES: Mapping[str, Callable[[str], SecretStr]] = {
 }
 
 
-def _found(given: SecretStr) -> SecretStr:
-    found, _ = _looked_up(given.get_secret_value())
+def _found(value: SecretStr) -> SecretStr:
+    found, _ = _looked_up(value.get_secret_value())
     protect(found.get_secret_value())
     return _checked(found)
 
@@ -195,8 +195,8 @@ def is_elsewhere(text: str) -> bool:
     return bool(colon) and place in _PLACES
 
 
-def _perhaps(given: SecretStr) -> SecretStr:
-    found, elsewhere = _looked_up(given.get_secret_value())
+def _perhaps(value: SecretStr) -> SecretStr:
+    found, elsewhere = _looked_up(value.get_secret_value())
     if elsewhere:
         protect(found.get_secret_value())
     return _checked(found)

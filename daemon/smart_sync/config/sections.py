@@ -33,6 +33,8 @@ from smart_sync.core.model import Metrics
 from smart_sync.core.worksheet.locales import is_known
 from smart_sync.core.worksheet.titles import normal
 
+#: The most spreadsheets that may be read at the same time.
+MAX_CONCURRENCY = 64
 #: A key, a title or a URL.
 Spreadsheet = Annotated[str, AfterValidator(values.spreadsheet)]
 
@@ -123,7 +125,7 @@ class SheetsSettings(Section):
     #: Requests to Google in any minute, of this daemon; Google's own quota is 60 for each service account.
     reads_per_minute: Annotated[int, Field(ge=1, le=3000)] = 60
     #: Spreadsheets read at the same time; each has one request in flight.
-    concurrency: Annotated[int, Field(ge=1, le=64)] = 8
+    concurrency: Annotated[int, Field(ge=1, le=MAX_CONCURRENCY)] = 8
     #: How ambiguous numbers are read, a CLDR name such as ``"de_DE"``; empty: as the spreadsheet's own locale has it.
     locale: str = ""
     #: The share of a worksheet's known links (0 to 1) that may be gone at once before that is taken for an accident

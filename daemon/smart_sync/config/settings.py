@@ -51,10 +51,10 @@ class DefaultsSettings(Section):
 
     @field_validator("projects", "accounts", mode="after")
     @classmethod
-    def _not_filled(cls, given: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-        if filled := sorted(name for name in given if name.lower() in _FILLED[str(info.field_name)]):
+    def _not_filled(cls, value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        if filled := sorted(name for name in value if name.lower() in _FILLED[str(info.field_name)]):
             raise ValueError(f"{', '.join(filled)}: filled by Smart Sync itself")
-        return given
+        return value
 
 
 class SyncSettings(Section):

@@ -166,28 +166,28 @@ Strategy = Literal["max", "sheet", "parsed", "latest"]
 MetricName = Literal["followers", "likes", "comments", "videos", "views"]
 
 
-def _url(given: SecretStr) -> SecretStr:
+def _url(value: SecretStr) -> SecretStr:
     try:
-        parts = split(given.get_secret_value())
+        parts = split(value.get_secret_value())
     except ValueError:
         raise ValueError('expected a URL such as "https://hooks.example.com/smart-sync"') from None
     if parts.username is not None or parts.fragment:
         raise ValueError("a URL with a user name, password or #fragment is not supported")
-    return given
+    return value
 
 
-def broker(given: SecretStr) -> SecretStr:
+def broker(value: SecretStr) -> SecretStr:
     """The URL of a message broker, whose password no message will show.  Raises ValueError."""
-    url = given.get_secret_value()
+    url = value.get_secret_value()
     for one in url.split(";"):
         protect_password(one)
     if not re.fullmatch(r"[a-z][a-z0-9+]*://[^\s]+", url):
         raise ValueError('expected the URL of a broker such as "redis://localhost:6379/0" or "amqp://…" (not shown)')
-    return given
+    return value
 
 
-def _signing_secret(given: SecretStr) -> SecretStr:
-    text = given.get_secret_value()
+def _signing_secret(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
     try:
         size = len(base64.b64decode(text.removeprefix("whsec_"), validate=True))
     except ValueError:
@@ -196,7 +196,7 @@ def _signing_secret(given: SecretStr) -> SecretStr:
         raise ValueError(
             "expected whsec_ and 24 to 64 bytes in base64; make one with: echo whsec_$(openssl rand -base64 32)"
         )
-    return given
+    return value
 
 
 def _several(value: object) -> object:

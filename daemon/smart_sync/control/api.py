@@ -12,7 +12,6 @@ from smart_sync.core.model import METRICS, Trigger
 from smart_sync.core.results import health
 from smart_sync.core.results.metrics import exposition
 from smart_sync.errors import ConfigError
-from smart_sync.report.explain import ALL_DAYS, DAYS, UnknownAccount, explanation
 from smart_sync.store import parser_records, pass_history
 from smart_sync.store.engine import StoreError
 from smart_sync.store.measurements import measured
@@ -136,6 +135,9 @@ class Endpoints:
         days: how much history, from 1 to 9999, or all.
         404: no account is meant by that.
         """
+        # Not before it is asked for: it draws in the whole report, and a start need not wait for that.
+        from smart_sync.report.explain import ALL_DAYS, DAYS, UnknownAccount, explanation
+
         account, days = option(request, "account"), option(request, "days") or str(DAYS)
         refuse_unknown_options(request, "account", "days")
         if account is None:

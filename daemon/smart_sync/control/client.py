@@ -120,6 +120,8 @@ class Client:
         rest = b""
         async for data in answer.data():
             *lines, rest = (rest + data).split(b"\n")
+            if len(rest) > _MAX_ANSWER_BYTES:
+                raise self._foreign()
             for line in lines:
                 yield self._decoded(line)
         if rest:  # an answer that is no stream has no line end
@@ -188,8 +190,8 @@ class Client:
         return decoded
 
     def _refused(self, code: int, answer: dict[str, Any]) -> SmartSyncError:
-        said = answer.get("error")
-        return SmartSyncError(f"{self._path}: {_short(said) if isinstance(said, str) else code}")
+        message = answer.get("error")
+        return SmartSyncError(f"{self._path}: {_short(message) if isinstance(message, str) else code}")
 
     def _foreign(self) -> SmartSyncError:
         return SmartSyncError(
@@ -217,9 +219,9 @@ def request_sync(socket: Path | str, project_id: str | None = None, *, timeout: 
     return outside_of_loops(lambda: asyncio.run(Client(socket, timeout=timeout).sync(project_id)))
 
 
-def _short(said: str) -> str:
+def _short(text: str) -> str:
     """What the other side says, in one line: it may be anybody."""
-    return " ".join(storable(said[:_MAX_SAID]).split())
+    return " ".join(storable(text[:_MAX_SAID]).split())
 
 
 def _patience(error: OSError) -> float:

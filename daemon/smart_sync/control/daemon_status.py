@@ -116,15 +116,13 @@ class Health:
         sheets = self.resources.settings.sheets
         if sheets.source != "csv" or sheets.directory is None:
             return ""
-        there = await asyncio.to_thread(os.path.isdir, sheets.directory)
-        return "" if there else str(sheets.directory)
+        exists = await asyncio.to_thread(os.path.isdir, sheets.directory)
+        return "" if exists else str(sheets.directory)
 
     def _failing_parsers(self, stands: Standing | None) -> list[str]:
         """Those of the configuration that fail, as was told, or cannot read a part of their source; each with why."""
         names = {str(parser["parser"]) for parser in self.resources.parsers()}
-        return [
-            str(one) for one in (stands.failing_parsers if stands else ()) if one.must_be_told and one.parser in names
-        ]
+        return parser_records.to_tell(stands.failing_parsers if stands else (), names)
 
     def _allowed(self) -> float:
         """Seconds that a tick may be overdue: a long pass covers ticks, and none of them is missed by that."""
@@ -206,7 +204,7 @@ class DaemonStatus:
         database, now = self.resources.database, self.resources.clock()
         failing = {one.parser: one.since for one in stands.failing_parsers}
         paused = await parser_records.pauses(database, now)
-        made = await parser_records.made(database, now)
+        made = await parser_records.requests_made(database, now)
         return [
             report
             | {

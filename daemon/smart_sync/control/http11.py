@@ -141,11 +141,11 @@ class Http11:
         """The body's length must be said once, in one way."""
         if request.http_version not in (b"1.0", b"1.1"):
             raise Refusal(400, "only HTTP/1.1 is spoken here")
-        said = [(name.lower(), value) for name, value in _FRAMING.findall(raw)]
-        if len(said) > 1 or any(b"," in value for _, value in said):
+        framing = [(name.lower(), value) for name, value in _FRAMING.findall(raw)]
+        if len(framing) > 1 or any(b"," in value for _, value in framing):
             raise Refusal(400, "the request says its length more than once")
         self._length = 0
-        for name, value in said:
+        for name, value in framing:
             if name == b"content-length":
                 self._length = int(value)
                 self._check_size(self._length)

@@ -33,11 +33,11 @@ class Pins:
         400: the pin cannot be made; the error says why.
         404: no account is meant by that.
         """
-        asked = _asked(request)
+        pin_request = _parse_pin_request(request)
         now = self._resources.clock()
         today = day_of(now, self._resources.settings.schedule.timezone).label
         by = pin_rows.person(request.peer.uid)
-        return await _or_refused(pin_rows.pin(self._resources.database, asked, by, stamp(now), today))
+        return await _result_or_refusal(pin_rows.pin(self._resources.database, pin_request, by, stamp(now), today))
 
     async def unpin(self, request: Request) -> Response:
         """Take back what was pinned by command: `Unpinned`.
@@ -51,10 +51,10 @@ class Pins:
         refuse_unknown_options(request, "account", "metric")
         if account is None:
             raise Refusal(400, "account is missing; give a link, an @username or an id")
-        return await _or_refused(pin_rows.unpin(self._resources.database, account, metric))
+        return await _result_or_refusal(pin_rows.unpin(self._resources.database, account, metric))
 
 
-async def _or_refused(doing: Awaitable[Mapping[str, object]]) -> Response:
+async def _result_or_refusal(doing: Awaitable[Mapping[str, object]]) -> Response:
     """What came of it, or why nothing did."""
     try:
         return Response(200, await doing)
@@ -64,7 +64,7 @@ async def _or_refused(doing: Awaitable[Mapping[str, object]]) -> Response:
         raise Refusal(400, str(error)) from None
 
 
-def _asked(request: Request) -> PinRequest:
+def _parse_pin_request(request: Request) -> PinRequest:
     account, metric, value, until, why = (
         option(request, name) for name in ("account", "metric", "value", "until", "why")
     )

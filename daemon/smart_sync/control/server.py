@@ -118,7 +118,7 @@ class _Server:
         self._open = True
         self._loop.set_exception_handler(self._tell_of_exhaustion)
         self._server = await asyncio.start_unix_server(
-            self._welcome, sock=self.listener.socket, limit=self._limits.head_bytes, backlog=_BURST
+            self._accept, sock=self.listener.socket, limit=self._limits.head_bytes, backlog=_BURST
         )
         self.listener.socket.listen(socket_file.BACKLOG)  # asyncio has one number for both
 
@@ -169,8 +169,8 @@ class _Server:
             self._exhausted_until = loop.time() + _RETRY_SECONDS
             emit("control.exhausted", reason=error.strerror)
 
-    def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        process = self._admitted(writer)
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        process = self._admit(writer)
         if process is None:
             writer.transport.abort()
             return
@@ -184,7 +184,7 @@ class _Server:
         self._clients_of.setdefault(process, []).append(task)
         task.add_done_callback(lambda ended: self._left(connection, process, ended))
 
-    def _admitted(self, writer: asyncio.StreamWriter) -> _Process | None:
+    def _admit(self, writer: asyncio.StreamWriter) -> _Process | None:
         """The process of a client that may come in, or wait; of too many, the process with most loses its newest."""
         try:
             process = process_of(writer.get_extra_info("socket"))
@@ -206,11 +206,11 @@ class _Server:
     async def _place(self, places: asyncio.Semaphore) -> AsyncIterator[None]:
         """One of ``places``; who waits for one crowds the others."""
         if places.locked():
-            self._crowd(1)
+            self._count_waiting(1)
             try:
                 await places.acquire()
             finally:
-                self._crowd(-1)
+                self._count_waiting(-1)
         else:
             await places.acquire()
         try:
@@ -218,7 +218,7 @@ class _Server:
         finally:
             places.release()
 
-    def _crowd(self, more: int) -> None:
+    def _count_waiting(self, more: int) -> None:
         before = self._waiting
         self._waiting += more
         if not (before and self._waiting):

@@ -59,15 +59,15 @@ async def listen(path: Path, *, mode: int, group: str = "") -> Listener:
     ``group`` is a name or a number; empty leaves it to the file system.  A missing parent directory is made.
     Raises `SocketUnusable`, and leaves what is there untouched.
     """
-    with _explained(path):
+    with _translated_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        async with _alone_in(path.parent):
+        async with _directory_lock(path.parent):
             _refuse_unless_stale(path)
             return _bind(path, mode, gid(group))
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def _translated_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -76,7 +76,7 @@ def _explained(path: Path) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def _alone_in(directory: Path) -> AsyncIterator[None]:
+async def _directory_lock(directory: Path) -> AsyncIterator[None]:
     """Two daemons that start together look and rename one after the other."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -66,22 +66,22 @@ class Standby:
                 with contextlib.suppress(*OF_THE_WHOLE):  # a server that is away for a while comes back
                     if found := await sync_requests.answer_to(database, request):
                         return Response(found[0], json.loads(found[1]))
-                await heard(news)
+                await wait_for_notice(news)
         except StoreError as error:
             raise error.meaning from None
 
     async def _sync_status(self, request: Request) -> Response:
         refuse_unknown_options(request)
         try:
-            told = await self._status.answer()
+            answer = await self._status.answer()
         except StoreError as error:
             # Another version's tables, or a server that is away.
-            told = self._status.unread(str(error.meaning))
-        told["warnings"] = [*told["reasons"], *told["warnings"], *self._warnings()]
-        told["reasons"] = self._reasons()
-        told["healthy"] = not told["reasons"]
-        told["state"], told["leader"], told["next_run_at"] = "standby", self._lease.leader or None, None
-        return Response(200, told)
+            answer = self._status.unread(str(error.meaning))
+        answer["warnings"] = [*answer["reasons"], *answer["warnings"], *self._warnings()]
+        answer["reasons"] = self._reasons()
+        answer["healthy"] = not answer["reasons"]
+        answer["state"], answer["leader"], answer["next_run_at"] = "standby", self._lease.leader or None, None
+        return Response(200, answer)
 
     def _reasons(self) -> list[str]:
         """Why this one could not take over, or nobody leads; a sentence each."""
@@ -127,7 +127,7 @@ class Standby:
         return Response(200, {}, standby_exposition(led=bool(self._lease.leader)))
 
 
-class Answering:
+class RequestWorker:
     """Does for the daemons that stand by what they are asked for: `run`, while this one leads."""
 
     def __init__(self, resources: Resources, lease: Lease, endpoints: Endpoints) -> None:
@@ -135,9 +135,9 @@ class Answering:
         self._clock = resources.clock
         self._lease = lease
         self._endpoints = endpoints
-        self._under_way: set[str] = set()
+        self._join_or_start: set[str] = set()
         #: What this daemon, which stops or reloads, has begun and not done: it has not ended over that.
-        self._turned_away: list[SyncRequest] = []
+        self._refusal: list[SyncRequest] = []
         #: What the database has refused, and was told: it is reported once until a request is answered.
         self._refused = ""
 
@@ -149,14 +149,14 @@ class Answering:
                     news = self._lease.news
                     with self._refusals_reported():  # looked for again soon
                         for request in await sync_requests.unanswered(self._database):
-                            if request.id not in self._under_way:
-                                self._under_way.add(request.id)
+                            if request.id not in self._join_or_start:
+                                self._join_or_start.add(request.id)
                                 group.create_task(self._answer(request), name=f"leader:request:{request.id}")
-                    await heard(news)
+                    await wait_for_notice(news)
         finally:
             # Not where it is turned away: its task is cancelled before it could commit.
             with self._refusals_reported():
-                for request in self._turned_away:
+                for request in self._refusal:
                     await sync_requests.put_back(self._database, request)
 
     @contextlib.contextmanager
@@ -176,14 +176,14 @@ class Answering:
         try:
             tries = await sync_requests.begin(self._database, request)
             if not tries:
-                self._under_way.discard(request.id)
+                self._join_or_start.discard(request.id)
                 return
             if tries <= sync_requests.TRIES:
                 response = await self._endpoints.run_pass(request.project_id, request.asked_by, request.dry_run)
             else:
                 response = failure(500, f"{sync_requests.TRIES} daemons have ended over this request; see their logs")
         except Stopping:
-            self._turned_away.append(request)
+            self._refusal.append(request)
             return
         except StoreError as error:
             response = failure(503, redact(str(error.meaning)))
@@ -194,10 +194,10 @@ class Answering:
         with self._refusals_reported():
             await sync_requests.answer(self._database, request, response.status, text, self._clock())
             self._refused = ""
-        self._under_way.discard(request.id)
+        self._join_or_start.discard(request.id)
 
 
-async def heard(news: asyncio.Event) -> None:
+async def wait_for_notice(news: asyncio.Event) -> None:
     """Until something is told by NOTIFY, or it is time to look."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(POLL):

@@ -100,15 +100,15 @@ def read(start: object, end: object, kpi: object, timezone: str) -> Campaign:
     return Campaign(first, last, least, timezone, "; ".join(flaws))
 
 
-def _date(column: str, given: object, timezone: str, flaws: list[str]) -> date | None:
+def _date(column: str, value: object, timezone: str, flaws: list[str]) -> date | None:
     """A date, or a time of that date without a zone.
 
     A time with a zone is a date only if it is the begin of a day on the clocks of ``timezone``, or the end of one: any
     other would take in hours that are not meant, or leave out some that are.
     """
-    if given is None or given == "":
+    if value is None or value == "":
         return None
-    text = given.isoformat() if isinstance(given, date) else given.strip() if isinstance(given, str) else ""
+    text = value.isoformat() if isinstance(value, date) else value.strip() if isinstance(value, str) else ""
     try:
         if _DATE.fullmatch(text):
             return date.fromisoformat(text)
@@ -120,35 +120,35 @@ def _date(column: str, given: object, timezone: str, flaws: list[str]) -> date |
             clock = f"{local:%H:%M:%S}"
             if (clock == "00:00:00" and not local.microsecond) or (clock == "23:59:59" and column == "end_date"):
                 return local.date()
-            at = f"{_shown(given)} is {local:%Y-%m-%d %H:%M} there"
+            at = f"{_shown(value)} is {local:%Y-%m-%d %H:%M} there"
             flaws.append(f"its {column} is within a day of {timezone} ({at}); write it as 2026-01-31")
             return None
     except (ValueError, OverflowError):
         pass
-    flaws.append(f"its {column} is no date ({_shown(given)}); write it as 2026-01-31")
+    flaws.append(f"its {column} is no date ({_shown(value)}); write it as 2026-01-31")
     return None
 
 
-def target(given: object) -> tuple[int, str]:
+def target(value: object) -> tuple[int, str]:
     """The views that the column ``target_views`` asks for (0: none), and why it cannot be read ("" if it can)."""
     flaws: list[str] = []
-    return _count("target_views", given, flaws), "; ".join(flaws)
+    return _count("target_views", value, flaws), "; ".join(flaws)
 
 
-def _count(column: str, given: object, flaws: list[str]) -> int:
-    text = given.strip() if isinstance(given, str) else given
+def _count(column: str, value: object, flaws: list[str]) -> int:
+    text = value.strip() if isinstance(value, str) else value
     if text is None or text == "":
         return 0
     if isinstance(text, str) and text.isascii() and text.isdecimal() and len(text) < 20:
         return int(text)
     if isinstance(text, int | float) and math.isfinite(text) and text >= 0 and text == int(text):
         return int(text)
-    flaws.append(f"its {column} is no count ({_shown(given)})")
+    flaws.append(f"its {column} is no count ({_shown(value)})")
     return 0
 
 
-def _shown(given: object) -> str:
-    plain = "".join(sign if sign.isprintable() else "?" for sign in str(given)[:41])
+def _shown(value: object) -> str:
+    plain = "".join(sign if sign.isprintable() else "?" for sign in str(value)[:41])
     return plain if len(plain) < 41 else plain[:40] + "…"
 
 
@@ -198,14 +198,14 @@ def tally(videos: Iterable[Video], campaign: Campaign) -> Tally:
     """
     if campaign.flaw:
         return Tally({}, (Flaw(OF_VIDEOS, f"which videos count is not clear: {campaign.flaw}"),))
-    several = list(_once(videos))
+    several = list(_without_duplicates(videos))
     within = {video: held for video in several if (held := campaign.holds(video.published)) is not False}
     within = {video: held for video, held in within.items() if video.reaches(campaign.kpi) is not False}
     if undated := sum(held is None for held in within.values()):
         return Tally({}, (Flaw(OF_VIDEOS, f"{_of(undated, several)} do not show when they were published"),))
     if unseen := sum(video.reaches(campaign.kpi) is None for video in within):
-        told = f"{_of(unseen, list(within))} do not show whether they have {campaign.kpi} views"
-        return Tally({}, (Flaw(OF_VIDEOS, told),))
+        reason = f"{_of(unseen, list(within))} do not show whether they have {campaign.kpi} views"
+        return Tally({}, (Flaw(OF_VIDEOS, reason),))
     counted = list(within)
     counts, flaws = {"videos": len(counted)}, list[Flaw]()
     for metric in ("likes", "comments", "views"):
@@ -217,7 +217,7 @@ def tally(videos: Iterable[Video], campaign: Campaign) -> Tally:
     return Tally(counts, tuple(flaws))
 
 
-def _once(videos: Iterable[Video]) -> Iterable[Video]:
+def _without_duplicates(videos: Iterable[Video]) -> Iterable[Video]:
     """Each video once: one that came while the list was read moves others to the next page."""
     seen: set[str] = set()
     for number, video in enumerate(videos):

@@ -130,8 +130,8 @@ def names(record: type[Counts | PassCounts], where: Where) -> Mapping[str, str]:
 
 def meanings(record: type[Counts | PassCounts], where: Where) -> Mapping[str, str]:
     """What is told there: name → what it means."""
-    told = names(record, where)
-    return {told[one.name]: one.metadata["meaning"] for one in fields(record) if one.name in told}
+    names_there = names(record, where)
+    return {names_there[one.name]: one.metadata["meaning"] for one in fields(record) if one.name in names_there}
 
 
 def as_json(counts: Counts | PassCounts, *where: Where) -> dict[str, int]:

@@ -41,9 +41,9 @@ class Pin(NamedTuple):
         )
 
     def __str__(self) -> str:
-        whose = f" by {self.by}" if self.by else ""
+        by = f" by {self.by}" if self.by else ""
         until = f" until {self.until}" if self.until else ""
-        return f"{self.metric} pinned to {self.value:,} since {self.since[:10]}{whose}{until}"
+        return f"{self.metric} pinned to {self.value:,} since {self.since[:10]}{by}{until}"
 
 
 NO_PINS: Final[tuple[Pin, ...]] = ()
@@ -78,6 +78,6 @@ def read_cells(values: Metrics, marked: Collection[str], before: Mapping[str, Pi
     return found
 
 
-def is_far(pinned: int, said: int | None) -> bool:
+def is_far(pinned: int, other: int | None) -> bool:
     """Whether a pinned value is 20 % or more off what it stands against; nothing to stand against is not."""
-    return said is not None and abs(pinned - said) >= max(_FAR * said, 1)
+    return other is not None and abs(pinned - other) >= max(_FAR * other, 1)

@@ -109,13 +109,13 @@ def cut_off(before: Asked | None, link: str, now: datetime, *, has_started_job: 
     return Asked(link, at, at, before.failures if before else 0, before is not None and before.gone)
 
 
-def is_due(asked: Asked | None, now: datetime, every: timedelta | None) -> bool:
+def is_due(last: Asked | None, now: datetime, every: timedelta | None) -> bool:
     """Whether an account is to be asked about now; also where it was asked by a clock that has been set back since."""
-    if asked is None or is_ahead(asked.at, now):
+    if last is None or is_ahead(last.at, now):
         return True
-    if asked.not_before is not None:
-        return now >= asked.not_before - min(SLACK, (asked.not_before - asked.at) / 10)
-    return every is None or now - asked.at >= every - min(SLACK, every / 10)
+    if last.not_before is not None:
+        return now >= last.not_before - min(SLACK, (last.not_before - last.at) / 10)
+    return every is None or now - last.at >= every - min(SLACK, every / 10)
 
 
 def _doubled(first: timedelta, times: int) -> timedelta:

@@ -128,24 +128,24 @@ class Answer(NamedTuple):
 
 def answered(token: Token, flow: Flow, status: int, body: str | bytes, now: datetime) -> Answer:
     """What the platform's answer to a refresh makes of ``token``.  Total: whatever the answer is."""
-    said = _object(body)
-    access = said.get("access_token")
+    fields = _object(body)
+    access = fields.get("access_token")
     if 200 <= status < 300 and _is_token(access):
-        return Answer(_renewed(token, said, flow, now))
-    rotated = said.get("refresh_token")
+        return Answer(_renewed(token, fields, flow, now))
+    rotated = fields.get("refresh_token")
     if 200 <= status < 300 and _is_token(rotated):
         # Without an access token, but the old refresh token may have ended with it.
         return Answer(_later(token, now)._replace(refresh=str(rotated)), "the answer has no access token")
-    code, words = _refusal(said)
+    code, words = _refusal(fields)
     if flow == "tiktok" and code == "invalid_grant":
         return Answer(token._replace(dead=_dead(words)), _dead(words))
     if flow == "tiktok" and code in ("invalid_client", "unauthorized_client"):
         return Answer(_later(token, now), words or code, is_of_app=True)
     if flow == "threads" and code == "190":
         return Answer(token._replace(dead=_dead(words)), _dead(words))
-    told = words or code or (f"it answers {status}" if status else "no answer")
+    reason = words or code or (f"it answers {status}" if status else "no answer")
     rest = _DAY if flow == "threads" and 400 <= status < 500 and status != 429 else _RETRY
-    return Answer(_later(token, now, rest), told)
+    return Answer(_later(token, now, rest), reason)
 
 
 def _dead(words: str) -> str:
@@ -156,17 +156,17 @@ def _later(token: Token, now: datetime, rest: timedelta = _RETRY) -> Token:
     return token._replace(not_before=stamp(now + rest))
 
 
-def _renewed(token: Token, said: Mapping[str, Any], flow: Flow, now: datetime) -> Token:
-    rotated = said.get("refresh_token")
+def _renewed(token: Token, fields: Mapping[str, Any], flow: Flow, now: datetime) -> Token:
+    rotated = fields.get("refresh_token")
     refresh = str(rotated) if flow == "tiktok" and _is_token(rotated) else token.refresh
-    refresh_until = _until(said.get("refresh_expires_in"), now)
+    refresh_until = _until(fields.get("refresh_expires_in"), now)
     if not refresh_until and refresh == token.refresh:
         refresh_until = token.refresh_until
-    until = _until(said.get("expires_in"), now)
+    until = _until(fields.get("expires_in"), now)
     # Of an unknown lifetime: used until it is refused, and of Threads asked about again after a day.
     rest = stamp(now + _DAY) if flow == "threads" and not until else ""
     return token._replace(
-        access=str(said["access_token"]),
+        access=str(fields["access_token"]),
         refresh=refresh,
         since=stamp(now),
         until=until,
@@ -176,9 +176,9 @@ def _renewed(token: Token, said: Mapping[str, Any], flow: Flow, now: datetime) -
     )
 
 
-def inspected(token: Token, said: object, now: datetime) -> Token:
+def inspected(token: Token, fields: object, now: datetime) -> Token:
     """``token`` with what Meta's ``debug_token`` says of it: kind, expiry, whether it is valid.  Total."""
-    data = said.get("data") if isinstance(said, dict) else None
+    data = fields.get("data") if isinstance(fields, dict) else None
     if not isinstance(data, dict):
         return token._replace(checked_at=stamp(now))
     kind = data.get("type")
@@ -244,13 +244,13 @@ def _object(body: str | bytes) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _refusal(said: Mapping[str, Any]) -> tuple[str, str]:
+def _refusal(fields: Mapping[str, Any]) -> tuple[str, str]:
     """The platform's code for a refusal, and its words; "" for what it does not say."""
-    error = said.get("error")
+    error = fields.get("error")
     if isinstance(error, dict):
         code, words = error.get("code"), error.get("message")
     else:
-        code, words = error, said.get("error_description")
+        code, words = error, fields.get("error_description")
     plain = str(code) if isinstance(code, str | int) and not isinstance(code, bool) else ""
     return plain[:60], words[:200] if isinstance(words, str) else ""
 
@@ -275,11 +275,11 @@ class TokenReport(NamedTuple):
 
     def warning(self, now: datetime) -> str:
         """What a person has to do something about, in words; "" if nothing."""
-        whose = f"the token of {self.account}" if self.account else "the token"
+        subject = f"the token of {self.account}" if self.account else "the token"
         if self.dead:
-            return f"{whose} is dead: {self.dead}"
+            return f"{subject} is dead: {self.dead}"
         if _is_over(self.expires, now):
-            return f"{whose} expired on {self.expires[:10]}"
+            return f"{subject} expired on {self.expires[:10]}"
         if self.expires not in ("", NEVER) and _moment(self.expires, now) - now <= AHEAD:
-            return f"{whose} expires on {self.expires[:10]}"
+            return f"{subject} expires on {self.expires[:10]}"
         return ""

@@ -30,10 +30,10 @@ def quoted(names: Iterable[str]) -> str:
     return listed([repr(name) for name in names], 20)
 
 
-def by_text(told: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+def by_text(texts: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     """What is told of several by name, each text once: text → the names, both in the order they came."""
     names: dict[str, list[str]] = {}
-    for name, text in told:
+    for name, text in texts:
         names.setdefault(text, []).append(name)
     return names
 

@@ -41,7 +41,7 @@ class Steps:
     given_up: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
-def see(worker: str) -> str:
+def log_hint(worker: str) -> str:
     """Where it stands what has become of it."""
     return f"see the log of the worker {worker}"
 
@@ -66,14 +66,14 @@ def next_steps(turns: Iterable[Turn], quiet: float, limit: float, *, sent: Mappi
             elif turn.trouble.startswith(REFUSALS):
                 refused[turn.spreadsheet] = turn.trouble
             else:
-                given_up[turn.spreadsheet] = (f"no worker could read it: {turn.trouble}", see(turn.worker))
+                given_up[turn.spreadsheet] = (f"no worker could read it: {turn.trouble}", log_hint(turn.worker))
         elif turn.silent is not None:
             if turn.silent > limit:
-                told = f"its worker ({turn.worker}) has given no sign of life for {limit:g} s"
+                reason = f"its worker ({turn.worker}) has given no sign of life for {limit:g} s"
                 if turn.tries < MAX_TRIES:
-                    again[turn.spreadsheet] = told
+                    again[turn.spreadsheet] = reason
                 else:
-                    given_up[turn.spreadsheet] = (told, see(turn.worker))
+                    given_up[turn.spreadsheet] = (reason, log_hint(turn.worker))
         elif quiet > limit:
             # A task may have been lost with the broker, or with a worker that did not come as far as the database.
             if anybody and max(turn.tries, sent.get(turn.spreadsheet, 0)) < MAX_TRIES:

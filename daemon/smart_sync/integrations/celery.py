@@ -133,7 +133,7 @@ def _asked(settings: Settings, project_id: str | None) -> SyncAnswer:
     try:
         answer = thread.submit(request_sync, settings.control.socket, project_id)
         while not wait([answer], seconds).done:
-            left = partial(spreadsheet_task.left_over, settings, seconds)
+            left = partial(spreadsheet_task.find_unclaimed, settings, seconds)
             while not answer.done() and (part := outside_of_loops(left)):
                 smart_sync_spreadsheet(*part)
         return answer.result()
@@ -172,8 +172,8 @@ def _broker() -> str:
 
     That a configuration cannot be read is logged; each task answers with it.
     """
-    if told := os.environ.get(BROKER_VARIABLE):
-        return told
+    if broker := os.environ.get(BROKER_VARIABLE):
+        return broker
     try:
         where = config.find()
     except SmartSyncError:

@@ -126,10 +126,10 @@ def _metrics_of(socket: str | Path) -> _Endpoint:
         if refused := _refused_body(request):
             return refused
         try:
-            told = await Client(socket, timeout=ANSWER_SECONDS).metrics()
+            metrics = await Client(socket, timeout=ANSWER_SECONDS).metrics()
         except SmartSyncError as error:
             return _failure(503, str(error))
-        return Response(told, headers={"content-type": MEDIA_TYPE})
+        return Response(metrics, headers={"content-type": MEDIA_TYPE})
 
     return endpoint
 

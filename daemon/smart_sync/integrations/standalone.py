@@ -139,21 +139,21 @@ def _by_its_days(settings: Settings) -> Settings:
     return settings.model_copy(update={"schedule": schedule.model_copy(update={"timezone": zone})})
 
 
-def _database(given: object) -> Location:
+def _database(value: object) -> Location:
     """The database.  Raises `DatabaseError` if there is no such file: a new one would be an empty success."""
-    if isinstance(given, Server):
-        return given
-    if isinstance(given, str) and given.startswith(("postgresql://", "postgres://")):
+    if isinstance(value, Server):
+        return value
+    if isinstance(value, str) and value.startswith(("postgresql://", "postgres://")):
         try:
-            return server(given)
+            return server(value)
         except ValueError as error:
             raise DatabaseError(f"db: {error}") from None
-    if not isinstance(given, str | os.PathLike) or not os.fspath(given):
+    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
         raise DatabaseError(
-            f"db: expected the path of the SQLite file, or an object with db_path, not {type(given).__name__}",
+            f"db: expected the path of the SQLite file, or an object with db_path, not {type(value).__name__}",
             trouble="database-missing",
         )
-    text = os.fsdecode(os.fspath(given))
+    text = os.fsdecode(os.fspath(value))
     if not os.path.isfile(text):  # noqa: PTH113  never raises
         raise DatabaseError(
             f"{secrets.shown(text)}: there is no database; is this the web app's file?", trouble="database-missing"
@@ -161,12 +161,12 @@ def _database(given: object) -> Location:
     return Path(text)
 
 
-def _key(given: object) -> Path | SecretStr | None:
-    if isinstance(given, Mapping):
-        return SecretStr(json.dumps(dict(given), default=str))
-    if isinstance(given, os.PathLike):
-        return Path(os.fsdecode(os.fspath(given)))
-    text = given.decode(errors="replace") if isinstance(given, bytes) else str(given or "")
+def _key(value: object) -> Path | SecretStr | None:
+    if isinstance(value, Mapping):
+        return SecretStr(json.dumps(dict(value), default=str))
+    if isinstance(value, os.PathLike):
+        return Path(os.fsdecode(os.fspath(value)))
+    text = value.decode(errors="replace") if isinstance(value, bytes) else str(value or "")
     return secrets.path_or_secret(text) if text.strip() else None
 
 

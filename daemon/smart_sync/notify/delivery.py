@@ -201,7 +201,7 @@ class Webhooks:
             return
         read_again = {one.project.id for one in freshness.read_again}
         before = await outbox.troubles(transaction)
-        judgement = alerts.judge(result.results, before, read_again)
+        judgement = alerts.decide_alerts(result.results, before, read_again)
         await outbox.remember_troubles(transaction, judgement.troubles)
         told = messages(result, judgement, freshness.became_stale)
         now = stamp(self._clock())
@@ -229,17 +229,17 @@ class Webhooks:
                 await outbox.forget_given_up(transaction, worker.endpoint, LASTING)
                 await self._add(transaction, worker, worker.receiver.wanted(told, changed=True))
 
-    async def queue(self, transaction: Transaction, told: Sequence[Message], *, changed: bool = True) -> None:
-        """Queue ``told`` for those who want it, in the transaction that keeps it; then call `wake`.
+    async def queue(self, transaction: Transaction, messages: Sequence[Message], *, changed: bool = True) -> None:
+        """Queue ``messages`` for those who want it, in the transaction that keeps it; then call `wake`.
 
         ``changed``: whether a pass that finished has changed what readers see.
         """
-        if not (self._workers and told):
+        if not (self._workers and messages):
             return
         off = await outbox.disabled(transaction)
         for worker in self._workers:
             if worker.endpoint not in off:
-                await self._add(transaction, worker, worker.receiver.wanted(told, changed=changed))
+                await self._add(transaction, worker, worker.receiver.wanted(messages, changed=changed))
 
     async def _add(self, transaction: Transaction, worker: DeliveryWorker, wanted: Sequence[Message]) -> None:
         dropped = await outbox.add(transaction, worker.endpoint, wanted, stamp(self._clock()))

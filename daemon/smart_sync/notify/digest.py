@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from smart_sync.config import Settings
 from smart_sync.core.days import stamp
-from smart_sync.core.history.growth import added, change, newest_day, total
+from smart_sync.core.history.growth import change, combined, newest_day, total
 from smart_sync.core.model import Outcome, Problem, Project
 from smart_sync.core.notices.digest_text import (
     DIGEST,
@@ -111,19 +111,23 @@ class Digest:
         parsers = [{"parser": one.parser, "since": one.since, "reason": one.reason} for one in own if one.told_at]
         problems, problem_count = [*flawed, *problems], problem_count + len(flawed)
         grown = await self._growth(active, known, now)
-        told, shown = [str(one) for one in problems], [problem_shown(one) for one in problems[:MAX_EACH]]
-        return DigestFacts(day, grown, suspects, told, stale, problem_count, unwell, parsers, shown)
+        texts, shown = [str(one) for one in problems], [problem_shown(one) for one in problems[:MAX_EACH]]
+        return DigestFacts(day, grown, suspects, texts, stale, problem_count, unwell, parsers, shown)
 
     async def _growth(self, active: list[Project], known: list[KnownAccount], now: datetime) -> list[DigestProject]:
         today = date.fromisoformat(await day_at(self._database, stamp(now)))
         ids = [one.row_id for one in known]
-        told = await growth_rows.histories(self._database, ids, _METRIC, 2, today)
+        histories = await growth_rows.histories(self._database, ids, _METRIC, 2, today)
         found = []
         for project in active:
-            own = [told[one.account.id] for one in known if one.project.id == project.id and one.account.id in told]
+            own = [
+                histories[one.account.id]
+                for one in known
+                if one.project.id == project.id and one.account.id in histories
+            ]
             as_of = newest_day(own)
             changes = [] if as_of is None else [change(history, 0, as_of, 1) for history in own]
-            grown = added(changes, 0 if as_of is None else as_of - 1)
+            grown = combined(changes, 0 if as_of is None else as_of - 1)
             values = [history.at(0, history.days[-1]) for history in own if history.days]
             since = None if grown is None or grown.exact else date.fromordinal(grown.since).isoformat()
             found.append(

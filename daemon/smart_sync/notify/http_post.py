@@ -21,7 +21,7 @@ class NotConnected(NotReached):
     """There was not even a connection: nothing was sent."""
 
 
-async def ask(
+async def request_status(
     method: str,
     url: str,
     *,
@@ -78,13 +78,13 @@ async def resolve(host: str, port: int) -> list[str]:
 
 def is_public(address: str) -> bool:
     """Whether ``address`` is one that the whole internet reaches.  Raises `ValueError` if it is none at all."""
-    ip = _meant(ipaddress.ip_address(address))
+    ip = _mapped_ipv4(ipaddress.ip_address(address))
     # In addition to is_global, because Python's registry of special addresses is as old as Python is.
     odd = ip.is_private or ip.is_multicast or ip.is_reserved or ip.is_loopback or ip.is_link_local or ip.is_unspecified
     return ip.is_global and not odd and not getattr(ip, "is_site_local", False)
 
 
-def _meant(ip: IPAddress) -> IPAddress:
+def _mapped_ipv4(ip: IPAddress) -> IPAddress:
     """The IPv4 address that an IPv6 one only wraps, on whatever way it would be reached."""
     if isinstance(ip, ipaddress.IPv4Address):
         return ip

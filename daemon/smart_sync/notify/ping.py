@@ -71,13 +71,13 @@ class Ping:
         except NotLeading:
             raise  # the next leader's pass tells how it went
         except Exception as error:
-            told = str(error) if isinstance(error, SmartSyncError) else type(error).__name__
-            self._signal("fail", [f"the pass could not be run: {told}"])
+            reason = str(error) if isinstance(error, SmartSyncError) else type(error).__name__
+            self._signal("fail", [f"the pass could not be run: {reason}"])
             raise
 
     def _finished(self, result: PassResult) -> None:
         failed = bool(result.results) and result.count(Outcome.FAILED) == len(result.results)
-        self._signal("fail" if failed or result.stale or result.nothing_because else "success", lines(result))
+        self._signal("fail" if failed or result.stale or result.no_projects_reason else "success", lines(result))
 
     async def flush(self, seconds: float) -> None:
         """Wait until every signal is sent or given up, at most ``seconds``; for processes that end after a pass."""
@@ -85,10 +85,10 @@ class Ping:
             async with asyncio.timeout(seconds):
                 await self._idle.wait()
 
-    def _signal(self, signal: Signal, told: list[str]) -> None:
+    def _signal(self, signal: Signal, text: list[str]) -> None:
         if not self._url:
             return
-        self._waiting.append((signal, [printable(redact(line)) for line in told]))
+        self._waiting.append((signal, [printable(redact(line)) for line in text]))
         self._idle.clear()
         self._awake.set()
 
@@ -100,7 +100,7 @@ class Ping:
             self._awake.clear()
             await self._awake.wait()
 
-    async def _send(self, signal: Signal, told: list[str]) -> None:
+    async def _send(self, signal: Signal, text: list[str]) -> None:
         tries = stamina.retry_context(
             on=http_post.NotReached, attempts=TRIES, timeout=None, wait_initial=self._pause, wait_jitter=self._pause
         )
@@ -108,9 +108,9 @@ class Ping:
             async for attempt in tries:
                 with attempt:
                     if self._is_push:
-                        await _ask("GET", _pushed(self._url, signal, told))
+                        await _ask("GET", _pushed(self._url, signal, text))
                     else:
-                        await _post(_with(self._url, signal), _body(told))
+                        await _post(_with(self._url, signal), _body(text))
         except http_post.NotReached as error:
             emit("ping.failed", signal=signal, reason=str(error))
 
@@ -130,7 +130,7 @@ async def _ask(method: str, url: str, body: bytes = b"") -> None:
     headers = {"Content-Type": "text/plain; charset=utf-8"} if body else None
     try:
         async with asyncio.timeout(TIMEOUT):
-            status = await http_post.ask(method, url, headers=headers, content=body, proxied=True)
+            status = await http_post.request_status(method, url, headers=headers, content=body, proxied=True)
     except TimeoutError:
         raise http_post.NotReached(f"no answer within {TIMEOUT:g} s") from None
     if not 200 <= status < 300:
@@ -145,8 +145,8 @@ class _Refused(http_post.NotReached):
         self.status = status
 
 
-def _body(told: list[str]) -> bytes:
-    return "\n".join(told).encode()[:MAX_BODY].decode(errors="ignore").encode()
+def _body(text: list[str]) -> bytes:
+    return "\n".join(text).encode()[:MAX_BODY].decode(errors="ignore").encode()
 
 
 def _with(url: str, signal: Signal) -> str:
@@ -156,10 +156,10 @@ def _with(url: str, signal: Signal) -> str:
     return parts._replace(path=parts.path.rstrip("/") + suffix).geturl() if suffix else url
 
 
-def _pushed(url: str, signal: Signal, told: list[str]) -> str:
+def _pushed(url: str, signal: Signal, text: list[str]) -> str:
     """The URL of a push monitor with ``status`` and ``msg``; what else its query says stays."""
     parts = urlsplit(url)
     kept = [(name, value) for name, value in parse_qsl(parts.query, True) if name not in ("status", "msg")]
     status = "up" if signal == "success" else "down"
-    query = urlencode([*kept, ("status", status), ("msg", "; ".join(told)[:MAX_MESSAGE])])
+    query = urlencode([*kept, ("status", status), ("msg", "; ".join(text)[:MAX_MESSAGE])])
     return parts._replace(query=query).geturl()

@@ -8,14 +8,14 @@ from datetime import datetime
 from typing import Protocol
 
 from smart_sync.config import NotifySettings, TargetSettings, WebhookSettings
-from smart_sync.config.notify import heard, scheme_of, service
+from smart_sync.config.notify import apprise_log, scheme_of, service
 from smart_sync.core.days import stamp
 from smart_sync.core.notices.reader import Reader
 from smart_sync.core.notices.texts import fitted, texts
 from smart_sync.core.results import health
 from smart_sync.core.results.alerts import SYNC_FINISHED
 from smart_sync.core.results.webhook_messages import Message
-from smart_sync.notify.sender import AttemptResult, Sender, endpoint_of, label_of, what_it_said
+from smart_sync.notify.sender import AttemptResult, Sender, endpoint_of, failure_reason, label_of
 from smart_sync.store import outbox
 from smart_sync.store.engine import Database
 
@@ -42,11 +42,11 @@ class Receiver(Protocol):
     def in_order(self) -> bool:
         """Whether a message waits for those that were queued earlier."""
 
-    def wanted(self, told: Sequence[Message], *, changed: bool) -> list[Message]:
-        """Those of ``told`` that it wants, as they are sent; ``changed``: whether readers see something new."""
+    def wanted(self, messages: Sequence[Message], *, changed: bool) -> list[Message]:
+        """Those of ``messages`` that it wants, as they are sent; ``changed``: whether readers see something new."""
 
-    def as_read(self, told: Sequence[Message]) -> list[Message]:
-        """``told`` as it is sent."""
+    def as_read(self, messages: Sequence[Message]) -> list[Message]:
+        """``messages`` as it is sent."""
 
     async def send(self, message: Message, now: datetime) -> AttemptResult:
         """One attempt, with a message of `as_read`; every failure is an answer."""
@@ -79,15 +79,15 @@ class WebhookReceiver:
         """Each by itself: a program sorts them by their time."""
         return False
 
-    def wanted(self, told: Sequence[Message], *, changed: bool) -> list[Message]:
+    def wanted(self, messages: Sequence[Message], *, changed: bool) -> list[Message]:
         """By type, and by whether a pass that finished has changed something."""
         only_changed = self.webhook.only_changed and not changed
-        wanted = [one for one in told if one.type in self.webhook.events]
+        wanted = [one for one in messages if one.type in self.webhook.events]
         return self.as_read([one for one in wanted if not (only_changed and one.type == SYNC_FINISHED)])
 
-    def as_read(self, told: Sequence[Message]) -> list[Message]:
+    def as_read(self, messages: Sequence[Message]) -> list[Message]:
         """As they are."""
-        return list(told)
+        return list(messages)
 
     async def send(self, message: Message, now: datetime) -> AttemptResult:
         """By an HTTP request."""
@@ -125,13 +125,13 @@ class TargetReceiver:
         """For people what is read last is how it is."""
         return True
 
-    def wanted(self, told: Sequence[Message], *, changed: bool) -> list[Message]:
+    def wanted(self, messages: Sequence[Message], *, changed: bool) -> list[Message]:
         """By type."""
-        return self.as_read([one for one in told if one.type in self.target.events])
+        return self.as_read([one for one in messages if one.type in self.target.events])
 
-    def as_read(self, told: Sequence[Message]) -> list[Message]:
+    def as_read(self, messages: Sequence[Message]) -> list[Message]:
         """As text, those of one kind together."""
-        return texts(told, self.reader)
+        return texts(messages, self.reader)
 
     async def send(self, message: Message, now: datetime) -> AttemptResult:
         """In a thread of its own, for at most ``patience`` seconds."""
@@ -165,7 +165,7 @@ class TargetReceiver:
         title, _, body = text.partition("\n")
         try:
             found = service(self.target.url)
-            with heard() as lines:
+            with apprise_log() as lines:
                 # Many services have the title in the text.
                 head, rest = fitted(title if body else "", body or title, found.body_maxlen - 8, self.reader)
                 accepted = found.notify(body=rest, title=head, body_format="text")
@@ -173,7 +173,7 @@ class TargetReceiver:
             return AttemptResult(None, str(error))
         except Exception as error:  # a plugin may raise anything, and its message may hold the URL
             return AttemptResult(None, f"apprise failed with {type(error).__name__}")
-        return AttemptResult(None, "", accepted=True) if accepted else AttemptResult(None, what_it_said(lines))
+        return AttemptResult(None, "", accepted=True) if accepted else AttemptResult(None, failure_reason(lines))
 
 
 def receivers_of(settings: NotifySettings, timezone: str, patience: float = PATIENCE) -> list[TargetReceiver]:

@@ -71,7 +71,7 @@ class Sender:
             place = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
             try:
                 # To the address itself, so that the name cannot become another one; TLS still asks for the name.
-                return await http_post.ask(
+                return await http_post.request_status(
                     webhook.method,
                     url._replace(netloc=place).geturl(),
                     headers=headers,
@@ -129,7 +129,7 @@ def _explained(status: int) -> str:
     return f"answered {status}"
 
 
-def what_it_said(lines: Sequence[str]) -> str:
+def failure_reason(lines: Sequence[str]) -> str:
     """Why a service did not take a message, from what apprise says of it; never its words, which may hold the URL."""
     for line in reversed(lines):
         if found := re.search(r"error\s*[=:]\s*(\d{3})\b", line):

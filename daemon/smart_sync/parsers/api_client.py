@@ -118,7 +118,7 @@ class ApiClient:
 
 
 @dataclass(slots=True)
-class _Strain:
+class _FailureCounts:
     """Calls in a row that had no answer, and accounts in a row that were refused."""
 
     away: int = 0
@@ -129,12 +129,17 @@ class Session:
     """The calls of one pass, or those of it for one account or batch (`about`)."""
 
     def __init__(
-        self, api: ApiClient, asking: Asking, ends: float, strain: _Strain | None = None, turn: Turn | None = None
+        self,
+        api: ApiClient,
+        asking: Asking,
+        ends: float,
+        strain: _FailureCounts | None = None,
+        turn: Turn | None = None,
     ) -> None:
         self.api = api
         self.asking = asking
         self._ends = ends
-        self._strain = strain or _Strain()
+        self._strain = strain or _FailureCounts()
         self._turn = turn
 
     @contextmanager
@@ -210,7 +215,7 @@ class Session:
         if not request.repeat or self._strain.away >= TRIED_ONCE_AFTER:
             return await self._once(request)
         async for attempt in stamina.retry_context(
-            on=self._is_worth_it, attempts=TRIES, timeout=None, wait_initial=0.5, wait_max=10.0
+            on=self._may_retry, attempts=TRIES, timeout=None, wait_initial=0.5, wait_max=10.0
         ):
             with attempt:
                 return await self._once(request)
@@ -248,7 +253,7 @@ class Session:
         usage.remark = usage.remark or self.api.remark(answer)
         return found
 
-    def _is_worth_it(self, error: Exception) -> bool | float:
+    def _may_retry(self, error: Exception) -> bool | float:
         if not isinstance(error, CallFailed) or not error.retry:
             return False
         if error.after is None:

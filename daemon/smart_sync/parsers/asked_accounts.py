@@ -125,7 +125,7 @@ class AskedAccounts:
         """Whether nobody may be asked; a longer pause than there is was begun by a clock that was ahead."""
         return now < self.not_before <= now + schedule.LONGEST_PAUSE
 
-    def try_anew(self) -> None:
+    def retry_failed(self) -> None:
         """The credentials are others: accounts that wait after a failure are due, and no pause holds."""
         for account_id, asked in self._asked.items():
             if asked.failures and not asked.gone:

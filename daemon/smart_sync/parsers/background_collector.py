@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Protocol, Self, cast
+from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
 from smart_sync import logs
 from smart_sync.aio.rate_limit import Limit
@@ -16,16 +16,18 @@ from smart_sync.core.daemon_answers import ParserReport
 from smart_sync.core.days import stamp
 from smart_sync.core.links.identity import identity
 from smart_sync.core.model import Account, ParsedMetrics
-from smart_sync.core.results.parser_health import Attempt, ParserState, Verdict, judge
+from smart_sync.core.results.parser_health import Attempt, ParserState, Verdict, judge_parser
 from smart_sync.core.results.webhook_messages import Message, parser_message
 from smart_sync.core.wording import listed
 from smart_sync.parsers import budget
 from smart_sync.parsers.budget import Allowance, Rate
 from smart_sync.parsers.collect import EventReporter, collect
-from smart_sync.parsers.registry import ConfiguredParser
 from smart_sync.parsers.token_book import answer_of
 from smart_sync.store import parsed_values, parser_records, projects
 from smart_sync.store.engine import Database, StoreError, Transaction
+
+if TYPE_CHECKING:
+    from smart_sync.parsers.registry import ConfiguredParser
 
 #: Seconds after which a long collection writes down whom it has asked: what a crash may cost.
 KEEP_EVERY = 30.0
@@ -34,8 +36,8 @@ KEEP_EVERY = 30.0
 class WebhookQueue(Protocol):
     """Takes what webhooks are sent: `Webhooks`."""
 
-    async def queue(self, transaction: Transaction, told: Sequence[Message]) -> None:
-        """Queue ``told`` in the transaction that keeps what it tells."""
+    async def queue(self, transaction: Transaction, messages: Sequence[Message]) -> None:
+        """Queue ``messages`` in the transaction that keeps what it tells."""
 
     def wake(self) -> None:
         """It is committed."""
@@ -45,12 +47,12 @@ class Collector:
     """Stores what ``sources`` bring; use as ``async with``.  ``wait``: seconds a pass waits (None: to the end).
 
     ``say`` reports what becomes of each parser; ``webhooks`` are notified when it begins to fail and when it recovers;
-    ``fails_after``: see `core.results.parser_health.judge`; ``timezone``: of the projects' dates.
+    ``fails_after``: see `core.results.parser_health.judge_parser`; ``timezone``: of the projects' dates.
     """
 
     def __init__(
         self,
-        sources: Sequence[ConfiguredParser],
+        sources: "Sequence[ConfiguredParser]",
         database: Database,
         clock: Callable[[], datetime],
         wait: float | None,
@@ -64,9 +66,7 @@ class Collector:
         self._webhooks = webhooks
         self._fails_after, self._sources = fails_after, sources
         self._database = database
-        self._clock = clock
-        self._wait = wait
-        self._say = say
+        self._clock, self._wait, self._say = clock, wait, say
         #: Parser → the last that was said of it.
         self._last: dict[str, ParserReport] = {}
         #: When (the loop's time) what the parsers remember was last written.
@@ -98,7 +98,7 @@ class Collector:
         """
         if not self._sources:
             return
-        running = self._begun(self._ask(new), frozenset()) if new is not None else self._under_way(only)
+        running = self._start(self._ask(new), frozenset()) if new is not None else self._join_or_start(only)
         if running not in self._waited_out:
             _, pending = await asyncio.wait({running}, timeout=self._wait)
             self._waited_out |= pending
@@ -118,20 +118,20 @@ class Collector:
             for source in self._sources
         ]
 
-    def _under_way(self, only: frozenset[str] | None) -> asyncio.Task[None]:
+    def _join_or_start(self, only: frozenset[str] | None) -> asyncio.Task[None]:
         """The collection that is running if it covers ``only``, else a new one, of those whom no other asks about."""
         for running, scope in self._running.items():
             if scope is None or (only is not None and only <= scope):
                 return running
-        return self._begun(self._ask_about(only), only)
+        return self._start(self._ask_about(only), only)
 
-    def _begun(self, work: Coroutine[Any, Any, None], scope: frozenset[str] | None) -> asyncio.Task[None]:
+    def _start(self, work: Coroutine[Any, Any, None], scope: frozenset[str] | None) -> asyncio.Task[None]:
         running = self._group.create_task(work, name="parsers:collect")
         self._running[running] = scope
-        running.add_done_callback(self._ended)
+        running.add_done_callback(self._finish)
         return running
 
-    def _ended(self, running: asyncio.Task[None]) -> None:
+    def _finish(self, running: asyncio.Task[None]) -> None:
         del self._running[running]
         self._waited_out.discard(running)
 
@@ -153,15 +153,15 @@ class Collector:
         ids = {account.id for account in free}
         self._under_question |= ids
         try:
-            await self._ask_free(free)
+            await self._ask_unclaimed(free)
         finally:
             self._under_question -= ids
 
-    async def _ask_free(self, accounts: Sequence[Account]) -> None:
+    async def _ask_unclaimed(self, accounts: Sequence[Account]) -> None:
         try:
             accounts = await projects.with_campaigns(self._database, self._timezone, accounts)
-            await self._recall()
-            await self._follow_secrets()
+            await self._load_state()
+            await self._reload_secrets()
             self._kept_at = asyncio.get_running_loop().time()
         except StoreError as error:
             self._say("parsers.skipped", reason=str(error.meaning))
@@ -179,7 +179,7 @@ class Collector:
         finally:
             await self._keep()
         try:
-            await self._empty_the_old()
+            await self._apply_retention()
             verdicts = await self._judge([report.attempt() for report in reports], accounts)
         except StoreError as error:
             self._say("parsers.skipped", reason=str(error.meaning))
@@ -189,7 +189,7 @@ class Collector:
             reason, concerned = attempt.dead or attempt.reason or None, state.projects or None
             self._say(event, parser=attempt.parser, since=state.since, projects=concerned, reason=reason)
 
-    async def _follow_secrets(self) -> None:
+    async def _reload_secrets(self) -> None:
         """Read again the files of secrets that have changed."""
         for source in self._sources:
             for one in secrets.files_in(source.settings):
@@ -199,9 +199,9 @@ class Collector:
                     self._say("secret.unreadable", parser=source.name, path=str(one.path), reason=str(error))
                     continue
                 if is_new:
-                    source.asked.try_anew()
+                    source.asked.retry_failed()
 
-    async def _recall(self) -> None:
+    async def _load_state(self) -> None:
         """What earlier passes have left in the database, read once: nobody else writes it while we have the lock."""
         for source in self._sources:
             if not source.asked.is_recalled:
@@ -229,23 +229,23 @@ class Collector:
                     links = {one.link for one in found.asked.values()}
                     remembered = {link: memory[who] for link in links if (who := identity(link)) in memory}
                     await parser_records.keep(transaction, source.table, found.asked, remembered, found.paused)
-                await parser_records.forget_the_deleted(transaction)
+                await parser_records.forget_deleted(transaction)
         except StoreError as error:
             self._say("parsers.skipped", reason=str(error.meaning))
             return
         for source, found in changes:
             source.asked.kept(found)
 
-    async def _empty_the_old(self) -> None:
+    async def _apply_retention(self) -> None:
         """Take back what sources said longer ago than may be kept."""
         for source in self._sources:
             if (keep := options(source.settings).retention) is not None:
-                await parsed_values.empty(self._database, source.name, self._clock(), keep)
+                await parsed_values.apply_retention(self._database, source.name, self._clock(), keep)
 
-    def _allowance(self, source: ConfiguredParser) -> Allowance | None:
+    def _allowance(self, source: "ConfiguredParser") -> Allowance | None:
         return budget.allowance(self._database, source.table, source.settings, self._clock)
 
-    def _limit(self, source: ConfiguredParser) -> Limit | None:
+    def _limit(self, source: "ConfiguredParser") -> Limit | None:
         rate = options(source.settings).rate
         if not isinstance(rate, Rate):
             return None
@@ -258,17 +258,17 @@ class Collector:
         now = stamp(self._clock())
         verdicts, states = [], {}
         async with self._database.transaction() as transaction:
-            before = await parser_records.known(transaction, [source.name for source in self._sources])
+            before = await parser_records.load_states(transaction, [source.name for source in self._sources])
             for attempt in attempts:
                 old = before.get(attempt.parser, ParserState())
-                new, verdict = judge(attempt, old, now, self._fails_after)
+                new, verdict = judge_parser(attempt, old, now, self._fails_after)
                 if verdict is Verdict.FAILED:
-                    new = replace(new, projects=await self._concerned(attempt.parser, accounts))
+                    new = replace(new, projects=await self._projects_of(attempt.parser, accounts))
                 if new != old:
                     states[attempt.parser] = new
                 if verdict is not None:
                     verdicts.append((verdict, attempt, new if verdict is Verdict.FAILED else old))
-            await parser_records.remember(transaction, states)
+            await parser_records.save_states(transaction, states)
             if self._webhooks is not None:
                 told = [parser_message(verdict, attempt, state, now) for verdict, attempt, state in verdicts]
                 await self._webhooks.queue(transaction, told)
@@ -276,7 +276,7 @@ class Collector:
             self._webhooks.wake()
         return verdicts
 
-    async def _concerned(self, parser: str, accounts: Sequence[Account]) -> str:
+    async def _projects_of(self, parser: str, accounts: Sequence[Account]) -> str:
         """The names of the projects of those ``accounts`` that a parser is asked about."""
         source = next(source for source in self._sources if source.name == parser)
         ids = {account.project_id for account in accounts if source.serves(account)}
@@ -286,9 +286,9 @@ class Collector:
     def _note(self, event: str, *, exc_info: BaseException | None = None, **fields: Any) -> None:
         """Remember a parser's report before anyone hears of it and asks."""
         if event in ("parser.finished", "parser.failed"):
-            told = {name: value for name, value in fields.items() if value is not None}
-            told |= {"success": event == "parser.finished", "reported_at": stamp(self._clock())}
-            self._last[told["parser"]] = cast("ParserReport", told)
+            report = {name: value for name, value in fields.items() if value is not None}
+            report |= {"success": event == "parser.finished", "reported_at": stamp(self._clock())}
+            self._last[report["parser"]] = cast("ParserReport", report)
         self._say(event, exc_info=exc_info, **fields)
 
     async def _store(self, values: Sequence[ParsedMetrics]) -> None:

@@ -6,7 +6,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from smart_sync import logs
 from smart_sync.aio.rate_limit import Limit
@@ -18,7 +18,9 @@ from smart_sync.parsers.asking import Asking, asking
 from smart_sync.parsers.budget import Allowance
 from smart_sync.parsers.http import HttpClient
 from smart_sync.parsers.parser import Fetched, ParserReport, Paused, RoundOver, Unfetched, list_reasons
-from smart_sync.parsers.registry import ConfiguredParser
+
+if TYPE_CHECKING:
+    from smart_sync.parsers.registry import ConfiguredParser
 
 #: Values are stored when so many are there, or when the oldest of them is so many seconds old.
 BATCH = 100
@@ -35,13 +37,13 @@ class EventReporter(Protocol):
 
 
 async def collect(
-    sources: Sequence[ConfiguredParser],
+    sources: "Sequence[ConfiguredParser]",
     accounts: Sequence[Account],
     sink: Sink,
     now: datetime,
     *,
-    allow: Callable[[ConfiguredParser], Allowance | None] = lambda _source: None,
-    limit: Callable[[ConfiguredParser], Limit | None] = lambda _source: None,
+    allow: "Callable[[ConfiguredParser], Allowance | None]" = lambda _source: None,
+    limit: "Callable[[ConfiguredParser], Limit | None]" = lambda _source: None,
     say: EventReporter = logs.emit,
 ) -> list[ParserReport]:
     """Ask all parsers at once for the accounts that are due at ``now``; ``sink`` stores what they give, in batches.
@@ -64,7 +66,7 @@ async def collect(
 class _Pass:
     """One parser's part of a pass."""
 
-    source: ConfiguredParser
+    source: "ConfiguredParser"
     due: list[Account]
     sink: Sink
     now: datetime
@@ -77,8 +79,9 @@ class _Pass:
     report: ParserReport = field(init=False)
     batch: list[ParsedMetrics] = field(default_factory=list)
     batch_began: float = 0.0
-    #: The accounts nothing was said of yet.
+    #: The accounts nothing was said of yet, and those that have values: a file may have several lines of one.
     open: dict[str, Account] = field(init=False)
+    fetched: dict[str, Account] = field(default_factory=dict)
     #: Those that the source does not have, until it is known that it has others; each with the reason.
     gone: list[tuple[Account, str]] = field(default_factory=list)
     #: What was wrong → the links of the accounts with which it was.
@@ -96,7 +99,7 @@ class _Pass:
             try:
                 bug = await self._ask(means)
             finally:
-                self._note_the_tried(means)
+                self._record_cut_off(means)
         self.report.seconds = round(loop.time() - began, 3)
         await self._look_at_tokens()
         self._close(means)
@@ -108,8 +111,8 @@ class _Pass:
         if (book := self.source.book) is None:
             return
         for token in await book.news():
-            told = token.warning(self.now)
-            self.say("parser.token_expires", parser=self.source.name, account=token.account or None, reason=told)
+            warning = token.warning(self.now)
+            self.say("parser.token_expires", parser=self.source.name, account=token.account or None, reason=warning)
         self.report.dead = "; ".join(token.warning(self.now) for token in book.reports if token.dead)
 
     async def _ask(self, means: Asking) -> Exception | None:
@@ -149,6 +152,8 @@ class _Pass:
 
     def _take(self, fetched: Fetched) -> None:
         account = self.open.pop(fetched.account_id, None)
+        if account is None and isinstance(fetched, ParsedMetrics):
+            account = self.fetched.get(fetched.account_id)
         self.taken = self.allowance.taken if self.allowance is not None else 0
         if account is None:
             return
@@ -169,22 +174,18 @@ class _Pass:
     def _keep(self, values: ParsedMetrics, account: Account) -> None:
         if not self.batch:
             self.batch_began = asyncio.get_running_loop().time()
+        self.fetched[account.id] = account
         if values.flaw:
             self.troubles.setdefault(values.flaw, []).append(account.link)
         self.batch.append(values if values.link is not None else replace(values, link=account.link))
 
-    def _rest(self, account: Account, reason: str) -> None:
+    def _count_missing(self, account: Account, reason: str) -> None:
         self.report.missing += 1
         if not self.source.asked.gone(account.id, self.now):
             self.report.known_missing += 1
         else:
-            self.say(
-                "parser.account_gone",
-                parser=self.source.name,
-                account_id=account.id,
-                link=account.link,
-                reason=logs.redact(reason),
-            )
+            name, why = self.source.name, logs.redact(reason)
+            self.say("parser.account_gone", parser=name, account_id=account.id, link=account.link, reason=why)
 
     def _is_batch_due(self) -> bool:
         waited = asyncio.get_running_loop().time() - self.batch_began
@@ -196,13 +197,12 @@ class _Pass:
             return
         try:
             await self.sink(tuple(self.batch))
-        except SmartSyncError:
-            self._give_up_batch()
-            raise
         except Exception as error:
             self._give_up_batch()
+            if isinstance(error, SmartSyncError):
+                raise
             raise _SinkBroken(error) from None
-        self.report.fetched += len(self.batch)
+        self.report.fetched = len(self.fetched)
         for values in self.batch:
             if values.unfinished:
                 self.source.asked.failed(values.account_id, self.now)
@@ -211,13 +211,15 @@ class _Pass:
         self.batch = []
 
     def _give_up_batch(self) -> None:
-        self.report.failed += len(self.batch)
+        lost = {values.account_id for values in self.batch}
+        self.report.failed += len(lost)
+        self.fetched = {key: account for key, account in self.fetched.items() if key not in lost}
         self.batch = []
 
     def _close(self, means: Asking) -> None:
         """Count the accounts that nothing was said of: missing if the parser went through, else failed."""
         report = self.report
-        if self._nobody_is_there():
+        if self._all_are_gone():
             report.reason = report.reason or (
                 f"the source has none of {len(self.gone)} accounts: {self.gone[0][1]};"
                 f" correct what [parsers.{self.source.name}] asks for"
@@ -226,23 +228,21 @@ class _Pass:
                 self._failed(account)
         else:
             for account, reason in self.gone:
-                self._rest(account, reason)
+                self._count_missing(account, reason)
         report.flaw = self.source.adapted.flaw
         report.reason = "; ".join(filter(None, (report.reason or list_reasons(self.troubles), report.flaw)))
-        if report.left:
-            pass
-        elif report.finished:
+        if report.finished and not report.left:
             report.missing += len(self.open)
             for account_id in self.open:
                 self.source.asked.answered(account_id, self.now)
-        else:
+        elif not report.left:
             report.failed += len(self.open)
         if (usage := self.source.adapted.usage(means)) is not None:
             report.calls, report.quota_left = usage.calls, usage.quota_left
             report.reason = "; ".join(filter(None, (report.reason, usage.remark)))
         report.reason = logs.redact(report.reason)
 
-    def _note_the_tried(self, means: Asking) -> None:
+    def _record_cut_off(self, means: Asking) -> None:
         """Accounts whose requests were cut off come after the others the next time, or they might starve them."""
         self.source.asked.was_cut_off |= not self.has_gone_through
         noted, jobs = self.source.adapted.cut_off(means)
@@ -260,7 +260,7 @@ class _Pass:
         """Whether it has made requests since it last said something of an account, as far as that is known."""
         return self.allowance is None or self.allowance.taken > self.taken
 
-    def _nobody_is_there(self) -> bool:
+    def _all_are_gone(self) -> bool:
         """Whether all accounts are gone at once, which is no trouble of theirs."""
         news = sum(not self.source.asked.is_gone(account.id) for account, _ in self.gone)
         return news >= MANY and not (self.report.fetched or self.report.failed)
@@ -291,8 +291,8 @@ class _SinkBroken(Exception):
 
 def _flaw(values: ParsedMetrics) -> str:
     """What is wrong with values that a parser gave; empty if nothing is."""
-    given: object = values.metrics
-    if not isinstance(given, Metrics):
+    metrics: object = values.metrics
+    if not isinstance(metrics, Metrics):
         return "the parser gave no Metrics"
     for name, value in zip(METRICS, values.metrics, strict=True):
         if value is not None and (type(value) is not int or not 0 <= value <= MAX_COUNT):

@@ -53,11 +53,11 @@ def judge(answer: HttpResponse, now: datetime) -> Any:
     if status in {404, 410}:
         raise AccountGone(f"the platform does not have it ({status})")
     if status == 429:
-        told = _with_source_message(answer)
+        source_message = _with_source_message(answer)
         after = retry_after(answer, now)
-        if after is None and "month" in told.casefold():
+        if after is None and "month" in source_message.casefold():
             after = http_client.LONGEST_WAIT
-        raise Throttled(f"too many calls (429){told}", after=after)
+        raise Throttled(f"too many calls (429){source_message}", after=after)
     if status == 408 or status >= 500:
         raise CallFailed(f"the API answers {status}", after=retry_after(answer, now))
     raise AccountRefused(f"the API refuses the call ({status}){_with_source_message(answer)}")
@@ -72,11 +72,11 @@ def retry_after(answer: HttpResponse, now: datetime) -> float | None:
     if after is not None:
         return after
     for name in ("x-ratelimit-requests-reset", "x-ratelimit-reset", "x-rate-limit-reset", "ratelimit-reset"):
-        told = answer.headers.get(name, "").strip()
+        value = answer.headers.get(name, "").strip()
         if answer.headers.get(name.replace("reset", "remaining"), "0").strip() != "0":
             continue  # not this limit
-        if told.isascii() and told.isdecimal():
-            seconds = float(told[:12])
+        if value.isascii() and value.isdecimal():
+            seconds = float(value[:12])
             left = seconds - now.timestamp() if seconds > _EPOCH else seconds
             return min(max(0.0, left), http_client.LONGEST_WAIT)
     return None
@@ -97,22 +97,22 @@ def quota_left(headers: Mapping[str, str]) -> str | None:
         return None
 
 
-def words(body: object) -> str:
+def refusal_text(body: object) -> str:
     """What a source says of its refusal, where sources do; empty if it says nothing."""
     if not isinstance(body, dict):
         return ""
     inner = next((found for name in _WORDS if (found := body.get(name))), "")
     if isinstance(inner, list):
         inner = inner[0] if inner else ""
-    return words(inner) if isinstance(inner, dict) else said(inner)
+    return refusal_text(inner) if isinstance(inner, dict) else short_text(inner)
 
 
 def _with_source_message(answer: HttpResponse) -> str:
-    found = words(decoded(answer))
+    found = refusal_text(decoded(answer))
     return f": {found}" if found else ""
 
 
-def said(text: object) -> str:
+def short_text(text: object) -> str:
     """What a platform wrote, on one short line and without secrets; empty unless it is a text or a number."""
     plain = str(text) if isinstance(text, str | int | float) else ""
     flat = logs.redact(storable(" ".join(plain.split())))

@@ -17,7 +17,7 @@ from smart_sync.parsers.api_client import ApiUrl, CountingSettings, Session
 from smart_sync.parsers.budget import ApiRate, Rate
 from smart_sync.parsers.found import count, mapping, mappings, text, total
 from smart_sync.parsers.per_account import Partly, name_of
-from smart_sync.parsers.videos import Page, numbers, partly, published_at
+from smart_sync.parsers.videos import Page, campaign_numbers, published_at, with_followers
 
 _PAGE = re.compile(r"[A-Za-z0-9.\-]{1,128}")
 
@@ -64,7 +64,7 @@ class Facebook(graph.OneTokenParser):
             fields = "followers_count,fan_count" + f",videos.limit({videos}){{views}}" * (videos > 0)
             return await session.get(name, {"fields": fields}, self._headers)
 
-        body, flaw = await graph.less_and_less(get, self._videos, self.remembered, identity(account.link))
+        body, flaw = await graph.with_smaller_pages(get, self._videos, self.remembered, identity(account.link))
         metrics = Metrics(
             followers=_followers(body),
             views=total(mappings(mapping(body.get("videos")).get("data")), "views"),
@@ -75,7 +75,7 @@ class Facebook(graph.OneTokenParser):
         shown = "id,created_time,views,likes.limit(0).summary(true),comments.limit(0).summary(true)"
         who = identity(account.link)
 
-        async def with_followers(size: int, _cursor: str | None) -> Any:
+        async def page_of_followers(size: int, _cursor: str | None) -> Any:
             fields = f"followers_count,fan_count,videos.limit({size}){{{shown}}}"
             return await session.get(name, {"fields": fields}, self._headers)
 
@@ -83,7 +83,7 @@ class Facebook(graph.OneTokenParser):
             params = {"fields": shown, "limit": str(size)} | ({"after": cursor} if cursor is not None else {})
             return await session.get(f"{name}/videos", params, self._headers)
 
-        first = mapping(await graph.read_in_portions(with_followers, None, self.remembered, who))
+        first = mapping(await graph.read_in_portions(page_of_followers, None, self.remembered, who))
 
         async def page(cursor: str | None) -> Page:
             if cursor is None and "videos" in first:
@@ -91,7 +91,7 @@ class Facebook(graph.OneTokenParser):
             # Left out it may be empty, or not to be seen by this token: asked for by itself, Meta says which.
             return _page(await graph.read_in_portions(videos, cursor, self.remembered, who))
 
-        return partly(_followers(first), await numbers(page, account.campaign))
+        return with_followers(_followers(first), await campaign_numbers(page, account.campaign))
 
 
 def _followers(body: Mapping[str, Any]) -> int | None:

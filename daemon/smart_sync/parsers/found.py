@@ -11,8 +11,8 @@ from smart_sync.core.links.identity import same
 from smart_sync.core.merge.strategies import spread as rounded_spread
 from smart_sync.core.model import MAX_COUNT, METRICS, Metrics, Precision
 from smart_sync.core.worksheet.cells import Unreadable, read_count
-from smart_sync.parsers.error_responses import said as in_words
-from smart_sync.parsers.error_responses import words
+from smart_sync.parsers.error_responses import refusal_text
+from smart_sync.parsers.error_responses import short_text as in_words
 from smart_sync.parsers.expressions import Expression, metric, missing, search
 from smart_sync.parsers.failures import AccountFailed, AccountRefused
 from smart_sync.parsers.step_settings import StepSettings
@@ -62,8 +62,8 @@ class Found:
             read = True
             self.counts[name] = count
             self.rounded |= {name} if precision is Precision.ROUNDED else set()
-        said = source_message(document, paged=paged) if flaws or (expressions and not read) else ""
-        self.flaws += [*flaws, *([f"the source says: {said}"] if said else [])]
+        message = source_message(document, paged=paged) if flaws or (expressions and not read) else ""
+        self.flaws += [*flaws, *([f"the source says: {message}"] if message else [])]
 
     def take(self, step: StepSettings, document: Any, campaign: Campaign, *, paged: bool = False) -> None:
         """As `read`, what ``step`` looks for; where that are videos, of those that count in ``campaign``."""
@@ -78,8 +78,8 @@ class Found:
             items = _array(step.items, document, paged=paged)
             videos = [self._video(step, item) for item in items]
         except AccountFailed as failure:
-            said = source_message(document, paged=paged)
-            self.flaws += [f"{', '.join(OF_VIDEOS)}: {failure}", *([f"the source says: {said}"] if said else [])]
+            message = source_message(document, paged=paged)
+            self.flaws += [f"{', '.join(OF_VIDEOS)}: {failure}", *([f"the source says: {message}"] if message else [])]
             return
         found = tally(videos, campaign)
         wanted = step.gives
@@ -133,20 +133,23 @@ def _id(expression: str, item: object) -> str:
 
 def source_message(document: Any, *, paged: bool) -> str:
     """What the source says in ``document``, or in the last of its pages that says anything."""
-    return next(filter(None, map(words, reversed(document) if paged else [document])), "")
+    return next(filter(None, map(refusal_text, reversed(document) if paged else [document])), "")
 
 
-def check_who(expression: str | None, pages: Sequence[Any], asked: Mapping[str, str]) -> None:
-    """Raises `AccountFailed` if one of ``pages`` is of another account than that ``asked`` for, or says of nobody."""
+def check_owner(expression: str | None, pages: Sequence[Any], account: Mapping[str, str]) -> None:
+    """Raise `AccountFailed` if one of ``pages`` is of another account than the requested one, or names none.
+
+    ``account``: the placeholders of the requested account.
+    """
     for page in pages if expression is not None else ():
-        said = search(expression or "", page)
-        if not isinstance(said, str | int) or isinstance(said, bool) or said == "":
+        owner = search(expression or "", page)
+        if not isinstance(owner, str | int) or isinstance(owner, bool) or owner == "":
             raise AccountFailed(f"the answer does not say whose it is ({expression})")
-        name = str(said).strip()
-        is_it = same(name, asked["link"]) if "/" in name else folded(name) == folded(asked["username"])
+        name = str(owner).strip()
+        is_it = same(name, account["link"]) if "/" in name else folded(name) == folded(account["username"])
         if not is_it:
-            told = in_words(name)
-            raise AccountFailed(f'the answer is of "{told}", asked was for "{asked["username"] or asked["link"]}"')
+            shown, requested = in_words(name), account["username"] or account["link"]
+            raise AccountFailed(f'the answer is of "{shown}", asked was for "{requested}"')
 
 
 def folded(name: str) -> str:

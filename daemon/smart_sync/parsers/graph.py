@@ -56,26 +56,26 @@ def judge(answer: HttpResponse, now: datetime, table: str) -> Any:
 
 def _refused(error: Mapping[str, Any], answer: HttpResponse, now: datetime, table: str) -> None:
     code = found if isinstance(found := error.get("code"), int) else None
-    told = error_responses.said(error.get("message", ""))
+    message = error_responses.short_text(error.get("message", ""))
     if code in _THROTTLED:
-        rest = _rest(answer)
+        rest = _seconds_to_wait(answer)
         after = error_responses.retry_after(answer, now) if rest is None else rest
         raise Throttled(f"too many calls, says Meta ({code})", after=after)
-    if code == _UNKNOWN and "reduce the amount of data" in told:
-        raise TooMuch(f"Meta refuses: {told} ({code})")
+    if code == _UNKNOWN and "reduce the amount of data" in message:
+        raise TooMuch(f"Meta refuses: {message} ({code})")
     if code in _PASSING:
-        raise CallFailed(f"Meta answers: {told} ({code})")
+        raise CallFailed(f"Meta answers: {message} ({code})")
     if code in _TOKEN:
-        raise TokenEnded(f"Meta refuses the token: {told}; renew the token of {table}")
-    if code in _BLOCKED or (code == _ACCESS and "API access" in told):
-        raise Refused(f"Meta refuses the app: {told} ({code}); see the app's dashboard for {table}")
+        raise TokenEnded(f"Meta refuses the token: {message}; renew the token of {table}")
+    if code in _BLOCKED or (code == _ACCESS and "API access" in message):
+        raise Refused(f"Meta refuses the app: {message} ({code}); see the app's dashboard for {table}")
     if code in _GONE or (code == _INVALID_PARAMETER and error.get("error_subcode") == _CANNOT_BE_LOADED):
-        raise AccountGone(f"Meta does not show it: {told}")
+        raise AccountGone(f"Meta does not show it: {message}")
     if answer.status < 500 and answer.status not in {404, 408, 429}:
-        raise AccountRefused(f"Meta refuses: {told} ({code})")
+        raise AccountRefused(f"Meta refuses: {message} ({code})")
 
 
-def _rest(answer: HttpResponse) -> float | None:
+def _seconds_to_wait(answer: HttpResponse) -> float | None:
     """The seconds until access comes back, as ``X-Business-Use-Case-Usage`` says; None if it does not."""
     try:
         used = mapping(read_json(answer.headers.get("x-business-use-case-usage", "")))
@@ -87,14 +87,13 @@ def _rest(answer: HttpResponse) -> float | None:
 
 
 def remark(answer: HttpResponse, api_url: str) -> str:
-    """What is to be said of a good answer: that a newer version than the one that was asked has given it."""
-    asked, served = _VERSION.search(api_url), _VERSION.fullmatch(answer.headers.get("facebook-api-version", ""))
-    if asked is None or served is None or asked[0] == served[0]:
+    """What is to be reported of a good answer: that a newer version of the API than the requested one has given it."""
+    version, served = _VERSION.search(api_url), _VERSION.fullmatch(answer.headers.get("facebook-api-version", ""))
+    if version is None or served is None or version[0] == served[0]:
         return ""
-    until = f", which Meta serves until {_ENDS[asked[0]]}," if asked[0] in _ENDS else ""
-    return (
-        f"Meta answers as {served[0]}: {asked[0]}{until} is not served here any more; see what is new, then set api_url"
-    )
+    until = f", which Meta serves until {_ENDS[version[0]]}," if version[0] in _ENDS else ""
+    old = f"{version[0]}{until} is not served here any more"
+    return f"Meta answers as {served[0]}: {old}; see what is new, then set api_url"
 
 
 async def read_in_portions(
@@ -133,7 +132,7 @@ def edge(page: object, name: str) -> tuple[list[Mapping[str, Any]], str | None]:
     return data, after
 
 
-async def less_and_less(
+async def with_smaller_pages(
     get: Callable[[int], Awaitable[Any]], wanted: int, remembered: dict[str, dict[str, str]], who: str
 ) -> tuple[Mapping[str, Any], str]:
     """What ``get`` answers for as many of the ``wanted`` latest videos as Meta gives at once; in words, if for fewer.

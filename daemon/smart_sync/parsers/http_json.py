@@ -25,7 +25,7 @@ from smart_sync.parsers.failures import AccountFailed, AccountGone, CallFailed, 
 from smart_sync.parsers.found import Found
 from smart_sync.parsers.http import HttpRequest, HttpResponse
 from smart_sync.parsers.parser import Fetched, RoundOver, Unfetched
-from smart_sync.parsers.per_account import PlatformParser, name_of, split
+from smart_sync.parsers.per_account import PlatformParser, name_of, split_on_failure
 from smart_sync.parsers.step_settings import StepSettings
 from smart_sync.parsers.steps import Ask, Rows, Secrets, Subject
 
@@ -202,7 +202,7 @@ class HttpJson(PlatformParser):
         if not named:
             return nobody
         with session.about(named) as own:
-            return nobody + await split(named, partial(self._batch, own), own, may=self._may_split)
+            return nobody + await split_on_failure(named, partial(self._batch, own), own, may=self._may_split)
 
     async def _batch(self, session: Session, accounts: Sequence[Account]) -> list[Fetched]:
         subject = Subject({}, tuple(_placeholders(account) for account in accounts))

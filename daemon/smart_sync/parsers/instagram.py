@@ -17,7 +17,7 @@ from smart_sync.parsers.api_client import ApiUrl, CountingSettings, Session
 from smart_sync.parsers.budget import ApiRate, Rate
 from smart_sync.parsers.found import count, mapping, mappings, text, total
 from smart_sync.parsers.per_account import Partly, name_of
-from smart_sync.parsers.videos import Page, numbers, partly, published_at
+from smart_sync.parsers.videos import Page, campaign_numbers, published_at, with_followers
 
 #: What a username may be; anything else would become part of the query's syntax.
 _USERNAME = re.compile(r"[A-Za-z0-9._]{1,64}")
@@ -66,7 +66,7 @@ class Instagram(graph.OneTokenParser):
             fields = f"business_discovery.username({name}){{followers_count,media_count{media}}}"
             return await session.get(self._user_id, {"fields": fields}, self._headers)
 
-        body, flaw = await graph.less_and_less(get, self._videos, self.remembered, identity(account.link))
+        body, flaw = await graph.with_smaller_pages(get, self._videos, self.remembered, identity(account.link))
         found = mapping(body.get("business_discovery"))
         media = mappings(mapping(found.get("media")).get("data"))
         metrics = Metrics(
@@ -101,7 +101,7 @@ class Instagram(graph.OneTokenParser):
             seen.update(text(medium.get("id")) for medium in media)
             return _page(media, following)
 
-        return partly(count(first.get("followers_count")), await numbers(page, account.campaign))
+        return with_followers(count(first.get("followers_count")), await campaign_numbers(page, account.campaign))
 
 
 def _page(media: Sequence[Mapping[str, Any]], following: str | None) -> Page:

@@ -190,7 +190,7 @@ def name_of(account: Account) -> str:
     return numbered[1] if numbered else ""
 
 
-async def split(
+async def split_on_failure(
     accounts: Sequence[Account],
     ask: Callable[[Sequence[Account]], Awaitable[list[Fetched]]],
     session: Session,
@@ -206,8 +206,8 @@ async def split(
     except (AccountGone, AccountFailed) as error:
         if len(accounts) > 1 and may(error):
             middle = len(accounts) // 2
-            first = await split(accounts[:middle], ask, session, may=may)
-            return first + await split(accounts[middle:], ask, session, may=may)
+            first = await split_on_failure(accounts[:middle], ask, session, may=may)
+            return first + await split_on_failure(accounts[middle:], ask, session, may=may)
         if isinstance(error, AccountGone):
             session.answered()
         else:

@@ -9,7 +9,7 @@ from smart_sync.config import ParserSettings
 from smart_sync.config.parser_options import options
 from smart_sync.config.settings import parser_class
 from smart_sync.core.campaign import Count
-from smart_sync.core.links.identity import asked_platform
+from smart_sync.core.links.identity import platform_for_parsers
 from smart_sync.core.model import Account
 from smart_sync.errors import ConfigError
 from smart_sync.parsers.adapter import AdaptedParser
@@ -55,7 +55,7 @@ class ConfiguredParser:
     def serves(self, account: Account) -> bool:
         """Whether the parser is for accounts like this one: the link says the platform, else the account does."""
         served = self.settings.platforms
-        if served and asked_platform(account.link, account.platform) not in served:
+        if served and platform_for_parsers(account.link, account.platform) not in served:
             return False
         return self.adapted.serves(account)
 
@@ -66,7 +66,7 @@ def build(settings: Mapping[str, ParserSettings], tokens: Path | None = None) ->
     Raises `ConfigError` for one that cannot be made.
     """
     return [
-        ConfiguredParser(table.source or name, _made(name, table, tokens), table, _agenda(table), name)
+        ConfiguredParser(table.source or name, _made(name, table, tokens), table, _asked_accounts(table), name)
         for name, table in settings.items()
         if table.enabled
     ]
@@ -82,7 +82,7 @@ def _made(name: str, table: ParserSettings, tokens: Path | None) -> Parser:
     return parser
 
 
-def _agenda(table: ParserSettings) -> AskedAccounts:
+def _asked_accounts(table: ParserSettings) -> AskedAccounts:
     every = timedelta(seconds=table.every) if table.every is not None else None
     return AskedAccounts(every, counts_campaign=counts(table) == "campaign")
 

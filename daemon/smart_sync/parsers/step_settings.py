@@ -232,8 +232,8 @@ def check_placeholders(several: Sequence[StepSettings], *, is_batch: bool) -> No
     about = set(known)
     for number, step in enumerate(several, 1):
         if unknown := step.placeholders - known:
-            there = ", ".join(sorted(known))
-            raise ValueError(f"step {number}: no such placeholder: {{{min(unknown)}}}; there are {there}")
+            names = ", ".join(sorted(known))
+            raise ValueError(f"step {number}: no such placeholder: {{{min(unknown)}}}; there are {names}")
         known |= step.take.keys()
     if not any(step.placeholders & about for step in several):
         meant = "{usernames} or {each.link}" if is_batch else "{username}, {link} or {channel_id}"

@@ -15,10 +15,10 @@ from smart_sync.core.links.identity import identity
 from smart_sync.core.model import Account
 from smart_sync.core.redaction import names_secret
 from smart_sync.parsers import step_settings
-from smart_sync.parsers.error_responses import said, words
+from smart_sync.parsers.error_responses import refusal_text, short_text
 from smart_sync.parsers.expressions import condition, is_true, kind_of, missing, search
 from smart_sync.parsers.failures import AccountFailed, AccountGone, NotReady
-from smart_sync.parsers.found import Found, check_who, folded, source_message
+from smart_sync.parsers.found import Found, check_owner, folded, source_message
 from smart_sync.parsers.http import HttpRequest
 from smart_sync.parsers.parser import RoundOver
 from smart_sync.parsers.per_account import name_of
@@ -62,7 +62,7 @@ async def run(
         values = {**subject.values, **known}
         try:
             found.pages = await _pages(step, f"step {number}", subject._replace(values=values), secrets, ask)
-            check_who(step.who, found.pages, subject.values)
+            check_owner(step.who, found.pages, subject.values)
             known |= _taken(step, found.pages)
             _protect_taken([step], known)
         except (AccountFailed, RoundOver) as failure:
@@ -70,7 +70,7 @@ async def run(
             if not found.counts:
                 if isinstance(failure, RoundOver):
                     raise
-                raise _at(failure, number, reason) from None
+                raise _at_step(failure, number, reason) from None
             found.flaws.append(reason)
             found.unfinished = step.items is not None
             break
@@ -79,7 +79,7 @@ async def run(
     return found
 
 
-def _at(failure: AccountFailed, step: int, reason: str) -> AccountFailed:
+def _at_step(failure: AccountFailed, step: int, reason: str) -> AccountFailed:
     """``failure`` with the ``step`` it came from, said in ``reason``."""
     failure.args, failure.step = (reason,), step
     return failure
@@ -94,8 +94,8 @@ def _taken(step: StepSettings, pages: list[Any]) -> dict[str, str]:
     for name, expression in step.take.items():
         value = search(expression, _document(step, pages))
         if not isinstance(value, str | int) or isinstance(value, bool) or value == "":
-            said = source_message(pages, paged=True)
-            raise AccountFailed(f"the answer has no {name} ({expression})" + (f": {said}" if said else ""))
+            message = source_message(pages, paged=True)
+            raise AccountFailed(f"the answer has no {name} ({expression})" + (f": {message}" if message else ""))
         taken[name] = str(value)
     return taken
 
@@ -159,8 +159,8 @@ def _check(step: StepSettings, page: object) -> None:
 
 def _with_source_message(what: str, page: object) -> str:
     """``what``, and what the source itself says, if it does where sources do."""
-    said = words(page)
-    return f"{what}: {said}" if said else what
+    message = refusal_text(page)
+    return f"{what}: {message}" if message else what
 
 
 def _next(step: StepSettings, page: object) -> str | None:
@@ -250,7 +250,7 @@ def read(step: StepSettings, pages: Sequence[Any], accounts: Sequence[Account]) 
             by_key.setdefault(identity(key) if "/" in key else folded(key), row)
     rows = Rows(by_key)
     if found and all(rows.of(account) is None for account in accounts):
-        says = f'it says "{said(first)}"' if first else "it says neither a text nor a number"
+        says = f'it says "{short_text(first)}"' if first else "it says neither a text nor a number"
         raise AccountFailed(f"no row's {step.key} names an account of the batch; {says}; correct key")
     return rows
 

@@ -28,7 +28,7 @@ from smart_sync.parsers.http import HttpResponse
 from smart_sync.parsers.per_account import Partly
 from smart_sync.parsers.token_book import Grant
 from smart_sync.parsers.tokens import TokensParser, TokensSettings
-from smart_sync.parsers.videos import Page, numbers, partly, published_at
+from smart_sync.parsers.videos import Page, campaign_numbers, published_at, with_followers
 
 PER_CALL = 20
 
@@ -111,8 +111,8 @@ class TikTok(TokensParser):
             params = {"fields": "follower_count"}
         user = mapping(mapping(mapping(await session.get("user/info/", params, headers)).get("data")).get("user"))
         if self.counts_campaign:
-            found = await numbers(partial(self._page, session, headers), account.campaign)
-            return partly(count(user.get("follower_count")), found)
+            found = await campaign_numbers(partial(self._page, session, headers), account.campaign)
+            return with_followers(count(user.get("follower_count")), found)
         metrics = Metrics(
             followers=count(user.get("follower_count")),
             likes=count(user.get("likes_count")),
@@ -128,7 +128,7 @@ class TikTok(TokensParser):
         """By ``error.code``, whatever the status: 200 may carry an error, too."""
         body = error_responses.decoded(answer)
         error = mapping(mapping(body).get("error"))
-        code, told = text(error.get("code")), error_responses.said(error.get("message", ""))
+        code, message = text(error.get("code")), error_responses.short_text(error.get("message", ""))
         if code == "rate_limit_exceeded":
             raise Throttled("too many calls, says TikTok", after=error_responses.retry_after(answer, now))
         if code in _PASSING:
@@ -136,10 +136,10 @@ class TikTok(TokensParser):
         if code in _CREDENTIALS:
             table = f"[parsers.{self._settings.source}.tokens]"
             failure = TokenEnded if code in _ENDED else Refused
-            raise failure(f"TikTok refuses the token: {told or code}; renew the account's token in {table}")
+            raise failure(f"TikTok refuses the token: {message or code}; renew the account's token in {table}")
         found = error_responses.judge(answer, now)
         if code != "ok":
-            raise AccountRefused(f"TikTok refuses: {told or error_responses.said(code) or _STRANGE}")
+            raise AccountRefused(f"TikTok refuses: {message or error_responses.short_text(code) or _STRANGE}")
         return found
 
     async def _page(self, session: Session, headers: Mapping[str, str], cursor: str | None) -> Page:

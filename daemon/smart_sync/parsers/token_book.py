@@ -84,11 +84,11 @@ class TokenBook:
         token = self._begun(grant, known)
         if not (now or token_life.is_to_be_inspected(token, self._clock())):
             return
-        asked = token.access or secret
-        said: Any = None
+        inspected = token.access or secret
+        answer: Any = None
         with suppress(Refused, AccountFailed, AccountGone):  # then it says nothing of the token
-            said = await session.get(url, {"input_token": asked}, {"Authorization": f"Bearer {asked}"})
-        await asyncio.to_thread(self._note, grant, lambda one: token_life.inspected(one, said, self._clock()))
+            answer = await session.get(url, {"input_token": inspected}, {"Authorization": f"Bearer {inspected}"})
+        await asyncio.to_thread(self._note, grant, lambda one: token_life.inspected(one, answer, self._clock()))
 
     async def note(self, grant: Grant, dead: str) -> None:
         """The platform has refused a token that nobody renews, for the reason ``dead``, or has taken it ("")."""
@@ -133,11 +133,11 @@ class TokenBook:
                     file.put({**known, key: after})
 
     def _begun(self, grant: Grant, known: Token | None) -> Token:
-        given = token_file.fingerprint(grant.secret())
+        fingerprint = token_file.fingerprint(grant.secret())
         if grant.flow is not None:
-            return token_life.begun(known, given, grant.secret(), grant.flow, self._clock())
+            return token_life.begun(known, fingerprint, grant.secret(), grant.flow, self._clock())
         # Of a token that nobody renews the file need not have the token itself.
-        return known if known is not None and known.given == given else Token(given)
+        return known if known is not None and known.given == fingerprint else Token(fingerprint)
 
     def _report(self, grant: Grant, known: Mapping[str, Token]) -> TokenReport:
         token = self._begun(grant, known.get(self._key(grant)))

@@ -99,20 +99,20 @@ def _in_own_process(job: Job) -> tuple[Answer | None, str]:
         with subprocess.Popen(  # noqa: S603  our own module
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
         ) as process:
-            said, _ = process.communicate(job.encoded())
+            output, _ = process.communicate(job.encoded())
     except OSError as error:
         return None, f"no process can be started to renew a token: {error.strerror}"
     answer: Answer | None = None
-    for line in said.splitlines():
+    for line in output.splitlines():
         try:
-            told = json.loads(line)
+            fields = json.loads(line)
         except ValueError:  # it was ended in the middle of the line
             break
-        if "trouble" in told:
-            return None, str(told["trouble"])
-        if "body" in told:
-            answer = _understood(job, told)
-        if "kept" in told:
+        if "trouble" in fields:
+            return None, str(fields["trouble"])
+        if "body" in fields:
+            answer = _parsed_answer(job, fields)
+        if "kept" in fields:
             return answer, ""
     if answer is None:
         return None, "the process that renews a token was ended"
@@ -126,8 +126,8 @@ def _in_own_process(job: Job) -> tuple[Answer | None, str]:
     return answer, ""
 
 
-def _understood(job: Job, told: dict[str, Any]) -> Answer:
-    return token_life.answered(Token(**told["token"]), job.flow, told["status"], told["body"], _now(job))
+def _parsed_answer(job: Job, fields: dict[str, Any]) -> Answer:
+    return token_life.answered(Token(**fields["token"]), job.flow, fields["status"], fields["body"], _now(job))
 
 
 def _now(job: Job) -> datetime:
@@ -146,7 +146,7 @@ def main() -> None:
         with token_file.locked(Path(job.path), PATIENCE):
             _renew(job)
     except TokensUnusable as error:
-        _tell({"trouble": str(error)})
+        _write_line({"trouble": str(error)})
 
 
 def _renew(job: Job) -> None:
@@ -157,23 +157,23 @@ def _renew(job: Job) -> None:
         if known.get(job.key) != token:
             with token_file.replacement(path, known) as file:
                 file.put({**known, job.key: token})
-        _tell({"kept": True})
+        _write_line({"kept": True})
         return
     with token_file.replacement(path, known) as file:
-        status, body = asyncio.run(_asked(job, token))
-        told = {"token": token._asdict(), "status": status, "body": body}
-        _tell(told)
-        file.put({**known, job.key: _understood(job, told).token})
-    _tell({"kept": True})
+        status, body = asyncio.run(_request(job, token))
+        fields = {"token": token._asdict(), "status": status, "body": body}
+        _write_line(fields)
+        file.put({**known, job.key: _parsed_answer(job, fields).token})
+    _write_line({"kept": True})
 
 
-def _tell(said: dict[str, Any]) -> None:
+def _write_line(fields: dict[str, Any]) -> None:
     with suppress(OSError):  # nobody listens any more
-        sys.stdout.write(json.dumps(said) + "\n")
+        sys.stdout.write(json.dumps(fields) + "\n")
         sys.stdout.flush()
 
 
-async def _asked(job: Job, token: Token) -> tuple[int, str]:
+async def _request(job: Job, token: Token) -> tuple[int, str]:
     """The status and the body of the platform's answer; 0 and why, if there is none."""
     import httpx2
 
@@ -181,11 +181,11 @@ async def _asked(job: Job, token: Token) -> tuple[int, str]:
         async with asyncio.timeout(TIMEOUT), new_client(proxied=True) as client:
             if job.flow == "tiktok":
                 form = {**job.form, "grant_type": "refresh_token", "refresh_token": token.refresh}
-                asked = client.stream("POST", job.url, data=form)
+                request = client.stream("POST", job.url, data=form)
             else:
                 query = {"grant_type": "th_refresh_token", "access_token": token.access}
-                asked = client.stream("GET", job.url, params=query)
-            async with asked as response:
+                request = client.stream("GET", job.url, params=query)
+            async with request as response:
                 body = bytearray()
                 async for part in response.aiter_bytes():
                     body += part
@@ -193,14 +193,14 @@ async def _asked(job: Job, token: Token) -> tuple[int, str]:
                         break
                 return response.status_code, bytes(body).decode(errors="replace")
     except TimeoutError:
-        return 0, _words(f"no answer within {TIMEOUT:g} s")
+        return 0, _reason_text(f"no answer within {TIMEOUT:g} s")
     except NoClient as error:
-        return 0, _words(str(error))
+        return 0, _reason_text(str(error))
     except (httpx2.HTTPError, httpx2.InvalidURL, *UNREADABLE) as error:
-        return 0, _words(f"cannot be reached: {cause(error)}")
+        return 0, _reason_text(f"cannot be reached: {cause(error)}")
 
 
-def _words(reason: str) -> str:
+def _reason_text(reason: str) -> str:
     return json.dumps({"error": "", "error_description": reason})
 
 

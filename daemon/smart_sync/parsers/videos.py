@@ -32,7 +32,7 @@ class Page(NamedTuple):
     times: list[datetime | None] | None = None
 
 
-async def numbers(get: Callable[[str | None], Awaitable[Page]], campaign: Campaign) -> Tally:
+async def campaign_numbers(get: Callable[[str | None], Awaitable[Page]], campaign: Campaign) -> Tally:
     """What the videos of ``campaign`` come to; ``get`` asks for a page of the list, None being the first.
 
     Read until `OLD_IN_A_ROW` entries lie before the first day.  Where the list cannot be read to its end, no metric
@@ -52,18 +52,18 @@ async def numbers(get: Callable[[str | None], Awaitable[Page]], campaign: Campai
             if page.following is None or old >= OLD_IN_A_ROW:
                 return tally(videos, campaign)
             if page.following == token:
-                return _without("the list of videos does not go on")
+                return _no_numbers("the list of videos does not go on")
             token = page.following
     except (Refused, AccountFailed, AccountGone) as failure:
-        return _without(f"the list of videos cannot be read to its end: {failure}", unfinished=True)
-    return _without(f"the list of videos has more than {MAX_PAGES} pages within the dates")
+        return _no_numbers(f"the list of videos cannot be read to its end: {failure}", unfinished=True)
+    return _no_numbers(f"the list of videos has more than {MAX_PAGES} pages within the dates")
 
 
-def _without(reason: str, *, unfinished: bool = False) -> Tally:
+def _no_numbers(reason: str, *, unfinished: bool = False) -> Tally:
     return Tally({}, (Flaw(OF_VIDEOS, reason),), unfinished)
 
 
-def partly(followers: int | None, found: Tally) -> Partly:
+def with_followers(followers: int | None, found: Tally) -> Partly:
     """An account's followers with what its campaign comes to."""
     counts = {name: value for name, value in found.counts.items() if value <= MAX_COUNT}
     flaws = [
@@ -74,17 +74,17 @@ def partly(followers: int | None, found: Tally) -> Partly:
     return Partly(metrics, "; ".join(flaws), found.unfinished)
 
 
-def published_at(given: object) -> datetime | None:
+def published_at(value: object) -> datetime | None:
     """A time as platforms write it: (milli)seconds since 1970, or ISO 8601 with its zone.
 
     None if it is none, or one at which no video can have been published, such as a placeholder in the year 9999.
     """
     try:
-        if isinstance(given, str) and not given.strip().isdecimal():
-            found = datetime.fromisoformat(given.strip())
+        if isinstance(value, str) and not value.strip().isdecimal():
+            found = datetime.fromisoformat(value.strip())
             moment = found.astimezone(UTC) if found.tzinfo is not None else None
-        elif isinstance(given, str | int | float) and not isinstance(given, bool):
-            seconds = float(given)
+        elif isinstance(value, str | int | float) and not isinstance(value, bool):
+            seconds = float(value)
             moment = datetime.fromtimestamp(seconds / 1000 if seconds > _MILLISECONDS else seconds, UTC)
         else:
             return None

@@ -27,8 +27,8 @@ from smart_sync.parsers.failures import AccountFailed, AccountGone, CallFailed, 
 from smart_sync.parsers.found import count, mapping, mappings, text, total
 from smart_sync.parsers.http import HttpResponse
 from smart_sync.parsers.parser import Fetched, Paused, RoundOver, Unfetched
-from smart_sync.parsers.per_account import Partly, PlatformParser, name_of, split
-from smart_sync.parsers.videos import Page, numbers, partly
+from smart_sync.parsers.per_account import Partly, PlatformParser, name_of, split_on_failure
+from smart_sync.parsers.videos import Page, campaign_numbers, with_followers
 
 PER_CALL = 50
 
@@ -123,16 +123,17 @@ class YouTube(PlatformParser):
         """Quota, key and permission by the reason that YouTube gives."""
         error = mapping(mapping(error_responses.decoded(answer)).get("error")) if answer.status >= 400 else {}
         reasons = {text(item.get("reason")) for part in ("errors", "details") for item in mappings(error.get(part))}
-        table, told = f"[parsers.{self._settings.source}]", error_responses.said(error.get("message", answer.status))
+        table = f"[parsers.{self._settings.source}]"
+        message = error_responses.short_text(error.get("message", answer.status))
         if reasons & _QUOTA:
             raise Paused("the YouTube quota of the day is used up", pacific_midnight(now))
         if reasons & _RATE:
             raise Throttled("too many calls, says YouTube", after=error_responses.retry_after(answer, now))
-        if reasons & _KEY or (answer.status == 400 and "API key" in told):
-            raise Refused(f"YouTube refuses the key: {told}; put a valid one into {table} key")
+        if reasons & _KEY or (answer.status == 400 and "API key" in message):
+            raise Refused(f"YouTube refuses the key: {message}; put a valid one into {table} key")
         if reasons & _PROJECT:
             remedy = f"enable the YouTube Data API v3 for the key of {table}"
-            raise Refused(f"YouTube refuses: {told}; {remedy}", trouble="google-api-off")
+            raise Refused(f"YouTube refuses: {message}; {remedy}", trouble="google-api-off")
         return error_responses.judge(answer, now)
 
     def _groups(self, accounts: Sequence[Account]) -> Iterator[tuple[str, list[Account]]]:
@@ -151,7 +152,7 @@ class YouTube(PlatformParser):
         with current.session.about(accounts) as session:
             own = replace(current, session=session)
             if query == "id":
-                return await split(accounts, partial(self._by_id, own), session)
+                return await split_on_failure(accounts, partial(self._by_id, own), session)
             return await self._by_name(own, query, accounts)
 
     async def _by_id(self, current: _Round, accounts: Sequence[Account]) -> list[Fetched]:
@@ -183,7 +184,7 @@ class YouTube(PlatformParser):
                 self.remembered |= {identity(account.link): {"id": found} for account in some}
             return [one for account in some for one in await self._of(current, account, channel)]
 
-        return await split(accounts, ask, current.session, may=lambda _failure: False)
+        return await split_on_failure(accounts, ask, current.session, may=lambda _failure: False)
 
     def _channel_id(self, account: Account) -> str:
         """As the link says it, or as a look-up has found it; "" if there was none."""
@@ -219,12 +220,12 @@ class YouTube(PlatformParser):
             return []
         try:
             page = partial(self._page, current.session, channel, account.campaign)
-            found = await numbers(page, account.campaign)
+            found = await campaign_numbers(page, account.campaign)
         except ParserFailed as failure:
             current.failures.append(failure)
             current.session.asking.tried.add(account.id)
             return []
-        return [self._said(account, partly(_metrics(channel, None, None).followers, found))]
+        return [self._said(account, with_followers(_metrics(channel, None, None).followers, found))]
 
     def _said(self, account: Account, found: Partly) -> Fetched:
         try:
@@ -245,14 +246,14 @@ class YouTube(PlatformParser):
             raise
         listed = answers.uploads(body)
         shown: Mapping[str, Video] = {}
-        if asked := [one.id for one in listed if campaign.holds(one.published) is not False]:
-            params = {"part": "snippet,statistics", "id": ",".join(asked), "maxResults": str(PER_CALL)}
+        if ids := [one.id for one in listed if campaign.holds(one.published) is not False]:
+            params = {"part": "snippet,statistics", "id": ",".join(ids), "maxResults": str(PER_CALL)}
             shown = answers.videos(await session.get("videos", params, self._headers), listed)
         videos = [
             # Of one that is left out nothing is known, unless the list says that nobody sees it.
             shown.get(one.id, Video(one.published, None, id=one.id))
             for one in listed
-            if one.id in shown or one.id not in asked or not one.is_hidden
+            if one.id in shown or one.id not in ids or not one.is_hidden
         ]
         times = [shown[one.id].published if one.id in shown else one.published for one in listed]
         return Page(videos, text(mapping(body).get("nextPageToken")) or None, times)
@@ -294,6 +295,6 @@ def _query(account: Account) -> str:
 
 
 def _metrics(channel: Mapping[str, Any], likes: int | None, comments: int | None) -> Metrics:
-    said = mapping(channel.get("statistics"))
-    followers = None if said.get("hiddenSubscriberCount") else count(said.get("subscriberCount"))
-    return Metrics(followers, likes, comments, count(said.get("videoCount")), count(said.get("viewCount")))
+    statistics = mapping(channel.get("statistics"))
+    followers = None if statistics.get("hiddenSubscriberCount") else count(statistics.get("subscriberCount"))
+    return Metrics(followers, likes, comments, count(statistics.get("videoCount")), count(statistics.get("viewCount")))

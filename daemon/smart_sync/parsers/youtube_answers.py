@@ -50,9 +50,9 @@ def videos(body: Any, listed: Iterable[Upload]) -> dict[str, Video]:
     dates = {one.id: one.published for one in listed}
     found = {}
     for item in items(body, "youtube#videoListResponse"):
-        said, video = mapping(item.get("statistics")), text(item.get("id"))
+        statistics, video = mapping(item.get("statistics")), text(item.get("id"))
         at = dates.get(video) or published_at(mapping(item.get("snippet")).get("publishedAt"))
-        views, likes, comments = (count(said.get(name)) for name in ("viewCount", "likeCount", "commentCount"))
+        views, likes, comments = (count(statistics.get(name)) for name in ("viewCount", "likeCount", "commentCount"))
         found[video] = Video(at, views, likes, comments, video)
     return found
 

@@ -13,7 +13,7 @@ from smart_sync.report.query import DEFAULT, read
 __all__ = ["gathered", "make", "page"]
 
 
-def gathered(
+def gather_inputs(
     where: Location,
     project: str | None,
     days: int,
@@ -39,5 +39,5 @@ def make(
     judged_by: VoteTerms | None = None,
     options: Options = DEFAULT,
 ) -> bytes:
-    """The `page` of what is `gathered`; ``options`` say whom it is for, and how it says it."""
-    return page(gathered(where, project, days, now, judged_by, options), days, now, options).encode()
+    """The `page` of what is `gather_inputs`; ``options`` say whom it is for, and how it says it."""
+    return page(gather_inputs(where, project, days, now, judged_by, options), days, now, options).encode()

@@ -87,19 +87,19 @@ def corrections_section(project: ProjectFacts, words: Words) -> Html:
 
 
 def _correction(one: WeighedCorrection, words: Words) -> tuple[Html | str, ...]:
-    told = one.correction
+    correction = one.correction
     where = words.say("no_row")
-    if told.row is not None:
-        where = words.say("in_row", worksheet=short(told.worksheet, 40), row=told.row)
+    if correction.row is not None:
+        where = words.say("in_row", worksheet=short(correction.worksheet, 40), row=correction.row)
     return (
         named(one.account.username or one.account.link),
-        words.metric(told.metric),
-        where + (f", {words.say('stands_in')}" if told.carried else ""),
-        words.count(told.value),
-        words.count(told.parsed),
+        words.metric(correction.metric),
+        where + (f", {words.say('stands_in')}" if correction.carried else ""),
+        words.count(correction.value),
+        words.count(correction.parsed),
         words.signed(one.difference),
         "–" if one.share is None else words.percent(one.share),
-        "–" if told.since is None else words.day(told.since),
+        "–" if correction.since is None else words.day(correction.since),
     )
 
 
@@ -125,8 +125,8 @@ def stale_section(project: ProjectFacts, now: datetime, words: Words) -> Html:
     """What is older than it should be: the project's worksheet, then its accounts."""
     rows = [*_stale_project(project, now, words)]
     for account in project.accounts:
-        told = _stale_account(account, project, now, words)
-        rows += [(named(account.username or account.link), *what) for what in told]
+        text = _stale_account(account, project, now, words)
+        rows += [(named(account.username or account.link), *what) for what in text]
     heads = [words.say(name) for name in ("what", "why", "since_head")]
     shown = table(words.say("stale"), heads, rows, text_columns=3) if rows else el("p", words.say("nothing_stale"))
     return join((el("h3", words.say("stale")), shown))

@@ -197,7 +197,7 @@ def _joined(joined: list[Joined], window: Window, metric: str, words: Words) -> 
     """When accounts joined: the total rose by their numbers, and nothing had grown."""
     if not joined:
         return None
-    told = [
+    texts = [
         words.say(
             "joined_on",
             day=words.day(window.start + one.day),
@@ -208,7 +208,7 @@ def _joined(joined: list[Joined], window: Window, metric: str, words: Words) -> 
         for one in joined[-MAX_JOINED:]
     ]
     more = len(joined) - MAX_JOINED
-    listed = "; ".join(told) + (f"; {words.say('more', number=words.count(more))}" if more > 0 else "")
+    listed = "; ".join(texts) + (f"; {words.say('more', number=words.count(more))}" if more > 0 else "")
     return el("p", words.say("joined", days=listed), class_="note")
 
 

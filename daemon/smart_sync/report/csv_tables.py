@@ -145,9 +145,9 @@ _CORRECTIONS: Row = (
 
 def _corrections(project: ProjectFacts) -> Iterator[Row]:
     for one in weighed(project):
-        told = one.correction
-        where = one.account.id, one.account.link, told.metric, told.worksheet, told.row
-        yield project.name, *where, told.value, told.parsed, one.difference, one.share
+        correction = one.correction
+        where = one.account.id, one.account.link, correction.metric, correction.worksheet, correction.row
+        yield project.name, *where, correction.value, correction.parsed, one.difference, one.share
 
 
 _TO_DO: Row = ("project", "what", "link", "metric", "before", "now", "counts", "since", "problem", "cause")

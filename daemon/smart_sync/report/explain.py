@@ -22,7 +22,7 @@ from smart_sync.core.merge.counting_changes import (
 )
 from smart_sync.core.merge.decisions import foresee
 from smart_sync.core.merge.strategies import Policy, Rule
-from smart_sync.core.merge.votes import is_counted
+from smart_sync.core.merge.votes import is_campaign_counted
 from smart_sync.core.model import METRICS, Account, Precision, Problem
 from smart_sync.core.parsed import INBOX, Votes, VoteTerms, terms
 from smart_sync.core.state import AccountState
@@ -81,26 +81,32 @@ async def explanation(
     explainer = Explainer(database, settings.merge.policy(), now, query, settings.vote_terms(stamp(now)), days)
     found = await explainer.explain(sought, metrics)
     sources = build(settings.parsers)
-    for told in found:
-        told["warnings"] = [*await _campaign_warnings(database, settings, sources, told), *told["warnings"]]
+    for account in found:
+        account["warnings"] = [*await _campaign_warnings(database, settings, sources, account), *account["warnings"]]
     if not found:
-        rows = rows_of_nobody(await pass_history.newest_problems(database), sought)
+        rows = unmatched_rows(await pass_history.newest_problems(database), sought)
         raise UnknownAccount(sought, rows, await accounts.similar(database, sought))
     return {"success": True, "accounts": found}
 
 
 async def _campaign_warnings(
-    database: Database, settings: Settings, sources: Sequence[ConfiguredParser], told: ExplainedAccount
+    database: Database, settings: Settings, sources: Sequence[ConfiguredParser], explained: ExplainedAccount
 ) -> list[str]:
     """That a parser counts the lifetime of an account whose project has dates or a KPI."""
-    campaign = await projects.project_campaign(database, settings.schedule.timezone, told["project_id"])
-    account = Account(told["account_id"], told["project_id"], told["platform"], told["username"], told["link"])
-    several = (campaign.warning(told["project_name"], table) for table in lifetime_parsers(sources, account))
-    flaw = f"{told['project_name']}: {campaign.flaw}" if campaign.flaw else ""
+    campaign = await projects.project_campaign(database, settings.schedule.timezone, explained["project_id"])
+    account = Account(
+        explained["account_id"],
+        explained["project_id"],
+        explained["platform"],
+        explained["username"],
+        explained["link"],
+    )
+    several = (campaign.warning(explained["project_name"], table) for table in lifetime_parsers(sources, account))
+    flaw = f"{explained['project_name']}: {campaign.flaw}" if campaign.flaw else ""
     return [*filter(None, (*several, flaw))]
 
 
-def rows_of_nobody(problems: Iterable[Problem], sought: str) -> list[str]:
+def unmatched_rows(problems: Iterable[Problem], sought: str) -> list[str]:
     """Those of ``problems`` that are about a row with the link ``sought``, which no account has."""
     text = shown(sought)
     return [str(p) for p in problems if p.value and (p.value == text or same(sought, p.value))]
@@ -110,12 +116,12 @@ class UnknownAccount(SmartSyncError):
     """No account is meant by what was given."""
 
     def __init__(self, sought: str, rows: Sequence[str] = (), similar: Sequence[str] = ()) -> None:
-        told = "give its link, its id or its name"
+        remedy = "give its link, its id or its name"
         if similar:
-            told = f"did you mean {' or '.join(similar)}?"
+            remedy = f"did you mean {' or '.join(similar)}?"
         if rows:
-            told = f"a row has it: {rows[0]}"
-        super().__init__(f"no account matches {sought!r}; {told}")
+            remedy = f"a row has it: {rows[0]}"
+        super().__init__(f"no account matches {sought!r}; {remedy}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +142,10 @@ class Explainer:
 
     async def _explain(self, known: KnownAccount, metrics: Sequence[str]) -> ExplainedAccount:
         account, project = known.account, known.project
-        facts = await accounts.facts(self.database, known)
+        facts = await accounts.details(self.database, known)
         state = await self._state(known)
         rules = self.policy.rules(project.name, account.platform)
-        suspects, conflicts = await accounts.oddities(self.database, account.id, believed_before(self.now))
+        suspects, conflicts = await accounts.open_findings(self.database, account.id, believed_before(self.now))
         values = _values(state, facts, rules, await day_at(self.database, stamp(self.now)))
         passes = await pass_history.project_runs(self.database, project.id, PASSES)
         for metric in METRICS:
@@ -181,7 +187,7 @@ class Explainer:
     async def _video_warnings(self, known: KnownAccount, state: AccountState) -> list[str]:
         """What there is to say about the numbers of an account of which a parser counts the campaign."""
         counting = self.judged_by.counting if self.judged_by is not None else None
-        if counting is None or not is_counted(state.link, state.platform, counting):
+        if counting is None or not is_campaign_counted(state.link, state.platform, counting):
             return []
         campaign = await projects.project_campaign(self.database, counting.timezone, known.project.id)
         unknown = {} if campaign.counts_all else sources_of_unknown_videos(state.votes)
@@ -194,8 +200,8 @@ class Explainer:
         ]
 
     async def _timeline(self, known: KnownAccount, values: Mapping[str, MetricAnswer], since: str) -> list[Event]:
-        sights = await accounts.sights(self.database, known.account.id)
-        asked = await pass_history.reasons(
+        sights = await accounts.snapshots_of(self.database, known.account.id)
+        requests = await pass_history.reasons(
             self.database, [told["changed_at"] for told in values.values() if told["changed_at"]]
         )
         events: list[Event] = []
@@ -203,7 +209,7 @@ class Explainer:
             at = told["changed_at"]
             # A snapshot has 0 where nobody has a value.
             last = LastMerged(told["value"] or 0 if at else None, at, at and await day_at(self.database, at))
-            for event in changes(metric, sights, last, asked.get(at or "", Asked())):
+            for event in changes(metric, sights, last, requests.get(at or "", Asked())):
                 # Compared as the snapshot's 0, and shown as what it is: no value.
                 is_withdrawal = event["event"] == "changed" and told["value"] is None
                 events.append(event | {"value": None} if is_withdrawal else event)

@@ -49,8 +49,8 @@ def badge(project: ProjectFacts, words: Words) -> Html:
     """What became of the project in its last pass."""
     outcome = project.last_run.outcome if project.last_run else "none"
     known = outcome if outcome in ("synced", "unchanged", "degraded", "failed") else "none"
-    said = outcome if words.for_operator and known != "none" else words.say(f"state_{known}")
-    return el("span", said, class_=f"badge {known}")
+    text = outcome if words.for_operator and known != "none" else words.say(f"state_{known}")
+    return el("span", text, class_=f"badge {known}")
 
 
 def target_section(project: ProjectFacts, today: int, lifetime: frozenset[str], words: Words) -> Html:

@@ -22,7 +22,7 @@ from smart_sync.store.accounts import KnownAccount, Labels, Place
 from smart_sync.store.clock_changes import day_at
 from smart_sync.store.engine import Database
 from smart_sync.store.projects import project_campaign, project_target
-from smart_sync.store.requested_project import shown
+from smart_sync.store.requested_project import projects_shown
 from smart_sync.store.schema import open_existing
 
 LAST_PASSES = 10
@@ -45,7 +45,7 @@ async def read(
     """
     async with open_existing(where, read_only=True) as database, database.steady():
         today = date.fromisoformat(await day_at(database, stamp(now)))
-        projects = await shown(database, project)
+        projects = await projects_shown(database, project)
         known = await accounts.of_projects(database, projects)
         wanted = [one for one in known if one.counts or one.left_since]
         ids = [one.row_id for one in wanted]

@@ -20,61 +20,65 @@ _REASONS = {
 }
 
 
-def sentence(metric: str, told: MetricAnswer, cell: str = "", *, gone: bool = False, active: bool = True) -> str:
+def sentence(metric: str, answer: MetricAnswer, cell: str = "", *, gone: bool = False, active: bool = True) -> str:
     """``views: 1,258,400 from the sheet (H4); the parser says 32,277; the larger counts``.
 
     ``cell``: "" if it is not known; ``gone``: whether the account's row is gone; ``active``: whether it is synced.
     """
-    if told["value"] is None and not active:
+    if answer["value"] is None and not active:
         return f"{metric}: no value: the account or its project is inactive, so neither side is asked"
-    parts = _now(told, cell, gone=gone)
-    if told["next"] is not None:
-        parts.append(f"one side has changed since: the next pass makes it {told['next']:,}")
-    elif told["next_is_no_value"]:
+    parts = _now(answer, cell, gone=gone)
+    if answer["next"] is not None:
+        parts.append(f"one side has changed since: the next pass makes it {answer['next']:,}")
+    elif answer["next_is_no_value"]:
         parts.append("nobody has a vote any more: it has no value from the next pass on")
     return f"{metric}: {'; '.join(parts)}"
 
 
-def _now(told: MetricAnswer, cell: str, *, gone: bool) -> list[str]:
-    value, sheet, parsed = told["value"], told["sheet"], told["parsed"]
-    place, parser = f" ({cell})" if cell else "", f"the parser{_named(told)}"
+def _now(answer: MetricAnswer, cell: str, *, gone: bool) -> list[str]:
+    value, sheet, parsed = answer["value"], answer["sheet"], answer["parsed"]
+    place, parser = f" ({cell})" if cell else "", f"the parser{_named(answer)}"
     if value is None:
-        return _nothing(told)
-    if told["winner"] == Winner.CARRIED:
-        since = f" since {when(told['carried_since'])}" if told["carried_since"] else ""
+        return _nothing(answer)
+    if answer["winner"] == Winner.CARRIED:
+        since = f" since {when(answer['carried_since'])}" if answer["carried_since"] else ""
         why = "no side has one any more"
-        suspect = told["suspect"]
+        suspect = answer["suspect"]
         if suspect is not None and suspect["held"]:
             why = f"the sheet's {suspect['new']:,}{place} is suspect, and held"
         elif sheet is not None:
             why = "its row is gone" if gone else f"the sheet's cell{place} cannot be read, or was emptied by accident"
         parts = [f"{value:,}, the last known value, is used{since}: {why}"]
-        return [*parts, f"{parser} says {parsed:,}", *_reason(told, sheet, parsed)] if parsed is not None else parts
-    if told["winner"] == Winner.PINNED:
+        return [*parts, f"{parser} says {parsed:,}", *_reason(answer, sheet, parsed)] if parsed is not None else parts
+    if answer["winner"] == Winner.PINNED:
         sides = (("the sheet", sheet, place), (parser, parsed, ""))
         others = [f"{name} says {said:,}{at}" for name, said, at in sides if said is not None]
         return [f"{value:,}, which a person has pinned, whatever the sides say", *others]
-    if told["winner"] == Winner.BOTH:
+    if answer["winner"] == Winner.BOTH:
         return [f"{value:,} from the sheet{place}; {parser} says the same"]
-    if told["winner"] == Winner.SHEET:
+    if answer["winner"] == Winner.SHEET:
         other = f"{parser} says {parsed:,}" if parsed is not None else "no parser has a value"
-        return [f"{value:,} from the sheet{place}", other, *_reason(told, sheet, parsed)]
+        return [f"{value:,} from the sheet{place}", other, *_reason(answer, sheet, parsed)]
     other = f"the sheet says {sheet:,}{place}" if sheet is not None else "the sheet has no value"
-    return [f"{value:,} from {parser}", other, *_reason(told, sheet, parsed)]
+    return [f"{value:,} from {parser}", other, *_reason(answer, sheet, parsed)]
 
 
-def _nothing(told: MetricAnswer) -> list[str]:
-    said = [name for name, side in (("the sheet", told["sheet"]), ("the parser", told["parsed"])) if side is not None]
-    return [f"no value yet; {' and '.join(said)} will give it" if said else "no value: neither side has ever given one"]
+def _nothing(answer: MetricAnswer) -> list[str]:
+    sides = [
+        name for name, side in (("the sheet", answer["sheet"]), ("the parser", answer["parsed"])) if side is not None
+    ]
+    return [
+        f"no value yet; {' and '.join(sides)} will give it" if sides else "no value: neither side has ever given one"
+    ]
 
 
-def _reason(told: MetricAnswer, sheet: int | None, parsed: int | None) -> list[str]:
+def _reason(answer: MetricAnswer, sheet: int | None, parsed: int | None) -> list[str]:
     if sheet is None or parsed is None:
         return []
-    if told["precision"] == "rounded" and told["strategy"] == "max" and sheet < parsed:
+    if answer["precision"] == "rounded" and answer["strategy"] == "max" and sheet < parsed:
         return ["the parsed value is rounded, and the exact one counts"]
-    return [_REASONS[told["strategy"], told["winner"] != Winner.PARSED].format(rule=told["rule"])]
+    return [_REASONS[answer["strategy"], answer["winner"] != Winner.PARSED].format(rule=answer["rule"])]
 
 
-def _named(told: MetricAnswer) -> str:
-    return f" {told['source']}" if told["source"] else ""
+def _named(answer: MetricAnswer) -> str:
+    return f" {answer['source']}" if answer["source"] else ""

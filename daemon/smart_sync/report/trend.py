@@ -35,7 +35,7 @@ Series = list[int | None]
 
 def total_change(accounts: Iterable[AccountFacts], metric: int, as_of: int, days: int) -> Growth | None:
     """The change of accounts together; an account with one value alone adds nothing."""
-    return growth.added((change(account.history, metric, as_of, days) for account in accounts), as_of - days)
+    return growth.combined((change(account.history, metric, as_of, days) for account in accounts), as_of - days)
 
 
 def newest(account: AccountFacts, metric: int) -> int | None:

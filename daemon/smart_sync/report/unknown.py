@@ -59,25 +59,25 @@ def _totals(projects: Sequence[ProjectFacts], words: Words) -> Iterator[Row]:
 
 
 def _missing(projects: Sequence[ProjectFacts], words: Words) -> Iterator[Row]:
-    for account, whose in _accounts(projects):
+    for account, project in _accounts(projects):
         missing = [words.metric(metric) for metric in METRICS if account.kinds.get(metric, "unknown") == "unknown"]
         if missing:
-            yield (*whose, short(account.platform, 20), ", ".join(missing))
+            yield (*project, short(account.platform, 20), ", ".join(missing))
 
 
 def _carried(projects: Sequence[ProjectFacts], words: Words) -> Iterator[Row]:
-    for account, whose in _accounts(projects):
+    for account, project in _accounts(projects):
         for metric in METRICS:
             if account.kinds.get(metric) in _CARRIED:
-                yield (*whose, words.metric(metric), words.stamp(account.carried_since.get(metric)))
+                yield (*project, words.metric(metric), words.stamp(account.carried_since.get(metric)))
 
 
 def _pinned(projects: Sequence[ProjectFacts], words: Words) -> Iterator[Row]:
-    for account, whose in _accounts(projects):
+    for account, project in _accounts(projects):
         for pin in account.pins:
             days = [_day(label, words) for label in (pin.since[:10], pin.until or "")]
             what = (words.metric(pin.metric), words.count(pin.value), days[0], short(pin.by, 40), days[1])
-            yield (*whose, *what, short(pin.why, 80))
+            yield (*project, *what, short(pin.why, 80))
 
 
 def _day(label: str, words: Words) -> str:
@@ -89,10 +89,10 @@ def _day(label: str, words: Words) -> str:
 
 def _not_said(projects: Sequence[ProjectFacts], words: Words) -> Iterator[Row]:
     """The platforms of which parsers say something, and of no account a certain metric."""
-    said: dict[str, set[str]] = {}
+    metrics_by_platform: dict[str, set[str]] = {}
     for account, _ in _accounts(projects):
         if account.said:
-            said.setdefault(account.platform.lower(), set()).update(account.said)
-    for platform, metrics in sorted(said.items()):
+            metrics_by_platform.setdefault(account.platform.lower(), set()).update(account.said)
+    for platform, metrics in sorted(metrics_by_platform.items()):
         if missing := [words.metric(metric) for metric in METRICS if metric not in metrics]:
             yield short(platform, 20), ", ".join(missing)

@@ -14,6 +14,7 @@ from smart_sync import __version__, config, logs
 from smart_sync.aio.tasks import BackgroundTasks, until_tick
 from smart_sync.clock import utc_now
 from smart_sync.config import Settings
+from smart_sync.config.sections import MAX_CONCURRENCY
 from smart_sync.control.api import Endpoints
 from smart_sync.core.model import Outcome
 from smart_sync.core.results.results import PassResult
@@ -26,7 +27,7 @@ from smart_sync.service.control_routes import ControlRoutes
 from smart_sync.store.engine import Database
 from smart_sync.store.sqlite.driver import version_at_risk
 from smart_sync.sync.reporter import Reporter
-from smart_sync.sync.resources import innermost, opened, plain_failures, report_projects
+from smart_sync.sync.resources import first_error, opened, report_projects, ungrouped_failures
 from smart_sync.sync.scheduler import RunPass, Scheduler
 from smart_sync.sync.sync_pass import PassRequest, SyncPass
 
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
 
 #: Seconds that a pass has to end by itself once the lease is lost.
 SETTLING = 0.5
-#: Threads for what blocks: one for each spreadsheet that is read at once, and some to merge in.
-THREADS = 32
+#: Threads for what blocks, made as they are needed: one for each spreadsheet that may be read at once, and some more.
+THREADS = MAX_CONCURRENCY + 32
 
 
 def run_daemon(config_path: Path, settings: Settings) -> int:
@@ -44,14 +45,14 @@ def run_daemon(config_path: Path, settings: Settings) -> int:
 
     Leaves the event loop open: closing it would wait for threads that still wait for Google.  Exit at once.
     """
-    preflight.demand_none(settings)
+    preflight.raise_for_obstacles(settings)
     try:
-        with plain_failures():
+        with ungrouped_failures():
             asyncio.Runner().run(Service(config_path, settings).run())
     except SmartSyncError:
         raise
     except Exception as error:
-        bug = innermost(error)
+        bug = first_error(error)
         emit("daemon.crashed", reason=f"{type(bug).__name__}: {bug}", exc_info=error)
         return 1
     return 0
@@ -101,7 +102,7 @@ class Service:
 
     def _read_again(self) -> Settings:
         settings = config.load(self._config_path)
-        preflight.demand_none(settings, held=self._settings.database.where)
+        preflight.raise_for_obstacles(settings, held=self._settings.database.where)
         return settings
 
     def _on_stop(self) -> None:
@@ -124,7 +125,7 @@ class Service:
                 try:
                     # Held over reloads, so that no other daemon takes it in between.
                     await claim.take(self._settings.database.where)
-                    with plain_failures():
+                    with ungrouped_failures():
                         async with BackgroundTasks({"service:lock": claim.stay}):
                             await self._serve(self._settings, claim.lease)
                 except SmartSyncError as error:
@@ -171,9 +172,9 @@ class Service:
             await report_projects(resources)
             beside = {"service:digest": resources.digest.run}
             if lease is not None:
-                from smart_sync.control.standby import Answering
+                from smart_sync.control.standby import RequestWorker
 
-                beside["service:requests"] = Answering(resources, lease, api).run
+                beside["service:requests"] = RequestWorker(resources, lease, api).run
             async with control.answering(api.routes()), BackgroundTasks(beside):
                 work = group.create_task(runner.run(), name="service:runner")
                 self._ready(settings)

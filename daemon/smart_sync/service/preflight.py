@@ -25,7 +25,7 @@ class Obstacle(NamedTuple):
     trouble: Code
 
 
-def demand_none(settings: Settings, held: Location | None = None) -> None:
+def raise_for_obstacles(settings: Settings, held: Location | None = None) -> None:
     """Raise `ConfigError` with all `obstacles`, if there are any."""
     if found := obstacles(settings, held):
         raise ConfigError(tuple(f"{key}: {obstacle.reason}" for key, obstacle in found.items()))
@@ -89,8 +89,8 @@ def _database_problems(path: Path, held: Location | None) -> Iterator[Obstacle]:
     if not os.path.isfile(path):  # noqa: PTH113  never raises
         yield Obstacle(f"{path}: not a file; name the SQLite file, or one that is to be made", "database-missing")
     if not os.access(path, os.R_OK | os.W_OK):
-        told = "permission denied; it must be read and written by the daemon's user"
-        yield Obstacle(f"{path}: {told}", "database-rights")
+        reason = "permission denied; it must be read and written by the daemon's user"
+        yield Obstacle(f"{path}: {reason}", "database-rights")
     try:
         if isinstance(held, Path) and held.exists() and path.samefile(held):
             return
@@ -99,8 +99,8 @@ def _database_problems(path: Path, held: Location | None) -> Iterator[Obstacle]:
         yield Obstacle(f"{path}: cannot be read: {error.strerror}", "database-rights")
         return
     if not readable:
-        told = "not a SQLite database; name another file, or restore it from a backup"
-        yield Obstacle(f"{path}: {told}", "database-missing")
+        reason = "not a SQLite database; name another file, or restore it from a backup"
+        yield Obstacle(f"{path}: {reason}", "database-missing")
 
 
 def _folder_problem(path: Path) -> str:

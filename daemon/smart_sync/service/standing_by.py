@@ -16,7 +16,7 @@ from smart_sync.store.engine import StoreError
 from smart_sync.store.postgres.lease import Lease
 from smart_sync.store.schema import MIGRATIONS
 from smart_sync.sync.reporter import Reporter
-from smart_sync.sync.resources import innermost, standing_by
+from smart_sync.sync.resources import first_error, standing_by
 
 #: Seconds for which one that could not begin to lead leaves that to others.
 RESTING = 5.0
@@ -57,13 +57,13 @@ class StandingBy:
 
     async def until_leading(self, ended: asyncio.Event) -> None:
         """Return when this one leads, or has ``ended``; tell who leads meanwhile."""
-        told: tuple[str, int] | None = None
+        reported: tuple[str, int] | None = None
         while not (ended.is_set() or self._lease.held):
             news, seen = self._lease.news, (self._lease.leader, self._lease.outdated)
-            if seen != told:
-                self._tell(*seen, newly_outdated=told is None or told[1] != seen[1])
-                told = seen
-            await _first(ended, self._lease.taken, news)
+            if seen != reported:
+                self._tell(*seen, newly_outdated=reported is None or reported[1] != seen[1])
+                reported = seen
+            await _wait_for_first(ended, self._lease.taken, news)
 
     def _tell(self, leader: str, outdated: int, *, newly_outdated: bool) -> None:
         self._before = leader or self._before
@@ -107,12 +107,12 @@ def _meaning(error: Exception) -> DatabaseError | None:
     """The trouble of the database that ``error`` is, in groups or not; None for what is another trouble, or a bug."""
     if isinstance(error, ExceptionGroup) and error.split((DatabaseError, StoreError))[1] is not None:
         return None
-    inner = innermost(error)
+    inner = first_error(error)
     meaning = inner.meaning if isinstance(inner, StoreError) else inner
     return meaning if isinstance(meaning, DatabaseError) else None
 
 
-async def _first(*events: asyncio.Event) -> None:
+async def _wait_for_first(*events: asyncio.Event) -> None:
     """Wait until one of ``events`` is set."""
     waiting = {asyncio.create_task(event.wait(), name="standby:first") for event in events}
     try:

@@ -104,14 +104,14 @@ class LinksBehind:
                 waiting[worksheet.title] = (worksheet, shown)
         while waiting:
             batch = next_batch(waiting, {})
-            asked = {title: waiting.pop(title) for title in batch}
+            requested = {title: waiting.pop(title) for title in batch}
             try:
-                found = await ask({written.get(title, title): shown.range for title, (_, shown) in asked.items()})
+                found = await ask({written.get(title, title): shown.range for title, (_, shown) in requested.items()})
             except SheetUnavailable as failure:
-                for title in asked:
+                for title in requested:
                     yield title, failure
                 continue
-            for title, (worksheet, shown) in asked.items():
+            for title, (worksheet, shown) in requested.items():
                 links = found.get(written.get(title, title), {})
                 # An address that is shown counts, whatever is behind it.
                 behind = {row: links[row] for row in shown.cells.keys() & links.keys()}

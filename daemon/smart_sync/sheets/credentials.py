@@ -53,18 +53,18 @@ class Credentials(service_account.Credentials):
         self.apply(headers)  # type: ignore[no-untyped-call]
 
 
-def find(given: Path | SecretStr | None, environment: Mapping[str, str] = os.environ) -> Credentials:
+def find(configured: Path | SecretStr | None, environment: Mapping[str, str] = os.environ) -> Credentials:
     """The service account's credentials, from the first place that has them; reads a file.
 
-    ``given``: the file, or the key itself.  Raises `SheetUnavailable` if there are none, or if they are of no use.
+    ``configured``: the file, or the key itself.  Raises `SheetUnavailable` if there are none, or if they are of no use.
     """
     place = "[sheets] credentials"
-    if given is None and (text := environment.get(VARIABLE, "").strip()):
-        given, place = secrets.path_or_secret(text), f"${VARIABLE}"
-    if isinstance(given, SecretStr):
-        return _parsed(given.get_secret_value(), place, "neither JSON, nor base64 of it, nor a file")
-    if given is not None:
-        return _parsed(_read(given), str(given), "not a JSON key of a service account")
+    if configured is None and (text := environment.get(VARIABLE, "").strip()):
+        configured, place = secrets.path_or_secret(text), f"${VARIABLE}"
+    if isinstance(configured, SecretStr):
+        return _parsed(configured.get_secret_value(), place, "neither JSON, nor base64 of it, nor a file")
+    if configured is not None:
+        return _parsed(_read(configured), str(configured), "not a JSON key of a service account")
     if directory := environment.get("CREDENTIALS_DIRECTORY"):
         systemd = Path(directory) / SYSTEMD_NAME
         if _is_there(systemd):

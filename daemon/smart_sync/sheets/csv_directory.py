@@ -152,6 +152,6 @@ def _is_worksheet(path: Path) -> bool:
 def _missing(directory: Path, title: str) -> SheetUnavailable:
     titles = titles_in(directory)
     alike = nearest_of(title, titles, 5) or titles[:5]
-    there = ", ".join(f'"{other}"' for other in alike) or "none"
-    remedy = f"add {title}.csv; there is {there}"
+    names = ", ".join(f'"{other}"' for other in alike) or "none"
+    remedy = f"add {title}.csv; there is {names}"
     return SheetUnavailable(f'worksheet "{title}" is not in {directory}', remedy, "missing", trouble="sheet-missing")

@@ -108,10 +108,10 @@ def overdue(spreadsheet: str, seconds: float) -> SheetUnavailable:
 
 
 def _explain_refusal(response: requests.Response, email: str, spreadsheet: str) -> SheetUnavailable:
-    said, status = _message(response), response.status_code
-    if status == 400 and "Unable to parse range" in said:
-        return RangeRefused(said)
-    if status == 400 and "not supported for this document" in said:
+    message, status = _message(response), response.status_code
+    if status == 400 and "Unable to parse range" in message:
+        return RangeRefused(message)
+    if status == 400 and "not supported for this document" in message:
         return SpreadsheetUnavailable(
             f"{spreadsheet} is not a Google spreadsheet",
             "open it and choose File → Save as Google Sheets",
@@ -141,22 +141,24 @@ def _explain_refusal(response: requests.Response, email: str, spreadsheet: str) 
         )
     if status in _PASSING:
         return SheetUnavailable(
-            f"Google answers {status} for {spreadsheet}: {said}", "nothing to do unless it lasts", trouble="google-away"
+            f"Google answers {status} for {spreadsheet}: {message}",
+            "nothing to do unless it lasts",
+            trouble="google-away",
         )
     return SpreadsheetUnavailable(
-        f"Google refuses to read {spreadsheet}: {status} {said}",
+        f"Google refuses to read {spreadsheet}: {status} {message}",
         "check [sheets] spreadsheet and api_url",
         trouble="google-away",
     )
 
 
 def _explain_forbidden(response: requests.Response, email: str, spreadsheet: str) -> SheetUnavailable:
-    said = _message(response)
+    message = _message(response)
     if _RATE_REASONS & _reasons(response):
         return SheetUnavailable(
             "Google's quota is used up", "lower [sheets] reads_per_minute, or raise the quota", trouble="google-quota"
         )
-    if _DISABLED_REASONS & _reasons(response) or "has not been used in project" in said:
+    if _DISABLED_REASONS & _reasons(response) or "has not been used in project" in message:
         return SpreadsheetUnavailable(
             "the Google Sheets API (or Drive API) is not enabled for the service account",
             f"enable both in the Cloud project of {email}",
@@ -182,8 +184,8 @@ def _error(response: requests.Response) -> Mapping[str, Any]:
 
 
 def _message(response: requests.Response) -> str:
-    said = _error(response).get("message")
-    return _short((said if isinstance(said, str) else "") or response.reason or "no reason given")
+    message = _error(response).get("message")
+    return _short((message if isinstance(message, str) else "") or response.reason or "no reason given")
 
 
 def _reasons(response: requests.Response) -> set[str]:

@@ -15,7 +15,7 @@ from gspread.urls import DRIVE_FILES_API_V3_URL, SPREADSHEET_URL, SPREADSHEET_VA
 from gspread.utils import absolute_range_name
 
 from smart_sync.core.foreign_text import read_json, storable
-from smart_sync.sheets.responses import Values, understand
+from smart_sync.sheets.responses import Values, parse_values
 
 #: Numbers as numbers whatever the locale, dates and durations as the text one sees, blanks cut, no pretty-printing.
 OPTIONS = {
@@ -54,7 +54,7 @@ class Metadata:
 def values(client: gspread.Client, key: str, titles: Sequence[str]) -> list[Values]:
     """All cells of the worksheets ``titles``: one ``values:batchGet``."""
     ranges = [absolute_range_name(title) for title in titles]
-    return understand(_content(client, SPREADSHEET_VALUES_BATCH_URL % key, OPTIONS | {"ranges": ranges}), len(titles))
+    return parse_values(_content(client, SPREADSHEET_VALUES_BATCH_URL % key, OPTIONS | {"ranges": ranges}), len(titles))
 
 
 def metadata(client: gspread.Client, key: str) -> Metadata:
@@ -76,8 +76,8 @@ def links(client: gspread.Client, key: str, ranges: Mapping[str, str]) -> dict[s
 
     ``ranges``: title → cells, such as ``B2:B``.  One ``spreadsheets.get``, with nothing of the cells but their links.
     """
-    asked = [absolute_range_name(title, cells) for title, cells in ranges.items()]
-    body = _object(_asked(client, SPREADSHEET_URL % key, LINKS | {"ranges": asked}))
+    cell_ranges = [absolute_range_name(title, cells) for title, cells in ranges.items()]
+    body = _object(_asked(client, SPREADSHEET_URL % key, LINKS | {"ranges": cell_ranges}))
     found: dict[str, dict[int, tuple[str, ...]]] = {}
     for sheet in _objects(body.get("sheets")):
         title = _text(sheet, "properties", "title")

@@ -45,17 +45,17 @@ class Values:
     flaw: str = ""
 
 
-def understand(content: bytes, asked: int) -> list[Values]:
+def parse_values(content: bytes, requested: int) -> list[Values]:
     """The worksheets in ``content``, the JSON of an answer, in the order asked for.
 
-    Raises `requests.exceptions.InvalidJSONError` unless it is JSON that holds exactly ``asked`` of them.
+    Raises `requests.exceptions.InvalidJSONError` unless it is JSON that holds exactly ``requested`` of them.
     """
     try:
         found = _Reader(content).answer()
     except (ValueError, RecursionError) as error:
         raise requests.exceptions.InvalidJSONError(str(error)) from None
-    if len(found) != asked:
-        raise requests.exceptions.InvalidJSONError(f"expected the values of {asked} worksheets")
+    if len(found) != requested:
+        raise requests.exceptions.InvalidJSONError(f"expected the values of {requested} worksheets")
     return found
 
 

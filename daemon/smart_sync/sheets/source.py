@@ -97,9 +97,9 @@ def title_fact(key: str) -> str:
 
 
 def dated(fact: str | None) -> tuple[str, datetime]:
-    """The locale or title, and when Google told it; "" if that was not remembered, or cannot be read."""
-    asked, _, said = (fact or "").partition(" ")
+    """The remembered locale or title, and when Google answered it; "" if it was not remembered, or cannot be read."""
+    date, _, value = (fact or "").partition(" ")
     try:
-        return said, datetime.fromisoformat(asked).astimezone(UTC)
+        return value, datetime.fromisoformat(date).astimezone(UTC)
     except (ValueError, OverflowError):
         return "", NEVER

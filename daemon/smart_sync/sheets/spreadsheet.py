@@ -95,8 +95,8 @@ class Spreadsheet:
         """
         async with self._asking_title:
             key, now = await self._name.key(ends), self._clock()
-            known, asked = dated(await self._memory.get(title_fact(key)))
-            if known == expected and asked <= now < asked + BELIEVED:
+            known, answered_at = dated(await self._memory.get(title_fact(key)))
+            if known == expected and answered_at <= now < answered_at + BELIEVED:
                 return known
             if self._title_asked != ends:
                 await self.titles(ends)
@@ -175,14 +175,14 @@ class Spreadsheet:
         # By the title in each range: what came in another order than asked is nobody else's numbers.
         named = {values.title: values for values in found}
         read: list[Worksheet] = []
-        for title, asked, at_its_place in zip(batch, ranges, found, strict=True):
-            values = named.get(asked, at_its_place)
+        for title, cells, at_its_place in zip(batch, ranges, found, strict=True):
+            values = named.get(cells, at_its_place)
             self._sizes[title] = values.size
             if values.flaw:
                 self._answer([title], _not_a_worksheet(title, values.flaw))
-            elif differ_by_case(asked, values.title):
+            elif differ_by_case(cells, values.title):
                 self._answer([title], missing_worksheet(title, [values.title]))
-            elif values.title != asked:
+            elif values.title != cells:
                 self._answer([title], _not_a_worksheet(title, f'it is that of worksheet "{values.title}"'))
             else:
                 read.append(Worksheet(title, values.rows, self._fixed_locale or self._locale))
@@ -199,9 +199,9 @@ class Spreadsheet:
         now = self._clock()
         if self._fixed_locale or self._locale_from <= now < self._locale_until:
             return titles
-        locale, asked = dated(await self._memory.get(locale_fact(await self._name.key(self._ends))))
-        if locale and asked <= now < asked + BELIEVED:
-            self._note_locale(locale, asked, BELIEVED)
+        locale, answered_at = dated(await self._memory.get(locale_fact(await self._name.key(self._ends))))
+        if locale and answered_at <= now < answered_at + BELIEVED:
+            self._note_locale(locale, answered_at, BELIEVED)
             return titles
         try:
             return await self._titles()
@@ -219,12 +219,12 @@ class Spreadsheet:
     async def _titles(self) -> tuple[str, ...]:
         """The titles in the spreadsheet; its locale is noted and remembered on the way."""
         key = await self._name.key(self._ends)
-        said = await self._calls.make(str(self._name), self._manager, self._ends, requests.metadata, key)
+        found = await self._calls.make(str(self._name), self._manager, self._ends, requests.metadata, key)
         now = self._clock()
-        self._note_locale(said.locale or DEFAULT_LOCALE, now, BELIEVED)
+        self._note_locale(found.locale or DEFAULT_LOCALE, now, BELIEVED)
         await self._memory.put(locale_fact(key), f"{now.isoformat()} {self._locale}")
-        self._title = said.title
-        return said.titles
+        self._title = found.title
+        return found.titles
 
     async def _titles_for(self, batch: Sequence[str]) -> tuple[str, ...] | None:
         try:
@@ -242,15 +242,15 @@ class Spreadsheet:
     async def _without_missing(self, wanted: Sequence[str], titles: Sequence[str]) -> list[str]:
         """Those of ``wanted`` that are there, if only in another writing; who waits for the others is told."""
         # Looking for alike names takes milliseconds each: in a thread, so that nobody waits for hundreds of them.
-        there, missing = await asyncio.to_thread(find, wanted, titles)
-        for title, other in there.items():
+        found, missing = await asyncio.to_thread(find, wanted, titles)
+        for title, other in found.items():
             self._written.pop(title, None)
             if other != title:
                 self._written[title] = other
         for title, trouble in missing.items():
             self._written.pop(title, None)
             self._answer([title], trouble)
-        return list(there)
+        return list(found)
 
     def _answer_refused(self, batch: Sequence[str], refused: RangeRefused) -> None:
         """Google does not read what it says it has: a chart's sheet, or one renamed just now."""

@@ -97,25 +97,25 @@ def find(wanted: Sequence[str], titles: Sequence[str]) -> tuple[dict[str, str], 
     """Those of ``wanted`` that are among ``titles``, each as it is written there; and what to say of the others."""
     # The worksheet of another project is none that was renamed.
     free = [title for title in titles if title not in wanted]
-    there: dict[str, str] = {}
+    found: dict[str, str] = {}
     missing: dict[str, SheetUnavailable] = {}
     for title in wanted:
         if title in titles:
-            there[title] = title
+            found[title] = title
         elif other := written(title, free):
             free.remove(other)
-            there[title] = other
+            found[title] = other
         else:
             missing[title] = missing_worksheet(title, free)
-    return there, missing
+    return found, missing
 
 
 def missing_worksheet(title: str, titles: Sequence[str]) -> SheetUnavailable:
     """The worksheet ``title`` is not there; the remedy names those of ``titles`` that are like it."""
-    there = ", ".join(f'"{other}"' for other in nearest_of(title, titles, 5) or titles[:5])
+    names = ", ".join(f'"{other}"' for other in nearest_of(title, titles, 5) or titles[:5])
     return SheetUnavailable(
         f'worksheet "{title}" is not in the spreadsheet',
-        f"rename the worksheet or the project; {f'there is {there}' if there else 'all others belong to projects'}",
+        f"rename the worksheet or the project; {f'there is {names}' if names else 'all others belong to projects'}",
         "missing",
         trouble="sheet-missing",
     )

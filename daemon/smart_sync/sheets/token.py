@@ -56,8 +56,8 @@ class TokenRequest(google.auth.transport.Request):
         except requests.HTTPError as error:
             if is_passing(error):
                 raise
-        said = _object(response.content)
-        known = _grant(said, response) if response.ok else _refusal(said, response)
+        fields = _object(response.content)
+        known = _grant(fields, response) if response.ok else _refusal(fields, response)
         return _Answer(response.status_code, {}, json.dumps(known).encode())
 
 
@@ -123,12 +123,12 @@ class Token:
             raise explain(error, str(credentials.service_account_email), "an access token") from None
 
 
-def _grant(said: Mapping[str, object], response: requests.Response) -> dict[str, object]:
+def _grant(fields: Mapping[str, object], response: requests.Response) -> dict[str, object]:
     """A token that can be used, and the seconds that it lives if that is said: google-auth believes anything.
 
     What cannot be used must not be kept: its whole hour would be lost.
     """
-    token, lives = said.get("access_token"), said.get("expires_in")
+    token, lives = fields.get("access_token"), fields.get("expires_in")
     if not isinstance(token, str) or not _TOKEN.fullmatch(token):
         raise requests.exceptions.InvalidJSONError("expected an access token", response=response)
     if lives is None:
@@ -142,9 +142,9 @@ def _grant(said: Mapping[str, object], response: requests.Response) -> dict[str,
     return {"access_token": token, "expires_in": int(min(max(0.0, seconds), MAX_LIFE))}
 
 
-def _refusal(said: Mapping[str, object], response: requests.Response) -> dict[str, str]:
+def _refusal(fields: Mapping[str, object], response: requests.Response) -> dict[str, str]:
     """Why there is no token, as google-auth expects to be told."""
-    texts = {key: text for key in ("error", "error_description") if isinstance(text := said.get(key), str)}
+    texts = {key: text for key in ("error", "error_description") if isinstance(text := fields.get(key), str)}
     return {"error": f"status {response.status_code}"} | texts
 
 

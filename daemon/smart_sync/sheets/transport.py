@@ -94,10 +94,10 @@ def route(url: str, api_url: str) -> str:
 
     An address that is already at ``api_url``'s host is left alone: an emulator's own token endpoint.
     """
-    asked, base = urlsplit(url), urlsplit(api_url)
-    if not api_url or (asked.scheme, asked.netloc) == (base.scheme, base.netloc):
+    requested, base = urlsplit(url), urlsplit(api_url)
+    if not api_url or (requested.scheme, requested.netloc) == (base.scheme, base.netloc):
         return url
-    return urlunsplit((base.scheme, base.netloc, base.path.rstrip("/") + asked.path, asked.query, ""))
+    return urlunsplit((base.scheme, base.netloc, base.path.rstrip("/") + requested.path, requested.query, ""))
 
 
 def equip(session: requests.Session, adapter: Adapter) -> None:

@@ -103,8 +103,8 @@ async def other_accounts(
 async def past_doubts(database: Database, project_ids: Collection[str]) -> dict[str, dict[str, EarlierDoubt]]:
     """The rows of projects that were doubtful when they were decided last, by project and link."""
     found: dict[str, dict[str, EarlierDoubt]] = {}
-    for project_id, link, *told in await database.fetch(_DOUBTS, (_ids(project_ids),)):
-        found.setdefault(project_id, {})[link] = EarlierDoubt(*told)
+    for project_id, link, *fields in await database.fetch(_DOUBTS, (_ids(project_ids),)):
+        found.setdefault(project_id, {})[link] = EarlierDoubt(*fields)
     return found
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from smart_sync.core.campaign import EVERYTHING, Campaign
-from smart_sync.core.merge.odd_values import Brought, note_times, odd_values, silent
-from smart_sync.core.merge.votes import count
+from smart_sync.core.merge.odd_values import Brought, note_source_times, odd_values, silent_sources
+from smart_sync.core.merge.votes import votes_of
 from smart_sync.core.model import METRICS, NO_METRICS, Metrics, Problem, Project
 from smart_sync.core.parsed import (
     INBOX,
@@ -26,7 +26,7 @@ from smart_sync.core.pins import Pin
 from smart_sync.core.state import THERE, Absence, AccountState, as_text, is_rounded, sound
 from smart_sync.logs import printable
 from smart_sync.store import parsed_query, pin_rows, vote_records
-from smart_sync.store.accounts import active_account, not_understood
+from smart_sync.store.accounts import active_account, has_unclear_flag
 from smart_sync.store.engine import Database
 from smart_sync.store.projects import load_campaigns
 
@@ -35,7 +35,7 @@ NO_FLAG = "is_active is neither 1 nor 0, so it is not synced"
 # The web app may keep its ids as numbers; ours are text, and are found by their index only as such.
 _ACCOUNTS = f"""
 SELECT a.id, a.platform, a.username, a.profile_link,
-       CASE WHEN {active_account("a")} THEN 1 WHEN {not_understood("a")} THEN -1 ELSE 0 END,
+       CASE WHEN {active_account("a")} THEN 1 WHEN {has_unclear_flag("a")} THEN -1 ELSE 0 END,
        s.followers, s.likes, s.comments, s.videos, s.views, s."row",
        s.project_id, s.gone_since, s.gone_clock, s.gone_at_once, s.gone_accepted, s.held, {{added_at}},
        p.account_id IS NOT NULL, p.followers, p.likes, p.comments, p.videos, p.views, p."precision", p.source,
@@ -94,11 +94,11 @@ class Stored:
         for row in self.rows.get(project.id, ()):
             state = _state(row, _votes(row, self.known, told, judged_by, problems, whole=self.whole))
             if row[4] == -1:
-                whose = state.link or f"account {state.id}"
-                problems.append(Problem(NO_FLAG, "project_social_accounts", value=whose, code="no-projects"))
-            note_times(brought, state, row[_WIDTH + 7 : _WIDTH + 9] if row[_WIDTH] else (), judged_by)
+                label = state.link or f"account {state.id}"
+                problems.append(Problem(NO_FLAG, "project_social_accounts", value=label, code="no-projects"))
+            note_source_times(brought, state, row[_WIDTH + 7 : _WIDTH + 9] if row[_WIDTH] else (), judged_by)
             states.append(state._replace(pins=self.pins[state.id]) if state.id in self.pins else state)
-        problems += silent(brought, judged_by, campaign)
+        problems += silent_sources(brought, judged_by, campaign)
         return states, [*problems, *odd_values(project, campaign, judged_by.counting, states)]
 
 
@@ -134,7 +134,7 @@ async def read(
     return await asyncio.to_thread(stored.states, project)
 
 
-async def voiced(
+async def parsed_of_project(
     database: Database, project: Project, query: str = "", only: Sequence[str] | None = None
 ) -> list[AccountParsed]:
     """The parsed values of all accounts of a project, or of ``only`` these, from wherever they come."""
@@ -142,7 +142,7 @@ async def voiced(
     known = await vote_records.gather(database, *_wanted_accounts_sql([project.id], only))
     told = (await parsed_query.read(database, query, [project.id]) if query else {}).get(project.id)
     values = told.values if told is not None else {}
-    return [_voiced(row, sound(_inbox(row))[0], known, values) for row in rows]
+    return [_parsed_of_account(row, sound(_inbox(row))[0], known, values) for row in rows]
 
 
 async def _rows(database: Database, project_ids: Sequence[str], only: Sequence[str] | None) -> dict[str, list[Any]]:
@@ -169,8 +169,8 @@ def _wanted_accounts_sql(project_ids: Sequence[str], only: Sequence[str] | None)
 
 async def _added_at(database: Database) -> str:
     """When an account was added, in SQL: a web app's table may lack the column."""
-    there = await database.dialect.columns(database, "project_social_accounts")
-    return "datetime(a.added_at)" if "added_at" in there else "NULL"
+    columns = await database.dialect.columns(database, "project_social_accounts")
+    return "datetime(a.added_at)" if "added_at" in columns else "NULL"
 
 
 #: Where in `_ACCOUNTS` the columns of the inbox begin, those of ``account_metrics`` and of ``parsed_seen``.
@@ -206,7 +206,7 @@ def _votes(
     if row[_WIDTH]:
         inbox, all_sound = sound(_inbox(row))
         if not all_sound:
-            problems.append(_unsound(row))
+            problems.append(_invalid_values(row))
     at, link, last_link = row[_WIDTH + 8], as_text(row[3]), _last_link(row)
     if inbox is not None and is_no_time(at):
         inbox = NO_METRICS
@@ -223,7 +223,7 @@ def _votes(
     ):  # the usual case of an inbox: nothing can take away its vote
         rounded = _ALL if is_rounded(row[_WIDTH + 6]) else _NOTHING_ROUNDED
         return inbox, rounded, NO_VOTES
-    counted = count(*_voiced(row, inbox, known, told), judged_by)
+    counted = votes_of(*_parsed_of_account(row, inbox, known, told), judged_by)
     metrics = counted.metrics if counted.chosen else inbox if inbox == NO_METRICS else None
     return metrics, counted.rounded, counted
 
@@ -233,15 +233,15 @@ def _last_link(row: Any) -> str | None:
     return row[-1] if row[-1] is None or isinstance(row[-1], str) else ""
 
 
-def _voiced(
+def _parsed_of_account(
     row: Any, inbox: Metrics | None, known: vote_records.VoteRecords, told: Mapping[str, list[ParsedValue]]
 ) -> AccountParsed:
     account_id = str(row[0])
     precision, source, at = row[_WIDTH + 6 : _WIDTH + 9]
-    said = of_row(inbox or NO_METRICS, at, as_text(source), INBOX, rounded=is_rounded(precision))
-    said += [*known.said.get(account_id, ()), *told.get(account_id, ())]
-    whose = ParsedAccount(as_text(row[3]), as_text(row[1]), _last_link(row))
-    return AccountParsed(account_id, said, known.past.get(account_id, NO_PAST), whose)
+    values = of_row(inbox or NO_METRICS, at, as_text(source), INBOX, rounded=is_rounded(precision))
+    values += [*known.said.get(account_id, ()), *told.get(account_id, ())]
+    account = ParsedAccount(as_text(row[3]), as_text(row[1]), _last_link(row))
+    return AccountParsed(account_id, values, known.past.get(account_id, NO_PAST), account)
 
 
 def _state(row: Any, parsed: tuple[Metrics | None, frozenset[str], Votes]) -> AccountState:
@@ -289,7 +289,7 @@ def _no_time(row: Any) -> Problem:
     )
 
 
-def _unsound(row: Any) -> Problem:
+def _invalid_values(row: Any) -> Problem:
     counts = zip(METRICS, _inbox(row), sound(_inbox(row))[0], strict=True)
     wrong = [f"{m} {printable(str(told), 40)}" for m, told, read in counts if told is not None and read is None]
     return Problem(

@@ -27,7 +27,7 @@ def active_account(alias: str = "project_social_accounts") -> str:
 _FLAGS = "('0', '1', '0.0', '1.0', 'false', '')"
 
 
-def not_understood(alias: str) -> str:
+def has_unclear_flag(alias: str) -> str:
     """The SQL condition that ``is_active`` of a row of either table is neither 0 nor 1 nor missing."""
     return f"CAST(coalesce({alias}.is_active, 1) AS TEXT) NOT IN {_FLAGS}"
 
@@ -133,7 +133,7 @@ def _names(account: Account) -> set[str]:
     return {name.casefold(), owner(account.link).username.casefold()}
 
 
-async def facts(database: Database, known: KnownAccount) -> AccountDetails:
+async def details(database: Database, known: KnownAccount) -> AccountDetails:
     """Where the values of an account come from."""
     rows = await database.fetch(
         "SELECT s.worksheet, s.read_at, w.read_at, w.columns, p.parsed_at, m.updated_at, "
@@ -185,7 +185,7 @@ async def labels(database: Database, project: Project) -> dict[str, Labels]:
     return {row[0]: Labels(as_text(row[1]).strip(), as_text(row[2]).strip()) for row in rows}
 
 
-async def sights(database: Database, account_id: str) -> list[TimedSnapshot]:
+async def snapshots_of(database: Database, account_id: str) -> list[TimedSnapshot]:
     """All snapshots of an account that have a time, in its order."""
     rows = await database.fetch(
         f"SELECT strftime('%Y-%m-%dT%H:%M:%S', snapshot_time), {local_day('snapshot_time')}, {_NAMES}"
@@ -196,7 +196,7 @@ async def sights(database: Database, account_id: str) -> list[TimedSnapshot]:
     return [TimedSnapshot(at, day, sound(values)[0]) for at, day, *values in rows]
 
 
-async def oddities(
+async def open_findings(
     database: Database, account_id: str, believed_before: str
 ) -> tuple[dict[str, SuspectAnswer], dict[str, ConflictAnswer]]:
     """The suspects (those that have not stood for a day) and the conflicts of an account, by metric."""

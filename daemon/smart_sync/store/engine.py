@@ -35,8 +35,8 @@ class StoreError(Exception):
     ``meaning`` is the same for the administrator, in one line: what happened, where, what to do.
     """
 
-    def __init__(self, told: str, meaning: SmartSyncError) -> None:
-        super().__init__(told)
+    def __init__(self, message: str, meaning: SmartSyncError) -> None:
+        super().__init__(message)
         self.meaning = meaning
 
 
@@ -175,15 +175,15 @@ class Database(Reader, Protocol):
 
 def ignored() -> Refused:
     """The error for a row that was left out without one, as by RAISE(IGNORE), or RETURN NULL on a server."""
-    told = "a rule of the table ignores the row"
-    return Refused(told, SmartSyncError(told))
+    message = "a rule of the table ignores the row"
+    return Refused(message, SmartSyncError(message))
 
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-async def together_or_apart(
+async def write_or_split(
     transaction: Transaction, whole: T, parts: Callable[[T], Iterable[T]], write: Callable[[T], Awaitable[R]]
 ) -> tuple[list[R], list[tuple[T, str]]]:
     """What ``write`` returned, for the whole or for each part of it, and the parts that were refused, with the reason.
@@ -197,7 +197,7 @@ async def together_or_apart(
         return done, []
     refused, smaller = [], list(parts(whole))
     for part in smaller:
-        more, worse = await together_or_apart(transaction, part, parts, write)
+        more, worse = await write_or_split(transaction, part, parts, write)
         done += more
         refused += worse
     return done, refused if smaller else [(whole, reason)]

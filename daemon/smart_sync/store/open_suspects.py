@@ -34,8 +34,8 @@ async def of_projects(database: Database, project_ids: Sequence[str], now: datet
     """By project the suspects that have not yet stood for a day, and those that are held, however long."""
     rows = await database.fetch(_OPEN, (json.dumps(project_ids), believed_before(now)))
     found: dict[str, dict[tuple[str, str], Suspect]] = {}
-    for project_id, account_id, link, *told, typed, held in rows:
-        one = Suspect._make((account_id, link or "", *told, bool(typed), bool(held)))
+    for project_id, account_id, link, *fields, typed, held in rows:
+        one = Suspect._make((account_id, link or "", *fields, bool(typed), bool(held)))
         found.setdefault(project_id, {})[account_id, one.metric] = one
     return {project_id: found.get(project_id, {}) for project_id in project_ids}
 
@@ -106,8 +106,8 @@ class ReportedFindings:
 
     def with_news(self, result: ProjectResult) -> ProjectResult:
         """``result`` with its problems and suspects that were not reported yet."""
-        told = (self._told or {}).get(result.project.id, frozenset())
-        problems = tuple(problem for key, problem in self._keyed(result).items() if key not in told)
+        reported = (self._told or {}).get(result.project.id, frozenset())
+        problems = tuple(problem for key, problem in self._keyed(result).items() if key not in reported)
         new = frozenset(result.new_suspects)
         late = (one for one in result.suspects if (one.account_id, one.metric) in self._untold and one not in new)
         return replace(result, new_problems=problems, new_suspects=(*late, *result.new_suspects))
@@ -124,7 +124,7 @@ class ReportedFindings:
 
         Of a worksheet that was not read, what was known before is no news when it is back.
         """
-        told = self._told if self._told is not None else {}
+        reported = self._told if self._told is not None else {}
         results = tuple(results)
         await transaction.execute_many(
             "UPDATE suspects SET told = 1 WHERE account_id = ? AND metric = ?",
@@ -132,7 +132,7 @@ class ReportedFindings:
         )
         for result in results:
             project_id = result.project.id
-            before = told.get(project_id, frozenset())
+            before = reported.get(project_id, frozenset())
             now = frozenset(self._keyed(result))
             if not result.worksheet_read:
                 now |= before
@@ -147,7 +147,7 @@ class ReportedFindings:
                 [(project_id, key) for key in new],
             )
             # If the transaction is given up, they are reported once more after the next start: better than never.
-            told[project_id] = now
+            reported[project_id] = now
 
 
 def _key(problem: Problem) -> bytes:

@@ -38,8 +38,8 @@ async def troubles(transaction: Transaction) -> dict[str, Trouble]:
     return {row[0]: _trouble(*row[1:]) for row in rows}
 
 
-def _trouble(outcome: str, since: str, told: int, ends: str) -> Trouble:
-    return Trouble(Outcome(outcome) if outcome else None, since, bool(told), tuple(ends.split()))
+def _trouble(outcome: str, since: str, reported: int, ends: str) -> Trouble:
+    return Trouble(Outcome(outcome) if outcome else None, since, bool(reported), tuple(ends.split()))
 
 
 async def remember_troubles(transaction: Transaction, changed: Mapping[str, Trouble | None]) -> None:
@@ -189,7 +189,7 @@ async def enable(transaction: Transaction, endpoint: str) -> bool:
     return await transaction.execute("DELETE FROM webhooks_disabled WHERE endpoint = ?", (endpoint,)) > 0
 
 
-async def is_there(database: Database) -> bool:
+async def has_tables(database: Database) -> bool:
     """Whether a daemon has ever made these tables."""
     return bool(await database.dialect.columns(database, "webhooks_disabled"))
 

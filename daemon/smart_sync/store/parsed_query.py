@@ -80,11 +80,14 @@ async def read(database: Database, prepared: str, project_ids: Sequence[str]) ->
         account_id = str(row[0])
         metrics, all_sound = sound(row[1:6])
         if not all_sound:
-            problems.append(_problem("a value that is no count from 0 to 2^63-1; it counts as no value", account_id))
+            each = zip(METRICS, row[1:6], metrics, strict=True)
+            wrong = [f"{m} {printable(str(told), 40)}" for m, told, read in each if told is not None and read is None]
+            reason = "a value that is no count from 0 to 2^63-1; it counts as no value"
+            problems.append(_problem(reason, account_id, f": {', '.join(wrong)}"))
         if is_no_time(row[9]):
             metrics = NO_METRICS
-            told = f"account {account_id}: {printable(str(row[7]), 40)}"
-            problems.append(Problem(NO_TIME, QUERY, value=told, code=_CODE))
+            text = f"account {account_id}: {printable(str(row[7]), 40)}"
+            problems.append(Problem(NO_TIME, QUERY, value=text, code=_CODE))
         if account_id in values:
             problems.append(_problem("an account more than once; only one of its rows counts", account_id))
         values[account_id] = of_row(metrics, row[9], str(row[6] or "") or UNNAMED, QUERY, rounded=is_rounded(row[8]))
@@ -101,5 +104,5 @@ async def _rows(database: Database, prepared: str, project_ids: Sequence[str]) -
     )
 
 
-def _problem(what: str, account_id: str) -> Problem:
-    return Problem(f"the query gives {what}", QUERY, value=f"account {account_id}", code=_CODE)
+def _problem(what: str, account_id: str, values: str = "") -> Problem:
+    return Problem(f"the query gives {what}", QUERY, value=f"account {account_id}{values}", code=_CODE)

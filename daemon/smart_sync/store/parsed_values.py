@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from smart_sync.core.campaign import OF_VIDEOS
 from smart_sync.core.days import stamp
 from smart_sync.core.explain_answer import WithoutVote
-from smart_sync.core.merge.suspects import ONE_READ, must_wait
-from smart_sync.core.merge.votes import comes_late, has_vote
+from smart_sync.core.merge.suspects import ONE_READ, waits_for_second_read
+from smart_sync.core.merge.votes import has_vote, is_outdated
 from smart_sync.core.model import METRICS, ParsedMetrics, Precision
 from smart_sync.core.parsed import NO_PAST, OWN, Mark, ParsedAccount, ParsedValue, terms
 from smart_sync.core.state import as_text
@@ -73,30 +73,30 @@ async def put(database: Database, values: Iterable[ParsedMetrics], now: datetime
     older value replace a newer one of its source.  What comes ``from_parser``, and falls too far to be true, waits for
     a second read (`core.merge.suspects`).
     """
-    given = list(values)
+    new_values = list(values)
     judged_by = terms(stamp(now), None)
     taken: dict[tuple[str, str, str], ParsedValue] = {}
     waiting: dict[tuple[str, str, str], ParsedValue] = {}
     lines = 0
     async with database.transaction() as transaction:
-        known = await gather(transaction, "account_id IN (SELECT value FROM json_each(?))", (_ids(given),))
-        whose = await _whose(transaction, given)
-        doubted = await read_doubted_falls(transaction, {one.account_id for one in given}) if from_parser else {}
-        there = {(key, one.metric, one.source): one for key, several in known.said.items() for one in several}
-        for value in given:
+        known = await gather(transaction, "account_id IN (SELECT value FROM json_each(?))", (_ids(new_values),))
+        accounts = await _accounts_of(transaction, new_values)
+        doubted = await read_doubted_falls(transaction, {one.account_id for one in new_values}) if from_parser else {}
+        stored = {(key, one.metric, one.source): one for key, several in known.said.items() for one in several}
+        for value in new_values:
             key, past = value.account_id, known.past.get(value.account_id, NO_PAST)
-            new = {(key, one.metric, one.source): one for one in _said(value)}
+            new = {(key, one.metric, one.source): one for one in _values_of(value)}
             for place, one in list(new.items()):
-                last, own = there.get(place), whose.get(key, _NOBODY)
+                last, own = stored.get(place), accounts.get(key, _NOBODY)
                 if last is None:
                     continue
-                falls = from_parser and must_wait(last, one, doubted.get(place))
-                if comes_late(one, last, past, own, judged_by):
+                falls = from_parser and waits_for_second_read(last, one, doubted.get(place))
+                if is_outdated(one, last, past, own, judged_by):
                     del new[place]
                 elif falls and has_vote(last, past, own, judged_by):
                     waiting[place] = new.pop(place)
             taken |= new
-            there |= new
+            stored |= new
             lines += bool(new)
         await transaction.execute_many(_PUT, (_row(key, one) for (key, _, _), one in taken.items()))
         await keep_doubted_falls(transaction, waiting, taken.keys() & doubted.keys())
@@ -111,7 +111,7 @@ def _ids(values: Iterable[ParsedMetrics]) -> str:
     return json.dumps(sorted({value.account_id for value in values}))
 
 
-def _said(value: ParsedMetrics) -> Iterable[ParsedValue]:
+def _values_of(value: ParsedMetrics) -> Iterable[ParsedValue]:
     at = stamp(value.parsed_at)
     for metric, number in zip(METRICS, value.metrics, strict=True):
         if number is not None:
@@ -120,7 +120,7 @@ def _said(value: ParsedMetrics) -> Iterable[ParsedValue]:
             yield ParsedValue(metric, number, at, value.source, rounded, value.link or "", OWN, counted)
 
 
-async def _whose(transaction: Transaction, values: Iterable[ParsedMetrics]) -> dict[str, ParsedAccount]:
+async def _accounts_of(transaction: Transaction, values: Iterable[ParsedMetrics]) -> dict[str, ParsedAccount]:
     """The accounts that the values are of, as they are now."""
     sql = (
         "SELECT CAST(id AS TEXT), profile_link, platform FROM project_social_accounts"
@@ -152,7 +152,7 @@ DELETE FROM forgotten_values WHERE source = ?1 AND reason = ?2 AND NOT EXISTS (
 """
 
 
-async def empty(database: Database, source: str, now: datetime, keep: float) -> int:
+async def apply_retention(database: Database, source: str, now: datetime, keep: float) -> int:
     """Take back what ``source`` said more than ``keep`` seconds ago; returns how many values that concerns.
 
     The next pass decides without them; those that a pass has decided without are deleted.

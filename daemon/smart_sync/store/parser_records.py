@@ -1,7 +1,7 @@
 """What is remembered of the parsers over restarts: ``parser_states``, ``parser_accounts``, ``parser_requests``."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -40,7 +40,12 @@ class FailingParser:
         return f"{self.parser}{concerned} has been failing since {self.since[:16].replace('T', ' ')} UTC: {self.reason}"
 
 
-async def known(transaction: Transaction, parsers: Iterable[str]) -> dict[str, ParserState]:
+def to_tell(failing: Iterable[FailingParser], names: Collection[str]) -> list[str]:
+    """Those of the parsers ``names`` that a person should know of, each with why."""
+    return [str(one) for one in failing if one.must_be_told and one.parser in names]
+
+
+async def load_states(transaction: Transaction, parsers: Iterable[str]) -> dict[str, ParserState]:
     """What is remembered of ``parsers``; others are forgotten."""
     rows = await transaction.fetch(f"SELECT {_COLUMNS} FROM parser_states")
     states = {row[0]: ParserState(*row[1:]) for row in rows}
@@ -59,7 +64,7 @@ async def told_failing(transaction: Transaction) -> dict[str, ParserState]:
     return {row[0]: ParserState(*row[1:]) for row in rows}
 
 
-async def remember(transaction: Transaction, states: Mapping[str, ParserState]) -> None:
+async def save_states(transaction: Transaction, states: Mapping[str, ParserState]) -> None:
     """Keep how parsers are now."""
     await transaction.execute_many(
         upsert("parser_states", _COLUMNS, "parser"),
@@ -133,7 +138,7 @@ async def settle(database: Database, blocks: dict[str, int], now: datetime) -> N
         )
 
 
-async def made(database: Database, now: datetime) -> dict[str, int]:
+async def requests_made(database: Database, now: datetime) -> dict[str, int]:
     """Table of the parser → the requests that count against its budget."""
     rows = await database.glance(
         "SELECT parser, sum(requests) FROM parser_requests WHERE at > ? GROUP BY parser", (stamp(now - WINDOW),)
@@ -200,7 +205,7 @@ async def keep(
         )
 
 
-async def forget_the_deleted(transaction: Transaction) -> None:
+async def forget_deleted(transaction: Transaction) -> None:
     """Forget the accounts that there are no longer."""
     await transaction.execute(
         "DELETE FROM parser_accounts WHERE account_id NOT IN"

@@ -51,8 +51,8 @@ _OF_PROJECTS = f"SELECT account_id, {_COLUMNS} FROM pins WHERE {_IS_OF_PROJECTS}
 async def of_projects(source: Reader, project_ids: Sequence[str]) -> Mapping[str, tuple[Pin, ...]]:
     """The pins of all accounts of some projects, by account id; a spoilt one is none."""
     found: dict[str, tuple[Pin, ...]] = {}
-    for account_id, *told in await source.fetch(_OF_PROJECTS, (json.dumps(project_ids),)):
-        if (pin := _pin(told)) is not None:
+    for account_id, *fields in await source.fetch(_OF_PROJECTS, (json.dumps(project_ids),)):
+        if (pin := _pin(fields)) is not None:
             found[account_id] = (*found.get(account_id, ()), pin)
     return found
 
@@ -66,14 +66,14 @@ async def everything(database: Database) -> list[PinnedAccount]:
         " LEFT JOIN projects p ON p.id = a.project_id ORDER BY p.name, a.profile_link, n.metric, n.place"
     )
     listed = []
-    for account_id, link, project_id, name, *told in rows:
-        if (pin := _pin(told)) is not None:
+    for account_id, link, project_id, name, *fields in rows:
+        if (pin := _pin(fields)) is not None:
             listed.append(PinnedAccount(account_id, as_text(link), as_text(project_id), as_text(name), pin))
     return listed
 
 
-def _pin(told: Sequence[Any]) -> Pin | None:
-    metric, value, since, place, by, until, why = told
+def _pin(fields: Sequence[Any]) -> Pin | None:
+    metric, value, since, place, by, until, why = fields
     if metric not in METRICS or type(value) is not int or not 0 <= value <= MAX_COUNT or place not in (CELL, COMMAND):
         return None
     return Pin(metric, value, as_text(since), place, as_text(by), as_text(until) or None, as_text(why))
@@ -141,33 +141,33 @@ class PinRequest(NamedTuple):
     why: str = ""
 
 
-async def pin(database: Database, asked: PinRequest, by: str, now: str, today: str) -> PinnedNow:
+async def pin(database: Database, request: PinRequest, by: str, now: str, today: str) -> PinnedNow:
     """Pin a metric of the account that is meant, for the person ``by``; the next pass goes by it.
 
     ``now`` is a stamp, ``today`` the label of the local day.  Raises `NotPinned`.
     """
-    _check(asked, today)
-    found = await _find(database, asked.account)
-    until = asked.until.isoformat() if asked.until else None
+    _check(request, today)
+    found = await _find(database, request.account)
+    until = request.until.isoformat() if request.until else None
     made = []
     for known in found:
-        value = asked.value
+        value = request.value
         if value is None:
-            value = await merged_value(database, known.account.id, asked.metric)
+            value = await merged_value(database, known.account.id, request.metric)
         if value is None:
-            raise NotPinned(f"{known.account.link} has no {asked.metric} yet; give the value to pin")
-        made.append((known, Pin(asked.metric, value, now, COMMAND, by, until, asked.why)))
+            raise NotPinned(f"{known.account.link} has no {request.metric} yet; give the value to pin")
+        made.append((known, Pin(request.metric, value, now, COMMAND, by, until, request.why)))
     async with database.transaction() as transaction:
         await put(transaction, [(known.account.id, pin) for known, pin in made])
     return {"success": True, "pinned": [_of(known, pin).answer() for known, pin in made]}
 
 
-def _check(asked: PinRequest, today: str) -> None:
-    if asked.metric not in METRICS:
-        raise NotPinned(f"{asked.metric!r} is no metric; there are {', '.join(METRICS)}")
-    if asked.until is not None and asked.until.isoformat() < today:
-        raise NotPinned(f"{asked.until.isoformat()} is over; give a day to come, or none")
-    if len(asked.why) > MAX_WHY or not asked.why.isprintable():
+def _check(request: PinRequest, today: str) -> None:
+    if request.metric not in METRICS:
+        raise NotPinned(f"{request.metric!r} is no metric; there are {', '.join(METRICS)}")
+    if request.until is not None and request.until.isoformat() < today:
+        raise NotPinned(f"{request.until.isoformat()} is over; give a day to come, or none")
+    if len(request.why) > MAX_WHY or not request.why.isprintable():
         raise NotPinned(f"the reason must be one line of at most {MAX_WHY} signs")
 
 

@@ -12,7 +12,7 @@ from smart_sync.core.model import METRICS
 from smart_sync.core.results.outcomes import Written
 from smart_sync.errors import SmartSyncError
 from smart_sync.store import absences, open_suspects, pin_rows, projects, sheet_edits, snapshots, vote_records
-from smart_sync.store.engine import OF_THE_WHOLE, Database, Refused, StoreError, Transaction, ignored, together_or_apart
+from smart_sync.store.engine import OF_THE_WHOLE, Database, Refused, StoreError, Transaction, ignored, write_or_split
 from smart_sync.store.growth_rows import ABOVE_ZERO
 from smart_sync.store.snapshots import SnapshotRules
 
@@ -124,10 +124,10 @@ async def write_plans(
     If they cannot be written as a whole, each is tried by itself, then each of its accounts, and those that cannot be
     are left as they were.  Raises `StoreError` if the file is in trouble; the transaction must be given up then.
     """
-    there = await projects.accounts_of(transaction, [plan.project.id for plan in plans])
+    existing = await projects.accounts_of(transaction, [plan.project.id for plan in plans])
     left = [
         # Some were deleted, or moved to another project, while the pass decided.
-        plan if there[plan.project.id].issuperset(plan.account_ids) else plan.only(there[plan.project.id])
+        plan if existing[plan.project.id].issuperset(plan.account_ids) else plan.only(existing[plan.project.id])
         for plan in plans
     ]
     written = await write_accounts(transaction, left, writing)
@@ -149,7 +149,7 @@ async def write_accounts(transaction: Transaction, plans: Sequence[Plan], writin
             raise Refused("too many rows are refused", SmartSyncError("too many rows are refused"))
         return _parts(some)
 
-    made, refused = await together_or_apart(transaction, plans, parts, lambda some: _write(transaction, some, writing))
+    made, refused = await write_or_split(transaction, plans, parts, lambda some: _write(transaction, some, writing))
     failed: dict[str, dict[str, str]] = {plan.project.id: {} for plan in plans}
     for (part,), reason in refused:
         failed[part.project.id] |= dict.fromkeys(part.account_ids, reason)
@@ -196,11 +196,11 @@ async def _write(transaction: Transaction, plans: Sequence[Plan], writing: Snaps
         ),
     )
     await snapshots.end_carried_stretches(transaction, plans, writing)
-    begin_anew = [row for row in merged if row.anew]
+    begin_anew = [row for row in merged if row.restarted]
     for metric in METRICS:
         await transaction.execute_many(
             f"UPDATE account_metrics SET {metric}_known_since = NULL WHERE account_id = ?",
-            [(row.account_id,) for row in begin_anew if metric in row.anew],
+            [(row.account_id,) for row in begin_anew if metric in row.restarted],
         )
     written = await transaction.execute_many(
         _UPSERT_MERGED, ((row.account_id, *row.values, *row.winners, now, row.link, *row.counted) for row in merged)

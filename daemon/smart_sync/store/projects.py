@@ -16,7 +16,7 @@ from smart_sync.core.project_names import written
 from smart_sync.core.state import as_text
 from smart_sync.core.wording import nearest
 from smart_sync.store.accounts import active_account, active_project
-from smart_sync.store.engine import Database, Reader, Transaction, ignored, together_or_apart
+from smart_sync.store.engine import Database, Reader, Transaction, ignored, write_or_split
 
 T = TypeVar("T")
 NOTHING: Mapping[str, object] = MappingProxyType({})
@@ -86,7 +86,7 @@ async def create_projects(
     """Insert projects that are not there yet, by id (one may have been renamed); ``more``: column → value of each.
 
     Returns the names of the new ones, and of those that the database refused, with the reason.  Raises as
-    `together_or_apart` does.
+    `write_or_split` does.
     """
 
     async def insert(several: Sequence[Project]) -> list[str]:
@@ -96,11 +96,11 @@ async def create_projects(
             if await transaction.execute(_insert("projects", row) + _UNLESS_THERE, tuple(row.values())) > 0:
                 made.append(project.name)
             elif not await transaction.fetch("SELECT 1 FROM projects WHERE CAST(id AS TEXT) = ?", (project.id,)):
-                await _insert_or_say_why(transaction, "projects", row)
+                await _insert_or_explain(transaction, "projects", row)
                 made.append(project.name)
         return made
 
-    created, refused = await together_or_apart(transaction, projects, _one_by_one, insert)
+    created, refused = await write_or_split(transaction, projects, _one_by_one, insert)
     return list(chain.from_iterable(created)), {project.name: reason for (project,), reason in refused}
 
 
@@ -129,7 +129,7 @@ async def create_accounts(
     """Insert accounts that are not there yet, by id or link; ``more``: column → value of each, where no row tells it.
 
     Returns how many were new, and the links of those that the database refused, with the reason.  Raises as
-    `together_or_apart` does.
+    `write_or_split` does.
     """
 
     columns = set(await transaction.dialect.columns(transaction, "project_social_accounts"))
@@ -148,27 +148,27 @@ async def create_accounts(
         made = 0
         for names, rows in alike.items():
             made += await transaction.execute_many(_insert("project_social_accounts", names) + _UNLESS_THERE, rows)
-        for account in await _left_out(transaction, several) if made < len(several) else ():
-            await _insert_or_say_why(transaction, "project_social_accounts", of(account))
+        for account in await _missing_from_database(transaction, several) if made < len(several) else ():
+            await _insert_or_explain(transaction, "project_social_accounts", of(account))
             made += 1
         return made
 
-    created, refused = await together_or_apart(transaction, accounts, _one_by_one, insert)
+    created, refused = await write_or_split(transaction, accounts, _one_by_one, insert)
     return sum(created), {account.link: reason for (account,), reason in refused}
 
 
-async def _left_out(transaction: Transaction, accounts: Sequence[Account]) -> list[Account]:
+async def _missing_from_database(transaction: Transaction, accounts: Sequence[Account]) -> list[Account]:
     """Those of ``accounts`` that their project has neither by id nor by link."""
     rows = await transaction.fetch(
         "SELECT CAST(project_id AS TEXT), CAST(id AS TEXT), profile_link FROM project_social_accounts"
         " WHERE project_id IN (SELECT value FROM json_each(?))",
         (json.dumps(sorted({account.project_id for account in accounts})),),
     )
-    there = {(row[0], name) for row in rows for name in row[1:]}
-    return [one for one in accounts if there.isdisjoint({(one.project_id, one.id), (one.project_id, one.link)})]
+    existing = {(row[0], name) for row in rows for name in row[1:]}
+    return [one for one in accounts if existing.isdisjoint({(one.project_id, one.id), (one.project_id, one.link)})]
 
 
-async def _insert_or_say_why(transaction: Transaction, table: str, row: Mapping[str, object]) -> None:
+async def _insert_or_explain(transaction: Transaction, table: str, row: Mapping[str, object]) -> None:
     """Insert a row that another one of the table has kept out, which is not the same.  Raises `Refused`, with why."""
     if not await transaction.execute(_insert(table, row), tuple(row.values())):
         raise ignored()
@@ -193,10 +193,10 @@ TABLES = {"projects": "projects", "accounts": "project_social_accounts"}
 Given = Mapping[str, Mapping[str, object]]
 
 
-async def unknown_in(database: Database, given: Given) -> dict[str, str]:
-    """Configuration key → what is wrong with it, for each column in ``given`` that its table does not have."""
+async def unknown_in(database: Database, defaults: Given) -> dict[str, str]:
+    """Configuration key → what is wrong with it, for each column in ``defaults`` that its table does not have."""
     found: dict[str, str] = {}
-    for section, values in given.items():
+    for section, values in defaults.items():
         if values:
             found |= dict(unknown_columns(section, values, await database.dialect.columns(database, TABLES[section])))
     return found
@@ -204,12 +204,12 @@ async def unknown_in(database: Database, given: Given) -> dict[str, str]:
 
 def unknown_columns(section: str, values: Iterable[str], columns: list[str]) -> Iterator[tuple[str, str]]:
     """Configuration key and what is wrong with it, for each of ``values`` that is none of the ``columns``."""
-    there = {column.lower() for column in columns}
+    existing = {column.lower() for column in columns}
     for name in values:
-        if name.lower() not in there:
+        if name.lower() not in existing:
             meant = nearest(name, columns)
-            told = f"; did you mean {meant}?" if meant else ""
-            yield f"sync.defaults.{section}.{name}", f"the table {TABLES[section]} has no column {name}{told}"
+            hint = f"; did you mean {meant}?" if meant else ""
+            yield f"sync.defaults.{section}.{name}", f"the table {TABLES[section]} has no column {name}{hint}"
 
 
 _CAMPAIGN_COLUMNS = ("start_date", "end_date", "kpi_views")
@@ -219,8 +219,8 @@ async def load_campaigns(
     source: Reader, timezone: str, project_ids: Sequence[str] | None = None
 ) -> dict[str, Campaign]:
     """The campaigns by the project's id, of all projects or of some; dates are those of ``timezone``."""
-    there = {name.casefold(): name for name in await source.dialect.columns(source, "projects")}
-    columns = ", ".join(f'"{there[name]}"' if name in there else f"NULL AS {name}" for name in _CAMPAIGN_COLUMNS)
+    existing = {name.casefold(): name for name in await source.dialect.columns(source, "projects")}
+    columns = ", ".join(f'"{existing[name]}"' if name in existing else f"NULL AS {name}" for name in _CAMPAIGN_COLUMNS)
     rows = await source.fetch(
         f"SELECT id, {columns} FROM projects WHERE id IS NOT NULL"
         " AND (CAST(?1 AS TEXT) IS NULL OR id IN (SELECT value FROM json_each(?1)))",

@@ -37,24 +37,24 @@ class _Row:
     finished: bool
 
 
-async def choose(database: Database, asked: str, *, by_name: bool = False) -> Choice:
-    """The active project whose id is ``asked``; with ``by_name`` else the one with that name."""
+async def choose(database: Database, requested: str, *, by_name: bool = False) -> Choice:
+    """The active project whose id is ``requested``; with ``by_name`` else the one with that name."""
     rows = await _rows(database)
     active = [row for row in rows if row.active]
-    chosen = [row for row in active if row.project.id == asked]
+    chosen = [row for row in active if row.project.id == requested]
     if by_name and not chosen:
-        name = written(asked, [row.project.name for row in active])
+        name = written(requested, [row.project.name for row in active])
         chosen = [row for row in active if row.project.name == name]
     if not chosen:
-        return Choice(None, _refusal(asked, rows))
-    return Choice(chosen[0].project, _refusal(asked, rows), _FINISHED if chosen[0].finished else "")
+        return Choice(None, _refusal(requested, rows))
+    return Choice(chosen[0].project, _refusal(requested, rows), _FINISHED if chosen[0].finished else "")
 
 
 class UnknownProject(SmartSyncError):
     """No project has that id or name."""
 
 
-async def shown(database: Database, wanted: str | None) -> list[Project]:
+async def projects_shown(database: Database, wanted: str | None) -> list[Project]:
     """The projects of a screen: the active ones, by name; or the one that is wanted (its id, else its name), whether
     it is active or not.  Raises `UnknownProject`."""
     rows = await _rows(database)
@@ -69,8 +69,8 @@ async def shown(database: Database, wanted: str | None) -> list[Project]:
 
 
 async def _rows(database: Database) -> list[_Row]:
-    there = await database.dialect.columns(database, "projects")
-    finished = "CAST(is_finished AS BIGINT) = 1" if "is_finished" in there else "0"
+    existing = await database.dialect.columns(database, "projects")
+    finished = "CAST(is_finished AS BIGINT) = 1" if "is_finished" in existing else "0"
     rows = await database.glance(
         f"SELECT id, name, google_sheet_name, {active_project()}, {finished} FROM projects WHERE id IS NOT NULL"
         " ORDER BY name, id"
@@ -78,11 +78,11 @@ async def _rows(database: Database) -> list[_Row]:
     return [_Row(Project(str(row[0]), as_text(row[1]), as_text(row[2])), bool(row[3]), bool(row[4])) for row in rows]
 
 
-def _refusal(asked: str, rows: list[_Row]) -> ProjectAnswer:
-    name = written(asked, [row.project.name for row in rows])
-    off = next((row for row in rows if row.project.id == asked), None)
+def _refusal(requested: str, rows: list[_Row]) -> ProjectAnswer:
+    name = written(requested, [row.project.name for row in rows])
+    off = next((row for row in rows if row.project.id == requested), None)
     off = off or next((row for row in rows if row.project.name == name and not row.active), None)
-    answer: ProjectAnswer = {"success": False, "error": "Project not found", "project_id": asked}
+    answer: ProjectAnswer = {"success": False, "error": "Project not found", "project_id": requested}
     active = {row.project.name: row.project.id for row in rows if row.active}
     if off is not None:
         answer["error"] = "Project is finished" if off.finished else "Project is not active"
@@ -90,12 +90,12 @@ def _refusal(asked: str, rows: list[_Row]) -> ProjectAnswer:
         answer["remedy"] = "set its is_active to 1 in projects to sync it"
     elif name in active:
         answer["remedy"] = f"that is a name; the id is {active[name]}"
-    elif meant := _nearest(asked, active):
+    elif meant := _nearest(requested, active):
         answer["remedy"] = f'did you mean "{meant}"?'
     return answer
 
 
-def _nearest(asked: str, names: Mapping[str, str]) -> str:
+def _nearest(requested: str, names: Mapping[str, str]) -> str:
     """The name that was probably meant, whatever its case; empty if none is like it."""
     folded = {name.casefold(): name for name in names}
-    return folded.get(nearest(asked.casefold(), folded), "")
+    return folded.get(nearest(requested.casefold(), folded), "")

@@ -164,15 +164,15 @@ async def is_current(database: Database) -> bool:
 
 
 async def _check_version(database: Database) -> None:
-    there = await version(database)
-    if not there:
+    found = await version(database)
+    if not found:
         raise DatabaseError(
             f"{database.name}: no pass has been here yet; the first one makes what is missing: smart-sync once",
             trouble="database-missing",
         )
-    if there > len(MIGRATIONS):
-        raise _from_the_future(database.name, there)
-    if there < len(MIGRATIONS):
+    if found > len(MIGRATIONS):
+        raise _newer_version(database.name, found)
+    if found < len(MIGRATIONS):
         raise DatabaseError(
             f"{database.name}: its tables are not those of this version; a pass brings them up to date:"
             " smart-sync once",
@@ -229,10 +229,10 @@ async def _migrate(transaction: Transaction, name: str) -> None:
     rows = await transaction.fetch("SELECT version FROM smart_sync_schema")
     version = rows[0][0] if rows else 0
     if version > len(MIGRATIONS):
-        raise _from_the_future(name, version)
+        raise _newer_version(name, version)
     if 0 < version < _GROWTH_SINCE:
-        there = await transaction.dialect.made(transaction, "account_growth")
-        if there is not None and there[2].startswith(_FIRST_GROWTH):
+        existing = await transaction.dialect.made(transaction, "account_growth")
+        if existing is not None and existing[2].startswith(_FIRST_GROWTH):
             await transaction.execute("DROP VIEW account_growth")
     for file in MIGRATIONS[version:]:
         for statement in _statements(file):
@@ -245,10 +245,10 @@ async def _migrate(transaction: Transaction, name: str) -> None:
         await transaction.execute("UPDATE smart_sync_schema SET version = ?", (len(MIGRATIONS),))
 
 
-def _from_the_future(name: str, version: int) -> DatabaseUnusable:
+def _newer_version(name: str, version: int) -> DatabaseUnusable:
     known = f"schema {version}, this one knows {len(MIGRATIONS)}"
-    told = f"{name}: written by a newer Smart Sync ({known}); upgrade it, or restore the backup of before"
-    return DatabaseUnusable(told, trouble="database-version")
+    message = f"{name}: written by a newer Smart Sync ({known}); upgrade it, or restore the backup of before"
+    return DatabaseUnusable(message, trouble="database-version")
 
 
 async def _is_adopted(transaction: Transaction, name: str, statement: str) -> bool:
@@ -275,8 +275,8 @@ async def _is_adopted(transaction: Transaction, name: str, statement: str) -> bo
 async def _show_inbox(transaction: Transaction, name: str) -> None:
     """The view ``parsed_inbox``: the inbox with all columns, also of a table that others have made."""
     await _require(transaction, name, "parsed_metrics", INBOX)
-    there = await transaction.dialect.columns(transaction, "parsed_metrics")
-    more = (f'"{name}"' if name in there else f'{value} AS "{name}"' for name, value in _INBOX_DEFAULTS.items())
+    existing = await transaction.dialect.columns(transaction, "parsed_metrics")
+    more = (f'"{name}"' if name in existing else f'{value} AS "{name}"' for name, value in _INBOX_DEFAULTS.items())
     view = f"CREATE VIEW parsed_inbox AS SELECT account_id, {', '.join((*METRICS, *more))} FROM parsed_metrics"
     await transaction.dialect.show(transaction, "parsed_inbox", view)
 

@@ -67,7 +67,7 @@ async def write(transaction: Transaction, plans: Sequence[Plan], writing: Snapsh
     return await _insert_snapshots(transaction, steps.new, values, writing, fetched)
 
 
-async def to_come(database: Database, plan: Plan, writing: SnapshotRules) -> int:
+async def count_new(database: Database, plan: Plan, writing: SnapshotRules) -> int:
     """How many snapshots writing ``plan`` would make."""
     return len((await _steps(database, [plan], writing)).new)
 
@@ -81,8 +81,8 @@ async def _steps(source: Database | Transaction, plans: Sequence[Plan], writing:
     rows = await source.fetch(_TODAYS, (ids, earliest, latest, day.start, day.end))
     steps = await asyncio.to_thread(_decided, merged, rows, writing)
     # Another program has given it a time of another day.
-    there = [row[0] for row in await source.fetch(_THERE, (json.dumps([*steps.new]),))] if steps.new else []
-    for row_id in there:
+    existing = [row[0] for row in await source.fetch(_THERE, (json.dumps([*steps.new]),))] if steps.new else []
+    for row_id in existing:
         steps.moved[row_id] = merged[steps.new.pop(row_id)]
     return steps
 
@@ -133,10 +133,10 @@ async def _insert_snapshots(
     if new == len(ids):
         return WrittenSnapshots(ids.values())
     # A unique index of the web app's, of one row a day, leaves no room for ours.
-    there = {row[0] for row in await transaction.fetch(_THERE, (json.dumps([*ids]),))}
+    existing = {row[0] for row in await transaction.fetch(_THERE, (json.dumps([*ids]),))}
     return WrittenSnapshots(
-        [account_id for row_id, account_id in ids.items() if row_id in there],
-        [account_id for row_id, account_id in ids.items() if row_id not in there],
+        [account_id for row_id, account_id in ids.items() if row_id in existing],
+        [account_id for row_id, account_id in ids.items() if row_id not in existing],
     )
 
 

@@ -10,7 +10,7 @@ from smart_sync.core.results.results import PassResult
 from smart_sync.core.results.stale import Freshness, Unread, judge_freshness
 from smart_sync.core.state import as_text
 from smart_sync.store import parser_records, pass_history
-from smart_sync.store.accounts import ACTIVE_PROJECT_IDS, active_project, not_understood
+from smart_sync.store.accounts import ACTIVE_PROJECT_IDS, active_project, has_unclear_flag
 from smart_sync.store.engine import Database, Transaction, upsert
 from smart_sync.store.parser_records import FailingParser
 
@@ -97,7 +97,7 @@ class Standing:
 
 
 MAX_UNCLEAR = 11
-_UNCLEAR = f"SELECT CAST(p.name AS TEXT) AS name FROM projects p WHERE {not_understood('p')} LIMIT {MAX_UNCLEAR}"
+_UNCLEAR = f"SELECT CAST(p.name AS TEXT) AS name FROM projects p WHERE {has_unclear_flag('p')} LIMIT {MAX_UNCLEAR}"
 _RUN = f"SELECT * FROM sync_runs WHERE {pass_history.LAST_RUN}"
 _ACTIVE = f"""
 SELECT CAST(p.id AS TEXT) AS id, CAST(p.name AS TEXT) AS name, CAST(p.google_sheet_name AS TEXT) AS sheet,

@@ -70,7 +70,7 @@ def statement(table: str, where: str) -> str:
 
 def known(rows: Mapping[str, Iterable[Any]]) -> VoteRecords:
     """The rows of the tables, as `statement` gives them."""
-    said = _grouped(rows.get("parsed_values", ()), ParsedValue._make)
+    values = _grouped(rows.get("parsed_values", ()), ParsedValue._make)
     past: dict[str, ParsedHistory] = {}
     marks = _grouped(rows.get("forgotten_values", ()), Mark._make)
     links = _grouped(rows.get("account_link_changes", ()), lambda row: (row[0], row[1]))
@@ -83,7 +83,7 @@ def known(rows: Mapping[str, Iterable[Any]]) -> VoteRecords:
             tuple(ahead.get(account_id, ())),
             frozenset(taken_back.get(account_id, ())),
         )
-    return VoteRecords(said, past)
+    return VoteRecords(values, past)
 
 
 def _grouped(rows: Iterable[Any], made: Callable[[Sequence[Any]], T]) -> dict[str, list[T]]:

@@ -59,16 +59,16 @@ async def refusals(empty: Database, account_id: str | None, sync: SyncSettings, 
 
     async def project(transaction: Transaction) -> None:
         more = sync.defaults.projects
-        _demand_none((await projects.create_projects(transaction, [_PROJECT], stamp(now), more))[1])
+        _raise_first((await projects.create_projects(transaction, [_PROJECT], stamp(now), more))[1])
 
     async def account(transaction: Transaction) -> None:
         # A foreign key may ask for its project.
-        there = await transaction.fetch("SELECT CAST(id AS TEXT) FROM projects WHERE id IS NOT NULL LIMIT 1")
-        if not there:
+        project_ids = await transaction.fetch("SELECT CAST(id AS TEXT) FROM projects WHERE id IS NOT NULL LIMIT 1")
+        if not project_ids:
             await projects.create_projects(transaction, [_PROJECT], stamp(now), sync.defaults.projects)
-        whose = there[0][0] if there else _PROJECT.id
-        new, more = replace(_ACCOUNT, project_id=whose), sync.defaults.accounts
-        _demand_none((await projects.create_accounts(transaction, [new], stamp(now), more))[1])
+        project_id = project_ids[0][0] if project_ids else _PROJECT.id
+        new, more = replace(_ACCOUNT, project_id=project_id), sync.defaults.accounts
+        _raise_first((await projects.create_accounts(transaction, [new], stamp(now), more))[1])
 
     otherwise = ', or set [sync] create_missing = "none"'
     found = [await _refusal(empty, "account_snapshots", "snapshots, and with each its account's numbers", snapshot)]
@@ -88,10 +88,10 @@ async def _refusal(
         async with empty.transaction() as transaction:
             await write(transaction)
     except StoreError as error:
-        told = str(error)
-        found = ((re.search(pattern, told), remedy) for pattern, remedy in _REMEDIES)
+        reason = str(error)
+        found = ((re.search(pattern, reason), remedy) for pattern, remedy in _REMEDIES)
         remedy = next(match.expand(remedy) for match, remedy in found if match).replace("{table}", table)
-        return f"table {table} refuses {what}: {told}; {remedy}{otherwise}"
+        return f"table {table} refuses {what}: {reason}; {remedy}{otherwise}"
     return ""
 
 
@@ -102,10 +102,10 @@ async def _write_snapshot(transaction: Transaction, account_id: str, now: dateti
     written = await plan_writer.write_accounts(
         transaction, [plan], snapshots.SnapshotRules(stamp(now), day_of(now, "UTC"))
     )
-    _demand_none(written[_PROJECT.id].failed)
+    _raise_first(written[_PROJECT.id].failed)
 
 
-def _demand_none(refused: Mapping[str, str]) -> None:
+def _raise_first(refused: Mapping[str, str]) -> None:
     """Raise `Refused` for the first of the refusals."""
     for reason in refused.values():
         raise Refused(reason, DatabaseError(reason))

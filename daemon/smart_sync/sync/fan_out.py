@@ -67,43 +67,43 @@ class FanOut:
 
     async def _run(self, selected: Sequence[Project], this: Pass) -> list[ProjectResult]:
         groups = grouped(selected, self._settings)
-        request = {"now": stamp(this.now), "decides": decides_by(self._settings)}
-        told = {name: PROJECTS.dump_json(projects).decode() for name, projects in groups.items()}
-        await turns.begin(self._database, this.id, json.dumps(request), told)
+        request = {"now": stamp(this.now), "decides": rules_digests(self._settings)}
+        projects_json = {name: PROJECTS.dump_json(projects).decode() for name, projects in groups.items()}
+        await turns.begin(self._database, this.id, json.dumps(request), projects_json)
         try:
             await self._queue.send(this.id, groups)
         except BrokerUnavailable as error:
             await turns.end(self._database, this.id)
             self._announce("workers.unavailable", reason=f"{error}; this process reads and merges by itself")
-            return await self._by_ourselves(selected, this)
+            return await self._run_here(selected, this)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._tell_when_parsed(this), name="workers:parsed")
             brought = await _Waiting(self, groups, this).until_over()
         return [brought[project.id] for project in selected]
 
-    async def do_refused(
+    async def run_refused(
         self, projects: Sequence[Project], this: Pass, why: Mapping[str, str]
     ) -> dict[str, ProjectResult]:
         """Project id → its result, of those that no worker would do as this process does."""
         names, reasons = listed([project.name for project in projects]), "; ".join(sorted(set(why.values())))
         self._announce("workers.unavailable", reason=f"{reasons}; this process reads and merges {names} by itself")
-        return {result.project.id: result for result in await self._by_ourselves(projects, this)}
+        return {result.project.id: result for result in await self._run_here(projects, this)}
 
-    async def _by_ourselves(self, selected: Sequence[Project], this: Pass) -> list[ProjectResult]:
+    async def _run_here(self, selected: Sequence[Project], this: Pass) -> list[ProjectResult]:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._projects.run(p, this), name=f"pass:project:{p.id}") for p in selected]
         return [task.result() for task in tasks]
 
     async def _tell_when_parsed(self, this: Pass) -> None:
         await this.parsed.wait()
-        await turns.parsed(self._database, this.id)
+        await turns.mark_parsed(self._database, this.id)
 
     async def send_again(self, this: Pass, groups: Mapping[str, Sequence[Project]], why: Mapping[str, str]) -> None:
         """Give spreadsheets to other workers."""
         for spreadsheet, reason in why.items():
             names = listed([project.name for project in groups[spreadsheet]])
             self._announce("spreadsheet.reassigned", spreadsheet=spreadsheet, projects=names, reason=reason)
-        await turns.again(self._database, this.id, list(why))
+        await turns.return_to_queue(self._database, this.id, list(why))
         try:
             await self._queue.send(this.id, why)
         except BrokerUnavailable as error:
@@ -153,7 +153,7 @@ class _Waiting:
         return self._results
 
     async def _step(self) -> None:
-        found = await turns.look(self._database, self._this.id)
+        found = await turns.open_turns(self._database, self._this.id)
         looked = time.monotonic()
         signs = [turn.silent for turn, _ in found if turn.silent is not None]
         self._last_sign = max(self._last_sign, looked - min(signs, default=looked))
@@ -178,35 +178,35 @@ class _Waiting:
         own: dict[str, ProjectResult] = {}
         if steps.refused:
             projects = [p for name in steps.refused for p in self._groups[name] if p.id not in brought]
-            own = await self._fan_out.do_refused(projects, self._this, steps.refused)
+            own = await self._fan_out.run_refused(projects, self._this, steps.refused)
             self._last_sign = time.monotonic()  # nobody was looked at meanwhile
         for name in closed:
             wanted = self._groups[name]
             read = {project.id: result_of(brought.get(project.id, "")) for project in wanted}
-            there = {key: self._fan_out.tell(result) for key, result in read.items() if result is not None}
-            there |= {project.id: own[project.id] for project in wanted if project.id in own}
-            lacking = [project for project in wanted if project.id not in there]
+            collected = {key: self._fan_out.tell(result) for key, result in read.items() if result is not None}
+            collected |= {project.id: own[project.id] for project in wanted if project.id in own}
+            lacking = [project for project in wanted if project.id not in collected]
             reason, remedy = steps.given_up.get(name, ("no worker could read it: no result", START))
             if lacking:
                 more = await self._fan_out.stand_in(lacking, self._this, reason, remedy)
-                there |= {result.project.id: result for result in more}
-            self._results |= there
-            self._this.done.update(key for key, result in there.items() if result.worksheet_read)
+                collected |= {result.project.id: result for result in more}
+            self._results |= collected
+            self._this.done.update(key for key, result in collected.items() if result.worksheet_read)
             self._open.discard(name)
 
 
-def usage_of(told: str) -> ReadUsage:
+def usage_of(report: str) -> ReadUsage:
     """What reading has cost a worker, by its words: of what they do not tell nothing."""
     try:
-        return USAGE.validate_json(told)
+        return USAGE.validate_json(report)
     except ValidationError:
         return ReadUsage()
 
 
-def result_of(told: str) -> ProjectResult | None:
+def result_of(report: str) -> ProjectResult | None:
     """The result that a worker tells; None where there is none, or it cannot be read."""
     try:
-        return RESULT.validate_json(told)
+        return RESULT.validate_json(report)
     except ValidationError:
         return None
 
@@ -229,7 +229,7 @@ def _counting(settings: Settings) -> object:
     return sources, campaigns
 
 
-#: What of `decides_by` is no section of the configuration.
+#: What of `rules_digests` is no section of the configuration.
 VERSION = "version"
 #: Section → what of it decides: with another one a worker would come to other numbers.
 _DECIDE: Mapping[str, Callable[[Settings], object]] = {
@@ -248,7 +248,7 @@ _DECIDE: Mapping[str, Callable[[Settings], object]] = {
 }
 
 
-def decides_by(settings: Settings) -> dict[str, str]:
+def rules_digests(settings: Settings) -> dict[str, str]:
     """Section → a digest of what of it decides."""
     return {
         name: hashlib.blake2b(repr(part(settings)).encode(), digest_size=8).hexdigest()

@@ -6,7 +6,7 @@ from smart_sync.config import Settings
 from smart_sync.core.answers import SyncAnswer
 from smart_sync.core.model import Trigger
 from smart_sync.errors import SmartSyncError
-from smart_sync.store import instance_lock
+from smart_sync.store import instance_lock, parser_records
 from smart_sync.store.engine import StoreError
 from smart_sync.store.requested_project import choose
 from smart_sync.sync.reporter import Reporter
@@ -52,7 +52,13 @@ async def _once(settings: Settings, project: str | None, patience: float) -> Syn
         await resources.digest.tell_if_due()
         await asyncio.gather(resources.ping.flush(TELLING), resources.webhooks.flush(TELLING))
         if chosen is None or choice is None:
-            return {**result.answer(), "refused_projects": dict(resources.announce.refused_projects)}
+            names = {str(parser["parser"]) for parser in resources.parsers()}
+            failing = parser_records.to_tell(await parser_records.failing(resources.database), names)
+            return {
+                **result.answer(),
+                "refused_projects": dict(resources.announce.refused_projects),
+                "warnings": [f"parser {one}" for one in failing],
+            }
         own = result.of(chosen.id)
         # It may have been switched off since it was chosen.
         return choice.with_note(own.answer()) if own else (await choose(resources.database, chosen.id)).refusal

@@ -9,21 +9,22 @@ import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 from smart_sync.config import Settings
 from smart_sync.core.days import Day, stamp
 from smart_sync.core.links.identity import profile_link
-from smart_sync.core.matching.doubtful_rows import Doubt, EarlierDoubt, doubtful
+from smart_sync.core.matching.doubtful_rows import Doubt, EarlierDoubt, find_doubtful
 from smart_sync.core.matching.missing import Terms
-from smart_sync.core.matching.sheet_side import Reading, Sheet, missing_accounts, understand
+from smart_sync.core.matching.sheet_side import Reading, Sheet, missing_accounts, read_sheet
 from smart_sync.core.merge.accidents import Terms as TypedTerms
 from smart_sync.core.merge.baseline import Band, bands_of
 from smart_sync.core.merge.counting_changes import without_earlier_profile
 from smart_sync.core.merge.plan import Plan, make_plan
 from smart_sync.core.merge.suspects import NOTHING_JUDGED, Doubts, Judged
-from smart_sync.core.merge.typed_cells import Cells, hold, judged, others, typed_cells, unknown
+from smart_sync.core.merge.typed_cells import Cells, comparable_accounts, hold, judge_cells, typed_cells, unknown
 from smart_sync.core.model import Account, Problem, Project
 from smart_sync.core.state import AccountState
 from smart_sync.core.worksheet.titles import Titles
@@ -71,7 +72,7 @@ Decided = Draft | MergeCrashed | StoreError
 
 
 @dataclass(frozen=True, slots=True)
-class _Understood:
+class _Prepared:
     """What is known of a project before what was typed is judged."""
 
     project: Project
@@ -117,9 +118,9 @@ class Planner:
         except SmartSyncError:
             raise
         except Exception as error:
-            told = error if isinstance(error, StoreError) else crash_of(error)
+            failure = error if isinstance(error, StoreError) else crash_of(error)
             if len(cases) == 1 or isinstance(error, OF_THE_WHOLE):
-                return {case.project.id: told for case in cases}
+                return {case.project.id: failure for case in cases}
         # What cannot be read, odd beyond our imagination, is a row of one of them.
         apart: dict[str, Decided] = {}
         for case in cases:
@@ -144,13 +145,13 @@ class Planner:
         suspects = await open_suspects.of_projects(self._database, ids, now)
         reads = await absences.last_reads(self._database, ids, doubts.now)
 
-        def understood(case: Case) -> _Understood:
+        def understood(case: Case) -> _Prepared:
             project = case.project
             own = replace(doubts, open=suspects.get(project.id, {}))
-            return self._understand(case, stored, self._terms(project, doubts.now, reads[project.id]), own)
+            return self._prepare(case, stored, self._terms(project, doubts.now, reads[project.id]), own)
 
         found, decided = await _each(understood, {case.project.id: case for case in cases})
-        groups = [*_with_few_histories(found.values())]
+        groups = [*_in_batches(found.values())]
         while groups:
             several, crashed = await self._judge(groups.pop(0), now)
             found |= several
@@ -164,10 +165,10 @@ class Planner:
             elsewhere = await absences.other_accounts(self._database, done, missing, lost)
         past = await absences.past_doubts(self._database, asking) if asking else {}
 
-        def drafted(one: _Understood) -> Draft:
+        def drafted(one: _Prepared) -> Draft:
             unsure: Sequence[Doubt] = ()
             if one.may_create:
-                unsure = doubtful(one.sheet, elsewhere.of(one.project.id), past.get(one.project.id, _NO_DOUBTS))
+                unsure = find_doubtful(one.sheet, elsewhere.of(one.project.id), past.get(one.project.id, _NO_DOUBTS))
             return self._draft(one, unsure)
 
         drafts, crashed = await _each(drafted, {key: one for key, one in found.items() if key not in decided})
@@ -179,18 +180,19 @@ class Planner:
         sheets = self._sheets
         return Terms(now, project.id, project.name, last.clock, sheets.gone_after, sheets.max_vanished, last.accepted)
 
-    def _understand(self, case: Case, stored: Stored, terms: Terms, doubts: Doubts) -> _Understood:
+    def _prepare(self, case: Case, stored: Stored, terms: Terms, doubts: Doubts) -> _Prepared:
         states, problems = stored.states(case.project)
         states += [AccountState(a.id, a.platform, a.username, a.link) for a in case.new]
-        sheet = understand(case.reading, states, terms, titles=self._titles)
+        sheet = read_sheet(case.reading, states, terms, titles=self._titles)
         states = [one if one.votes.news is None else without_earlier_profile(one, sheet.rows) for one in states]
-        cells = typed_cells(sheet, states, doubts.open, self._policy.counters)
+        of_larger = partial(self._policy.of_larger, case.project.name)
+        cells = typed_cells(sheet, states, doubts.open, self._policy.counters, of_larger)
         may_create = self._creates and any(profile_link(row.link, row.platform) for row in sheet.unmatched)
-        return _Understood(case.project, states, tuple(problems), doubts, sheet, cells, may_create)
+        return _Prepared(case.project, states, tuple(problems), doubts, sheet, cells, may_create)
 
     async def _judge(
-        self, several: Sequence[_Understood], now: datetime
-    ) -> tuple[dict[str, _Understood], dict[str, MergeCrashed]]:
+        self, several: Sequence[_Prepared], now: datetime
+    ) -> tuple[dict[str, _Prepared], dict[str, MergeCrashed]]:
         """What is to be made of the cells that were edited, by what they and others were on the last days."""
         counters = self._policy.counters
         close = {key: metrics for one in several for key, metrics in one.cells.close.items()}
@@ -199,11 +201,11 @@ class Planner:
         by_project: dict[str, list[str]] = {}
         for one in several:
             if lacking := unknown(one.cells, histories):
-                by_project[one.project.id] = others(one.states, one.cells)
+                by_project[one.project.id] = comparable_accounts(one.states, one.cells)
                 alike |= dict.fromkeys(by_project[one.project.id], lacking)
         known = await sheet_edits.read_histories(self._database, alike, now)
 
-        def done(one: _Understood) -> _Understood:
+        def done(one: _Prepared) -> _Prepared:
             bands: Mapping[str, Band] = {}
             if (ids := by_project.get(one.project.id)) is not None:
                 own = {
@@ -212,12 +214,12 @@ class Planner:
                 bands = bands_of(own, counters)
             least = math.log(one.doubts.factor) - 1e-9
             terms = TypedTerms(sheet_edits.day_number(now), counters, histories, bands, least)
-            found = judged(one.cells, one.sheet, one.states, terms, one.doubts, one.project.name)
+            found = judge_cells(one.cells, one.sheet, one.states, terms, one.doubts, one.project.name)
             return replace(one, judged=found, sheet=hold(one.sheet, found.accidents))
 
         return await _each(done, {one.project.id: one for one in several})
 
-    def _draft(self, one: _Understood, unsure: Sequence[Doubt]) -> Draft:
+    def _draft(self, one: _Prepared, unsure: Sequence[Doubt]) -> Draft:
         plan = make_plan(
             one.project, one.sheet, one.states, self._policy, one.doubts, doubtful=unsure, typed=one.judged
         )
@@ -231,9 +233,9 @@ class Planner:
 _NO_DOUBTS: Mapping[str, EarlierDoubt] = {}
 
 
-def _with_few_histories(several: Collection[_Understood]) -> Iterator[Sequence[_Understood]]:
+def _in_batches(several: Collection[_Prepared]) -> Iterator[Sequence[_Prepared]]:
     """``several`` in groups that do not need too many histories."""
-    group: list[_Understood] = []
+    group: list[_Prepared] = []
     accounts = 0
     for one in several:
         accounts += len(one.cells.close)
@@ -244,7 +246,7 @@ def _with_few_histories(several: Collection[_Understood]) -> Iterator[Sequence[_
     yield group
 
 
-async def _each(decide: Callable[[T], R], given: Mapping[str, T]) -> tuple[dict[str, R], dict[str, MergeCrashed]]:
+async def _each(decide: Callable[[T], R], cases: Mapping[str, T]) -> tuple[dict[str, R], dict[str, MergeCrashed]]:
     """What ``decide`` makes of each, and where it has failed: it is pure, so a bug in it has harmed nothing.
 
     All in one thread: threads that compute side by side only take the interpreter from each other.
@@ -253,7 +255,7 @@ async def _each(decide: Callable[[T], R], given: Mapping[str, T]) -> tuple[dict[
     def all_of_them() -> tuple[dict[str, R], dict[str, MergeCrashed]]:
         done: dict[str, R] = {}
         crashed: dict[str, MergeCrashed] = {}
-        for project_id, one in given.items():
+        for project_id, one in cases.items():
             try:
                 done[project_id] = decide(one)
             except Exception as error:
@@ -275,6 +277,6 @@ def let_go(*several: dict[str, Any]) -> None:
 
 def crash_of(error: Exception) -> MergeCrashed:
     """A bug, in words for a person."""
-    told = MergeCrashed(f"internal error while merging: {type(error).__name__}")
-    told.__cause__ = error
-    return told
+    crash = MergeCrashed(f"internal error while merging: {type(error).__name__}")
+    crash.__cause__ = error
+    return crash

@@ -13,7 +13,7 @@ from datetime import datetime
 from smart_sync.core.days import Day, stamp
 from smart_sync.core.matching.sheet_side import Reading
 from smart_sync.core.model import Account, Outcome, Project
-from smart_sync.core.results.outcomes import Written, failure, foreseen, result_of
+from smart_sync.core.results.outcomes import Written, dry_run_result, failure, result_of
 from smart_sync.core.results.results import ProjectResult
 from smart_sync.errors import SheetUnavailable
 from smart_sync.logs import redact
@@ -212,10 +212,10 @@ class ProjectSync:
 
     async def _foreseen(self, draft: Draft, this: Pass) -> ProjectResult:
         try:
-            coming = await snapshots.to_come(self._database, draft.plan, self._writing(this))
+            coming = await snapshots.count_new(self._database, draft.plan, self._writing(this))
         except StoreError as error:
             return self._failure(draft.plan.project, error)
-        return foreseen(draft.plan, coming, draft.problems, draft.states)
+        return dry_run_result(draft.plan, coming, draft.problems, draft.states)
 
     def _failure(self, project: Project, error: MergeCrashed | StoreError) -> ProjectResult:
         told = error.meaning if isinstance(error, StoreError) else error

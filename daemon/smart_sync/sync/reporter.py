@@ -55,11 +55,11 @@ class Reporter:
         """To the followers alone, not to the log."""
         if not self._followers:
             return
-        told = redacted({"event": event} | {key: value for key, value in fields.items() if value is not None})
+        line = redacted({"event": event} | {key: value for key, value in fields.items() if value is not None})
         for queue in self._followers:
             if queue.full():
                 queue.get_nowait()
-            queue.put_nowait(told)
+            queue.put_nowait(line)
 
     @contextlib.contextmanager
     def follow(self) -> Iterator[asyncio.Queue[EventFields]]:
@@ -168,9 +168,9 @@ class Reporter:
     def freshness_judged(self, judged: Freshness) -> None:
         """A line for each new trouble that projects share, one for those that became stale, one for their end."""
         shared = by_text((result.project.name, result.trouble) for result in judged.newly_unread)
-        for told, names in shared.items():
+        for trouble, names in shared.items():
             if len(names) > 1:
-                self("projects.troubled", projects=names[:MAX_NAMED], left_out=len(names[MAX_NAMED:]), reason=told)
+                self("projects.troubled", projects=names[:MAX_NAMED], left_out=len(names[MAX_NAMED:]), reason=trouble)
         stale = judged.became_stale
         if stale:
             reasons = Counter(result.trouble for result in stale)
@@ -190,22 +190,22 @@ class Reporter:
                 left_out=len(judged.read_again[MAX_NAMED:]),
             )
 
-    def _some(self, event: str, found: Sequence[T], most: int = MAX_LOGGED_PROBLEMS) -> tuple[Sequence[T], int]:
+    def _first_few(self, event: str, found: Sequence[T], most: int = MAX_LOGGED_PROBLEMS) -> tuple[Sequence[T], int]:
         """Those of what was ``found`` in a project that ``event`` names one by one, and how many more there are."""
-        told = found[: min(most, MAX_LOGGED - self._logged[event])]
-        self._logged[event] += len(told)
-        return told, len(found) - len(told)
+        shown = found[: min(most, MAX_LOGGED - self._logged[event])]
+        self._logged[event] += len(shown)
+        return shown, len(found) - len(shown)
 
     def _report_failed_accounts(self, result: ProjectResult) -> None:
-        told, more = self._some("account.failed", tuple(result.failed_accounts.items()))
-        for account_id, reason in told:
+        shown, more = self._first_few("account.failed", tuple(result.failed_accounts.items()))
+        for account_id, reason in shown:
             self("account.failed", project_id=result.project.id, account_id=account_id, reason=reason)
         if more:
             reason = f"{more:,} more accounts were refused; smart-sync sync --json names them all"
             self("account.failed", project_id=result.project.id, reason=reason)
 
     def _report_new_problems(self, result: ProjectResult) -> None:
-        new, more = self._some("worksheet.problem_found", result.new_problems)
+        new, more = self._first_few("worksheet.problem_found", result.new_problems)
         for problem in new:
             self(
                 "worksheet.problem_found",
@@ -227,12 +227,12 @@ class Reporter:
     def _report_oddities(self, result: ProjectResult) -> None:
         project_id = result.project.id
         for event, links in (("account.left", result.left), ("account.returned", result.returned)):
-            some, more = self._some(event, links, MAX_LOGGED)
+            some, more = self._first_few(event, links, MAX_LOGGED)
             for link in some:
                 self(event, project_id=project_id, project=result.project.name, link=link)
             if more:
                 self(event, project_id=project_id, project=result.project.name, more=more)
-        suspects, more = self._some("value.suspected", result.new_suspects, MAX_LOGGED)
+        suspects, more = self._first_few("value.suspected", result.new_suspects, MAX_LOGGED)
         for suspect in suspects:
             self(
                 "value.suspected",
@@ -249,9 +249,9 @@ class Reporter:
         if more:
             remedy = "smart-sync check lists them all"
             self("values.suspected", project_id=project_id, project=result.project.name, more=more, remedy=remedy)
-        for conflict in self._some("value.conflicted", result.conflicts)[0]:
-            told = {**conflict._asdict(), "place": conflict.place or None}
-            self("value.conflicted", project_id=project_id, **told)
+        for conflict in self._first_few("value.conflicted", result.conflicts)[0]:
+            fields = {**conflict._asdict(), "place": conflict.place or None}
+            self("value.conflicted", project_id=project_id, **fields)
 
 
 def _last_read(result: ProjectResult) -> str:

@@ -17,7 +17,6 @@ from smart_sync.notify.delivery import Webhooks
 from smart_sync.notify.digest import Digest
 from smart_sync.notify.ping import Ping
 from smart_sync.notify.receivers import receivers_of
-from smart_sync.parsers import registry
 from smart_sync.parsers.background_collector import Collector
 from smart_sync.sheets import open_sheets
 from smart_sync.sheets.source import SheetSource
@@ -30,6 +29,7 @@ from smart_sync.store.unread_projects import standing
 from smart_sync.sync.reporter import Reporter
 
 if TYPE_CHECKING:
+    from smart_sync.parsers.registry import ConfiguredParser
     from smart_sync.store.postgres.lease import Lease
 
 
@@ -107,7 +107,7 @@ async def opened(
     ``parsers_wait``: seconds that a pass waits for the parsers; None: until they are done.  ``lease`` and ``waiting``:
     see `open_database`.
     """
-    with plain_failures():
+    with ungrouped_failures():
         async with contextlib.AsyncExitStack() as stack:
             where, timezone = settings.database.where, settings.schedule.timezone
             database = await stack.enter_async_context(open_database(where, timezone, lease=lease, waiting=waiting))
@@ -132,7 +132,7 @@ async def standing_by(
 
     What would keep this one from taking over (the key of Google, a parser) is told as `opened` would.
     """
-    with plain_failures():
+    with ungrouped_failures():
         where = settings.database.where
         async with open_existing(where, read_only=False, checked=False) as database:
             query = ""
@@ -158,7 +158,7 @@ def _build(
     targets = receivers_of(settings.notify, timezone)
     webhooks = Webhooks(settings.webhooks, database, clock, targets=targets)
     collector = Collector(
-        registry.build(settings.parsers, settings.tokens),
+        _parsers_of(settings),
         database,
         clock,
         parsers_wait,
@@ -185,8 +185,16 @@ def _build(
     return resources, collector
 
 
+def _parsers_of(settings: Settings) -> "Sequence[ConfiguredParser]":
+    if not settings.parsers:
+        return ()
+    from smart_sync.parsers import registry  # a start without parsers does not wait for what makes them
+
+    return registry.build(settings.parsers, settings.tokens)
+
+
 @contextlib.contextmanager
-def plain_failures() -> Iterator[None]:
+def ungrouped_failures() -> Iterator[None]:
     """A failure that a person can fix comes out as it is, not in the groups of the tasks it passed through.
 
     Of several that of the database counts: `Lost` before all others.
@@ -197,17 +205,17 @@ def plain_failures() -> Iterator[None]:
         _, bugs = group.split((SmartSyncError, StoreError))
         if bugs is not None:
             raise
-        raise weightiest(group) from None
+        raise main_error(group) from None
 
 
-def weightiest(error: BaseException) -> BaseException:
+def main_error(error: BaseException) -> BaseException:
     """What was raised, without the groups of tasks it came through; of several that of the database, `Lost` first."""
     if isinstance(error, BaseExceptionGroup):
-        return innermost(error.subgroup(Lost) or error.subgroup(StoreError) or error)
+        return first_error(error.subgroup(Lost) or error.subgroup(StoreError) or error)
     return error
 
 
-def innermost(error: BaseException) -> BaseException:
+def first_error(error: BaseException) -> BaseException:
     """What was raised, without the groups of the tasks it came through; of several the first."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]

@@ -99,7 +99,7 @@ class Scheduler:
                     await self._run_next()
         finally:
             self._stopping = True
-            self._turn_away()
+            self._refuse_waiting()
 
     async def request(
         self, trigger: Trigger, project_id: str | None = None, *, asked_by: str = "", dry_run: bool = False
@@ -109,7 +109,7 @@ class Scheduler:
         Raises `Stopping` if the daemon stops first, `DatabaseError` if the pass could not be run.
         """
         if self._stopping:
-            raise self._turned_away()
+            raise self._refusal()
         waiting = self._join(trigger, project_id, dry_run=dry_run)
         if asked_by and asked_by not in waiting.asked_by:
             waiting.asked_by.append(asked_by)
@@ -207,12 +207,12 @@ class Scheduler:
         if not result.results or result.count(Outcome.FAILED) < len(result.results):
             self.last_good_at = self._clock()
 
-    def _turn_away(self) -> None:
+    def _refuse_waiting(self) -> None:
         for waiting in self._queue:
-            _settle(waiting, self._turned_away())
+            _settle(waiting, self._refusal())
         self._queue.clear()
 
-    def _turned_away(self) -> Stopping:
+    def _refusal(self) -> Stopping:
         return Stopping(f"the daemon {self._why}; ask again in a moment")
 
 

@@ -32,10 +32,10 @@ from smart_sync.store.engine import Lost, StoreError, Transaction
 from smart_sync.store.postgres import turns
 from smart_sync.store.postgres.postgres_database import PostgresDatabase
 from smart_sync.store.spreadsheet_cache import SpreadsheetCache
-from smart_sync.sync.fan_out import PROJECTS, RESULT, VERSION, decides_by
+from smart_sync.sync.fan_out import PROJECTS, RESULT, VERSION, rules_digests
 from smart_sync.sync.project import Pass, ProjectSync
 from smart_sync.sync.reporter import Reporter
-from smart_sync.sync.resources import weightiest
+from smart_sync.sync.resources import main_error
 
 #: Signs of life in the time after which a worker without one is given up, and seconds between two looks at whether
 #: the parsed values are there.
@@ -87,20 +87,20 @@ def run(settings: Settings, run_id: str, spreadsheet: str) -> str:
     return asyncio.run(_run(settings, run_id, spreadsheet))
 
 
-def left_over(settings: Settings, seconds: float) -> tuple[str, str] | None:
+def find_unclaimed(settings: Settings, seconds: float) -> tuple[str, str] | None:
     """A part of a pass (for `run`) that no worker begins with, none having given a sign of life for ``seconds``."""
-    return asyncio.run(_left_over(settings.database.where, seconds))
+    return asyncio.run(_find_unclaimed(settings.database.where, seconds))
 
 
-async def _left_over(where: Location, seconds: float) -> tuple[str, str] | None:
+async def _find_unclaimed(where: Location, seconds: float) -> tuple[str, str] | None:
     if isinstance(where, Server):
         with contextlib.suppress(StoreError):  # it will be told by what asks for the pass
             async with PostgresDatabase(where) as database:
-                return await turns.left(database, _own_name(), seconds)
+                return await turns.unclaimed(database, _worker_name(), seconds)
     return None
 
 
-def _own_name() -> str:
+def _worker_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
@@ -110,7 +110,7 @@ async def _run(settings: Settings, run_id: str, spreadsheet: str) -> str:
         raise SmartSyncError("a worker needs the PostgreSQL database of the pass; set [database] url")
     try:
         async with PostgresDatabase(where, lease=held) as database:
-            task = await turns.take(database, held, run_id, spreadsheet, _own_name())
+            task = await turns.take(database, held, run_id, spreadsheet, _worker_name())
             if task is None:
                 return "not wanted any more"
             return await _Job(settings, database, held, run_id, task).run()
@@ -141,16 +141,16 @@ class _Job:
                 async with BackgroundTasks({"worker:alive": self._stay_alive}):
                     await self._bring_up_to_date()
         except Exception as raised:
-            error = weightiest(raised)
+            error = main_error(raised)
             if isinstance(error, Lost):
                 emit("spreadsheet.superseded", spreadsheet=self._held.spreadsheet, projects=self._names)
                 return "another has it now"
             bug = None if isinstance(error, SmartSyncError | StoreError | TimeoutError) else raised
-            trouble = self._in_words(error)
+            trouble = self._describe(error)
         await turns.finish(self._database, self._held, asdict(self._usage), trouble)
         if trouble:
-            told = {"spreadsheet": self._held.spreadsheet, "projects": self._names}
-            emit("spreadsheet.refused", **told, reason=trouble, exc_info=bug)
+            fields = {"spreadsheet": self._held.spreadsheet, "projects": self._names}
+            emit("spreadsheet.refused", **fields, reason=trouble, exc_info=bug)
             return trouble
         emit(
             "spreadsheet.done",
@@ -167,13 +167,13 @@ class _Job:
         while True:
             await asyncio.sleep(self._settings.sync.worker_timeout / BEATS)
             try:
-                await turns.beat(self._database, self._held)
+                await turns.heartbeat(self._database, self._held)
             except Lost:
                 raise
             except StoreError:
                 continue  # the server is away: what is to be written will tell
 
-    def _in_words(self, error: BaseException) -> str:
+    def _describe(self, error: BaseException) -> str:
         if isinstance(error, StoreError):
             return redact(str(error.meaning))
         if isinstance(error, TimeoutError):
@@ -181,7 +181,7 @@ class _Job:
         return redact(str(error)) if isinstance(error, SmartSyncError) else f"internal error: {type(error).__name__}"
 
     async def _bring_up_to_date(self) -> None:
-        request = self._demanded()
+        request = self._requested_pass()
         if not await schema.is_current(self._database):
             raise SmartSyncError(UPGRADE)
         settings, announce, now = self._settings, Reporter(), moment(request.now)
@@ -206,9 +206,9 @@ class _Job:
         async with self._database.transaction() as transaction:
             await self._write(transaction, [task.result() for task in tasks])
 
-    def _demanded(self) -> "_Request":
+    def _requested_pass(self) -> "_Request":
         """What the pass wants.  Raises `SmartSyncError` where this process would decide otherwise."""
-        request, own = self._request, decides_by(self._settings)
+        request, own = self._request, rules_digests(self._settings)
         if request is None or request.decides.get(VERSION) != own[VERSION]:
             raise SmartSyncError(UPGRADE)
         others = [f"[{name}]" for name, digest in request.decides.items() if own.get(name) != digest]
@@ -229,5 +229,5 @@ class _Job:
         """Keep results, together with the numbers that they tell of: the next worker goes on behind them."""
         now = stamp(utc_now())
         dated = [replace(one, timestamp=one.timestamp or now) for one in results]
-        told = [(one.project.id, one.worksheet_read, RESULT.dump_json(one).decode()) for one in dated]
-        await turns.record(transaction, self._run_id, self._held.spreadsheet, told)
+        rows = [(one.project.id, one.worksheet_read, RESULT.dump_json(one).decode()) for one in dated]
+        await turns.record(transaction, self._run_id, self._held.spreadsheet, rows)

@@ -22,7 +22,7 @@ from smart_sync.sheets.source import ReadUsage
 from smart_sync.store import open_suspects, pass_history, pin_rows, projects, sheet_edits, unread_projects
 from smart_sync.store.engine import OF_THE_WHOLE, Lost, StoreError, Transaction
 from smart_sync.sync.project import Pass, ProjectSync
-from smart_sync.sync.resources import Resources, nothing_to_sync, plain_failures
+from smart_sync.sync.resources import Resources, nothing_to_sync, ungrouped_failures
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +206,7 @@ class SyncPass:
         self, selected: Sequence[Project], only: frozenset[str] | None, this: Pass
     ) -> tuple[ProjectResult, ...]:
         """All projects at once, each waiting for its own worksheet, and the parsers (of ``only`` these) meanwhile."""
-        with plain_failures():
+        with ungrouped_failures():
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._collect_parsed(only, this), name="pass:parsers")
                 if self._fan_out is not None and not this.dry_run:
@@ -231,7 +231,7 @@ class SyncPass:
         if result.dry_run:
             return await unread_projects.foreseen(self._database, result, self._settings.sheets.stale_after)
         judged = await pass_history.finish_run(
-            self._database, result, self._usage().calls, partial(self._beside, today=today)
+            self._database, result, self._usage().calls, partial(self._write_with_result, today=today)
         )
         self._webhooks.wake()
         keep = timedelta(seconds=self._settings.history.keep)
@@ -245,10 +245,10 @@ class SyncPass:
             self._announce("history.prune_failed", reason=str(error.meaning))
         return judged
 
-    async def _beside(self, transaction: Transaction, result: PassResult, today: str) -> Freshness:
+    async def _write_with_result(self, transaction: Transaction, result: PassResult, today: str) -> Freshness:
         """What is written together with the result of a pass: what it tells, and that it is told."""
-        told = [one.project.id for one in result.results if one.outcome is not Outcome.FAILED]
-        await pin_rows.remove_past(transaction, told, today)
+        project_ids = [one.project.id for one in result.results if one.outcome is not Outcome.FAILED]
+        await pin_rows.remove_past(transaction, project_ids, today)
         await open_suspects.forget_believed(transaction, self._clock())
         await self._projects.reported_findings.keep(transaction, result.results)
         judged = await unread_projects.remember(transaction, result, self._settings.sheets.stale_after)

@@ -68,8 +68,8 @@ class TaskQueue:
             try:
                 from celery import Celery
             except ImportError:
-                told = "[sync] workers needs Celery; pip install 'smart-sync-daemon[celery,postgres]'"
-                raise BrokerUnavailable(told) from None
+                message = "[sync] workers needs Celery; pip install 'smart-sync-daemon[celery,postgres]'"
+                raise BrokerUnavailable(message) from None
             logging.getLogger("kombu").setLevel(logging.ERROR)
             self._app = Celery("smart_sync_sender", broker=self._url, set_as_current=False)
             self._app.conf.update(

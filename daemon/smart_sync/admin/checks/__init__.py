@@ -60,8 +60,10 @@ async def check(settings: Settings, clock: Clock = utc_now, *, offline: bool = F
             was_read, of_database = await check_database(settings, copy)
         query, of_query = await copy_query(settings, copy) if was_read else ("", [])
         # The copy has not all columns of the real tables, and a dry pass makes no rows.
-        given = settings.sync.defaults.projects
-        defaults = DefaultsSettings(projects={name: given[name] for name in given.keys() & {"google_sheet_name"}})
+        project_defaults = settings.sync.defaults.projects
+        defaults = DefaultsSettings(
+            projects={name: project_defaults[name] for name in project_defaults.keys() & {"google_sheet_name"}}
+        )
         on_copy = settings.model_copy(
             update={
                 "database": DatabaseSettings(path=copy),
@@ -98,11 +100,11 @@ def _full_disk(database: Path) -> Iterator[Finding]:
         folder = next((parent for parent in database.absolute().parents if parent.exists()), Path("/"))
         free = shutil.disk_usage(folder).free
         if free < MIN_FREE:
-            told = (
+            message = (
                 f"the disk is full ({free / 2**20:.1f} MB free)" if free < FULL else f"{free / 2**20:.0f} MB are free"
             )
             yield Finding(
-                "error" if free < FULL else "warning", f"{folder}: {told}; free some space", trouble="disk-full"
+                "error" if free < FULL else "warning", f"{folder}: {message}; free some space", trouble="disk-full"
             )
 
 

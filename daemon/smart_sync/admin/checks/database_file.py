@@ -48,9 +48,9 @@ async def check_database(settings: Settings, copy: Path) -> tuple[bool, list[Fin
     except (DatabaseError, sqlite3.Error) as error:
         if _is_locked(error):
             return False, [*findings, _locked(path, "cannot be read")]
-        told = str(error).removeprefix(f"{path}: ").removeprefix(f"{empty}: ")
+        message = str(error).removeprefix(f"{path}: ").removeprefix(f"{empty}: ")
         trouble = error.trouble if isinstance(error, DatabaseError) else ""
-        return False, [*findings, Finding("error", f"{path}: {told}", OF_DATABASE, trouble)]
+        return False, [*findings, Finding("error", f"{path}: {message}", OF_DATABASE, trouble)]
     intact = [
         Finding("ok", f"{path}: an intact database", OF_DATABASE),
         *await asyncio.to_thread(lambda: list(_old_file(path))),
@@ -111,8 +111,8 @@ def _old_file(path: Path) -> Iterator[Finding]:
         known = "smart_sync_schema" in scratch_copy.tables(source)
         rows = source.execute("SELECT version FROM smart_sync_schema").fetchall() if known else []
     if rows and rows[0][0] < len(MIGRATIONS):
-        told = "the first pass of this version changes them for good, after a copy beside the file"
-        yield Finding("ok", f"{path}: its tables are of an earlier version (schema {rows[0][0]}): {told}")
+        message = "the first pass of this version changes them for good, after a copy beside the file"
+        yield Finding("ok", f"{path}: its tables are of an earlier version (schema {rows[0][0]}): {message}")
 
 
 async def _old_server(server: Server) -> list[Finding]:
@@ -121,11 +121,13 @@ async def _old_server(server: Server) -> list[Finding]:
         before = await version(database)
     if not 0 < before < len(MIGRATIONS):
         return []
-    told = f"the first pass of this version changes them for good; make a backup first: {server.dump_command('FILE')}"
+    message = (
+        f"the first pass of this version changes them for good; make a backup first: {server.dump_command('FILE')}"
+    )
     return [
         Finding(
             "warning",
-            f"{server}: its tables are of an earlier version (schema {before}): {told}",
+            f"{server}: its tables are of an earlier version (schema {before}): {message}",
             trouble="database-version",
         )
     ]
@@ -155,8 +157,8 @@ def _to_be_made(settings: Settings) -> Finding:
     path, near = settings.database.path, databases_beside(settings.database.path)
     others = f"; in the same folder there is {', '.join(near)}: is one of them meant?" if near else ""
     if settings.sync.create_missing != "projects":
-        told = "there is no database; an empty one will be created at the first start, and nothing fills it"
-        return Finding("error", f"{path}: {told}; correct [database] path{others}", OF_DATABASE, "database-missing")
+        message = "there is no database; an empty one will be created at the first start, and nothing fills it"
+        return Finding("error", f"{path}: {message}; correct [database] path{others}", OF_DATABASE, "database-missing")
     return Finding(
         "warning" if near else "ok",
         f"{path}: will be created at the first start{others}",
@@ -223,8 +225,8 @@ def _doubled_days(path: Path, timezone: str) -> Iterator[Finding]:
     """What other writers have left: tolerated everywhere, and never deleted."""
     with closing(connect(path)) as source:
         for name, flag in scratch_copy.flags_not_understood(source)[:_NAMED]:
-            told = f"is_active is neither 1 nor 0, so project {printable(name)} is not synced: {printable(flag, 40)}"
-            yield Finding("error", told, OF_DATABASE, "no-projects")
+            message = f"is_active is neither 1 nor 0, so project {printable(name)} is not synced: {printable(flag, 40)}"
+            yield Finding("error", message, OF_DATABASE, "no-projects")
         yield from _unique_snapshots(source)
         days = scratch_copy.doubled_days(source, timezone)
         if days:

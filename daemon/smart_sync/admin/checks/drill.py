@@ -178,17 +178,17 @@ def _alarms(plan: Plan, quiet: Plan) -> Iterator[tuple[str, str]]:
 def _finding(settings: Settings, kind: str, alarms: Mapping[str, str]) -> Finding:
     if not alarms:
         return Finding("warning", f"drill: {kind}: no alarm", trouble="drill")
-    told, beyond = [], False
-    for event, said in alarms.items():
+    reports, beyond = [], False
+    for event, text in alarms.items():
         listeners = list(_listeners(settings, event))
         beyond = beyond or bool(listeners)
-        told.append(f"{event} ({said}) → {', '.join(['log', *listeners])}")
+        reports.append(f"{event} ({text}) → {', '.join(['log', *listeners])}")
     health = "healthz stays 200"
     if "worksheet" in kind:
         health = f"healthz 503 when it has lasted for {settings.sheets.stale_after / 3600:g} h"
     nobody = "" if beyond else "; nobody but the log: name the event in [[webhooks]] or [[notify.targets]]"
     return Finding(
-        "ok" if beyond else "warning", f"drill: {kind}: {'; '.join(told)}; {health}{nobody}", trouble="drill"
+        "ok" if beyond else "warning", f"drill: {kind}: {'; '.join(reports)}; {health}{nobody}", trouble="drill"
     )
 
 

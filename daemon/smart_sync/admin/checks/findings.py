@@ -91,8 +91,10 @@ def default_spreadsheets(settings: Settings, projects: Iterable[Project]) -> Ite
         return
     taken = [one for one in projects if not (one.one_of_several or settings.sheets.explains(one.spreadsheet))]
     for name in dict.fromkeys(project.spreadsheet for project in taken):
-        told = f"google_sheet_name {name!r} stands for the default spreadsheet: [sheets.spreadsheets] does not have it"
-        yield Finding("ok", f"{listed([one.name for one in taken if one.spreadsheet == name])}: {told}")
+        message = (
+            f"google_sheet_name {name!r} stands for the default spreadsheet: [sheets.spreadsheets] does not have it"
+        )
+        yield Finding("ok", f"{listed([one.name for one in taken if one.spreadsheet == name])}: {message}")
 
 
 def shared_names(projects: Iterable[Project]) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from smart_sync.core.command_answers import InspectionsAnswer
 from smart_sync.core.daemon_answers import ParserTokens, TokensAnswer
 from smart_sync.core.days import stamp
 from smart_sync.core.merge.counting_changes import sources_of_unknown_videos, unknown_videos
-from smart_sync.core.merge.votes import is_counted
+from smart_sync.core.merge.votes import is_campaign_counted
 from smart_sync.core.model import Account, ParsedMetrics, Project
 from smart_sync.errors import SmartSyncError
 from smart_sync.logs import redact
@@ -52,11 +52,11 @@ async def check_parsers(
         accounts = await projects.active_accounts(database)
         accounts = await projects.with_campaigns(database, settings.schedule.timezone, accounts)
         active = await projects.active_projects(database)
-        told = [
+        messages = [
             *_campaign_findings(sources, accounts, {project.id: project.name for project in active}),
             *await _unknown_video_findings(database, settings, active, query, stamp(clock())),
         ]
-    findings += [Finding("warning", one, trouble="campaign-unclear") for one in told]
+    findings += [Finding("warning", one, trouble="campaign-unclear") for one in messages]
     if offline:
         return [*findings, *await _token_findings(sources, clock)]
     try:
@@ -119,15 +119,15 @@ async def _token_findings(sources: Sequence[ConfiguredParser], clock: Clock) -> 
         await source.book.look()
         for token in source.book.reports:
             what = f"parser {source.name}: "
-            if told := token.warning(clock()):
+            if warning := token.warning(clock()):
                 found.append(
                     Finding(
-                        "error" if token.dead else "warning", f"{what}{told}; grant a new one", trouble="token-ended"
+                        "error" if token.dead else "warning", f"{what}{warning}; grant a new one", trouble="token-ended"
                     )
                 )
                 continue
-            whose, kind = f"the token of {token.account}" if token.account else "the token", token.kind
-            found.append(Finding("ok", f"{what}{whose}{f' ({kind})' if kind else ''} {token.words()}"))
+            subject, kind = f"the token of {token.account}" if token.account else "the token", token.kind
+            found.append(Finding("ok", f"{what}{subject}{f' ({kind})' if kind else ''} {token.words()}"))
     return found
 
 
@@ -159,11 +159,11 @@ def _finding(link: str, inspection: Inspection) -> Finding:
     what = f"parser {inspection.parser}: {link}"
     for one in inspection.fetched:
         if isinstance(one, ParsedMetrics):
-            said = ", ".join(f"{name} {value}" for name, value in one.metrics._asdict().items() if value is not None)
+            values = ", ".join(f"{name} {value}" for name, value in one.metrics._asdict().items() if value is not None)
             return (
-                Finding("warning", f"{what}: {said}; {one.flaw}", trouble="parser-failed")
+                Finding("warning", f"{what}: {values}; {one.flaw}", trouble="parser-failed")
                 if one.flaw
-                else Finding("ok", f"{what}: {said}")
+                else Finding("ok", f"{what}: {values}")
             )
         if isinstance(one, Unfetched):
             return Finding("warning" if one.gone else "error", f"{what}: {one.reason}", trouble=one.trouble)
@@ -180,13 +180,13 @@ def _campaign_findings(
     sources: Sequence[ConfiguredParser], accounts: Sequence[Account], names: Mapping[str, str]
 ) -> Iterator[str]:
     """Projects with dates or a KPI whose numbers are of the lifetime, or whose campaign is not clear; once each."""
-    told = dict[str, None]()
+    messages = dict[str, None]()
     for account in accounts:
         name, campaign = names.get(account.project_id, account.project_id), account.campaign
-        told |= dict.fromkeys(campaign.warning(name, table) for table in lifetime_parsers(sources, account))
+        messages |= dict.fromkeys(campaign.warning(name, table) for table in lifetime_parsers(sources, account))
         if campaign.flaw and any(counts(s.settings) == "campaign" and s.serves(account) for s in sources):
-            told[f"{name}: {campaign.flaw}; until then its campaign cannot be counted"] = None
-    yield from filter(None, told)
+            messages[f"{name}: {campaign.flaw}; until then its campaign cannot be counted"] = None
+    yield from filter(None, messages)
 
 
 async def _unknown_video_findings(
@@ -197,7 +197,7 @@ async def _unknown_video_findings(
     if judged_by.counting is None or not judged_by.counting.parsers:
         return []
     prepared = await parsed_query.prepare(database, query)
-    told = dict[str, None]()
+    messages = dict[str, None]()
     for project in active:
         campaign = await projects.project_campaign(database, settings.schedule.timezone, project.id)
         if campaign.counts_all:
@@ -205,10 +205,10 @@ async def _unknown_video_findings(
         every = [account.id for account in await projects.active_accounts(database, project.id)]
         states, _ = await account_states.read(database, project, judged_by, prepared, every)
         for state in states:
-            if is_counted(state.link, state.platform, judged_by.counting):
+            if is_campaign_counted(state.link, state.platform, judged_by.counting):
                 for source, metrics in sources_of_unknown_videos(state.votes).items():
-                    told[unknown_videos(project.name, campaign, source, metrics)] = None
-    return list(told)
+                    messages[unknown_videos(project.name, campaign, source, metrics)] = None
+    return list(messages)
 
 
 def _terms(sources: Sequence[ConfiguredParser]) -> Iterator[Finding]:

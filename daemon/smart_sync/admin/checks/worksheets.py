@@ -49,8 +49,8 @@ async def check_last_pass(where: Location) -> list[Finding]:
     with contextlib.suppress(DatabaseError):  # one without our tables of today has been told of
         async with open_existing(where, read_only=True) as database:
             found = await pass_history.refused_by_database(database)
-    told = by_text((name, f"the last pass, {at[:16].replace('T', ' ')} UTC: {error}") for name, error, at in found)
-    return [Finding("error", f"{listed(names)}: {text}", trouble="database-columns") for text, names in told.items()]
+    errors = by_text((name, f"the last pass, {at[:16].replace('T', ' ')} UTC: {error}") for name, error, at in found)
+    return [Finding("error", f"{listed(names)}: {text}", trouble="database-columns") for text, names in errors.items()]
 
 
 def _gauge_findings(settings: Settings) -> Iterator[Finding]:
@@ -58,8 +58,8 @@ def _gauge_findings(settings: Settings) -> Iterator[Finding]:
     policy = settings.merge.policy()
     for metric in METRICS:
         if metric not in policy.counters and policy.rule("", "", metric).strategy == "max":
-            told = f"{metric} go both ways, and MAX shows a fall only when the larger side falls too"
-            yield Finding("ok", f'{told}; to follow falls: [merge.metrics] {metric} = "latest"')
+            message = f"{metric} go both ways, and MAX shows a fall only when the larger side falls too"
+            yield Finding("ok", f'{message}; to follow falls: [merge.metrics] {metric} = "latest"')
 
 
 async def _name_findings(resources: Resources, result: PassResult) -> list[Finding]:
@@ -142,12 +142,12 @@ def _project_findings(result: ProjectResult) -> Iterator[Finding]:
     if result.outcome not in (Outcome.FAILED, Outcome.DEGRADED):
         new = result.counts.new_accounts
         coming = f"; {counted(new, 'row')} will become {'an account' if new == 1 else 'accounts'}" if new else ""
-        there, known = result.counts.sheet - new, result.counts.accounts - new
+        in_sheet, known = result.counts.sheet - new, result.counts.accounts - new
         are = "is" if known == 1 else "are"
-        yield Finding("ok", f"{name}: {there:,} of {counted(known, 'account')} {are} in the worksheet{coming}")
+        yield Finding("ok", f"{name}: {in_sheet:,} of {counted(known, 'account')} {are} in the worksheet{coming}")
     for link in result.left:
-        told = f"{name}: {link} will leave: its row is gone for good, and no parser has a value"
-        yield Finding("warning", told, trouble="rows-gone")
+        message = f"{name}: {link} will leave: its row is gone for good, and no parser has a value"
+        yield Finding("warning", message, trouble="rows-gone")
     for problem in result.problems:
         yield Finding("warning", str(problem), trouble=problem.code)
     for suspect in result.suspects:

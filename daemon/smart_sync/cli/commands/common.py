@@ -89,9 +89,9 @@ def report_failure(error: SmartSyncError) -> int:
     return error.exit_code
 
 
-def complain(told: str) -> None:
+def complain(message: str) -> None:
     """A line on standard error; on a terminal it is folded between words."""
-    line = f"smart-sync: {printable(redact(told))}"
+    line = f"smart-sync: {printable(redact(message))}"
     if not sys.stderr.isatty():
         click.echo(line, err=True)
         return

@@ -63,8 +63,8 @@ def pin(account: str, metric: str, value: int | None, until: datetime | None, wh
     from smart_sync.store.pin_rows import PinRequest
 
     _path, settings = load()
-    asked = PinRequest(account, metric, value, until.date() if until else None, why)
-    show(asyncio.run(pins.pin(settings, asked, _now())), as_json, show_pinned)
+    request = PinRequest(account, metric, value, until.date() if until else None, why)
+    show(asyncio.run(pins.pin(settings, request, _now())), as_json, show_pinned)
 
 
 @click.command(epilog=example("smart-sync unpin nova views"))
@@ -93,7 +93,7 @@ def pins(as_json: bool) -> None:
     from smart_sync.admin import corrections
     from smart_sync.cli.output.explanation import show_pins
 
-    show(asyncio.run(corrections.listed(load_readable())), as_json, show_pins)
+    show(asyncio.run(corrections.list_pins(load_readable())), as_json, show_pins)
 
 
 @click.group(epilog=example("smart-sync snapshots repair nova 2026-03-09 --views 1200"))

@@ -141,7 +141,7 @@ def report(
     options = Options(
         audience, lang, settings.schedule.timezone, title, since.date() if since else None, settings.lifetime_sources()
     )
-    facts = growth.gathered(settings.database.where, project, days, now, settings.vote_terms(stamp(now)), options)
+    facts = growth.gather_inputs(settings.database.where, project, days, now, settings.vote_terms(stamp(now)), options)
     if folder is not None:
         csv_tables.write(folder, csv_tables.tables(facts, days, options.since, options.lifetime))
     page = growth.page(facts, days, now, options).encode()

@@ -112,13 +112,13 @@ def _print_metrics(client: "Client") -> None:
     from smart_sync.core.results.metrics import exposition
 
     try:
-        told = asyncio.run(client.metrics())
+        metrics = asyncio.run(client.metrics())
     except SmartSyncError as error:
         with printing():
             click.echo(exposition(None, {}, None), nl=False)
         sys.exit(report_failure(error))
     with printing():
-        click.echo(told, nl=False)
+        click.echo(metrics, nl=False)
 
 
 @click.command(epilog=example("smart-sync healthcheck --json"))

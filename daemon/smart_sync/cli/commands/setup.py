@@ -62,13 +62,13 @@ def init(
         return
     steps.refuse_existing(output)
     ask = not yes and sys.stdin.isatty()
-    answers = _answered(spreadsheet, credentials, database, timezone, ask=ask, systemd=systemd)
+    answers = _complete_answers(spreadsheet, credentials, database, timezone, ask=ask, systemd=systemd)
     is_server = steps.is_server(answers.database)
     file = Path(answers.database).expanduser()
     if is_server:
-        _demand_server(answers.database)
+        _require_server(answers.database)
     elif file.is_file():
-        _offer_a_look(file, ask=ask)
+        _offer_inspection(file, ask=ask)
     # The unit hands the key over: it is in no file of the daemon's.
     steps.write(output, answers._replace(credentials="") if systemd else answers)
     if with_unit:
@@ -79,7 +79,7 @@ def init(
     logs.adopt_libraries()
     settings = config.load(output)
     good = asyncio.run(_try(_with_key(settings, answers) if systemd else settings))
-    _say_what_is_next(output, answers.credentials, good=good, systemd=systemd)
+    _print_next_steps(output, answers.credentials, good=good, systemd=systemd)
     sys.exit(0 if good else 1)
 
 
@@ -92,7 +92,7 @@ def _with_key(settings: "Settings", answers: "Answers") -> "Settings":
     return settings.model_copy(update={"sheets": sheets})
 
 
-def _answered(
+def _complete_answers(
     spreadsheet: str | None,
     credentials: str | None,
     database: str | None,
@@ -107,18 +107,18 @@ def _answered(
     from smart_sync.sheets.credentials import VARIABLE
 
     if spreadsheet is None:
-        spreadsheet = _asked("The spreadsheet: its address in the browser, its key or title") if ask else ""
+        spreadsheet = _prompt("The spreadsheet: its address in the browser, its key or title") if ask else ""
     if not spreadsheet:
         raise click.UsageError("name the spreadsheet: --spreadsheet ADDRESS")
     if credentials is None:
         unneeded = not ask or os.environ.get(VARIABLE)
-        credentials = "" if unneeded else _asked("The service account's JSON key, a file", "google.json")
+        credentials = "" if unneeded else _prompt("The service account's JSON key, a file", "google.json")
     if database is None:
         default = unit.UNIT_DATABASE if systemd else steps.DATABASE
-        database = _asked("The database, a file (or env:NAME of a PostgreSQL address)", default) if ask else default
+        database = _prompt("The database, a file (or env:NAME of a PostgreSQL address)", default) if ask else default
     if timezone is None:
         local = steps.local_timezone(os.environ) if ask else "UTC"
-        timezone = _asked("The time zone in which a day ends", local) if ask else local
+        timezone = _prompt("The time zone in which a day ends", local) if ask else local
     if not steps.is_timezone(timezone):
         raise click.UsageError(f"no such time zone: {timezone!r}; name one such as UTC or Europe/Berlin")
     return steps.Answers(spreadsheet, credentials, database, timezone, unit.UNIT_SOCKET if systemd else "")
@@ -134,7 +134,7 @@ def _renew_unit(where: "Location", output: Path, root: Path) -> None:
     click.echo("next: systemctl daemon-reload && systemctl restart smart-sync")
 
 
-def _say_what_is_next(output: Path, credentials: str, *, good: bool, systemd: bool) -> None:
+def _print_next_steps(output: Path, credentials: str, *, good: bool, systemd: bool) -> None:
     """What to type after ``init``."""
     from smart_sync import config
     from smart_sync.admin.systemd_files import UNIT_KEY
@@ -171,13 +171,13 @@ def adopt(database: str, output: Path, spreadsheet: str, credentials: str, as_js
     from smart_sync.clock import utc_now
 
     steps.refuse_existing(output)
-    where = _demand_server(database) if steps.is_server(database) else Path(database)
+    where = _require_server(database) if steps.is_server(database) else Path(database)
     report, found = asyncio.run(adopt.adopt(where, utc_now()))
     answer = report.answer() | {"written": None}
     if report.exit_code == 0:
         spreadsheet = spreadsheet or next(iter(found.spreadsheets), "")
         if not spreadsheet and sys.stdin.isatty() and not as_json:
-            spreadsheet = _asked("The spreadsheet: its address in the browser, its key or title")
+            spreadsheet = _prompt("The spreadsheet: its address in the browser, its key or title")
         if spreadsheet:
             adopt.write_configuration(output, database, spreadsheet, credentials)
             answer["written"] = str(output)
@@ -190,15 +190,15 @@ def adopt(database: str, output: Path, spreadsheet: str, credentials: str, as_js
     sys.exit(report.exit_code)
 
 
-def _offer_a_look(database: Path, *, ask: bool) -> None:
+def _offer_inspection(database: Path, *, ask: bool) -> None:
     """Look at a database that is there, if that is wanted; ends with exit code 1 where something clashes."""
     from smart_sync.admin import adopt
     from smart_sync.cli.output.diagnostics import show_check
     from smart_sync.clock import utc_now
 
-    there = f"{database} is there already"
-    if not ask or not click.confirm(f"{there}; look at what is in it and what clashes", default=True):
-        click.echo(f"{there}; what is in it and what clashes tells: smart-sync adopt {database}")
+    text = f"{database} is there already"
+    if not ask or not click.confirm(f"{text}; look at what is in it and what clashes", default=True):
+        click.echo(f"{text}; what is in it and what clashes tells: smart-sync adopt {database}")
         return
     report, _ = asyncio.run(adopt.adopt(database, utc_now()))
     show_check(report.answer())
@@ -207,7 +207,7 @@ def _offer_a_look(database: Path, *, ask: bool) -> None:
         sys.exit(report.exit_code)
 
 
-def _demand_server(database: str) -> "Server":
+def _require_server(database: str) -> "Server":
     """The server.  Refuses an address that is none, or that would put a password into the configuration."""
     from smart_sync.config import database_url
 
@@ -223,7 +223,7 @@ def _demand_server(database: str) -> "Server":
     return server
 
 
-def _asked(question: str, default: str | None = None) -> str:
+def _prompt(question: str, default: str | None = None) -> str:
     return str(click.prompt(question, default=default)).strip()
 
 

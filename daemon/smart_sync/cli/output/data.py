@@ -59,9 +59,9 @@ def _troubled_alike(results: Sequence[ProjectRun]) -> Iterator[tuple[list[str], 
 
 def _project(names: Sequence[str], result: ProjectRun) -> str:
     stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in result["stages"].items())
-    told = result["error"] or f"{result['changed']:,} of {counted(result['accounts'], 'account')} changed"
+    text = result["error"] or f"{result['changed']:,} of {counted(result['accounts'], 'account')} changed"
     once = f" ({stages})" if stages and len(names) == 1 else ""
-    return f"{listed(names)}  {result['outcome']}: {told}{once}"
+    return f"{listed(names)}  {result['outcome']}: {text}{once}"
 
 
 def _style(outcome: str) -> str:
@@ -101,8 +101,8 @@ def show_confirmed(answer: ConfirmAnswer) -> None:
     findings = answer["findings"]
     for finding in findings[:_SHOWN]:
         value = count(finding.get("value"))
-        told = _CONFIRMED[finding["kind"]].format(**{"metric": "", **finding, "value": value})
-        print_line(screen, f"{finding['link']}: {told}" if "link" in finding else told)
+        text = _CONFIRMED[finding["kind"]].format(**{"metric": "", **finding, "value": value})
+        print_line(screen, f"{finding['link']}: {text}" if "link" in finding else text)
     if len(findings) > _SHOWN:
         print_line(screen, f"and {counted(len(findings) - _SHOWN, 'more', 'more')}")
     print_line(screen, f"{counted(len(findings), 'finding')} confirmed; the next pass goes by it")
@@ -133,8 +133,8 @@ def show_ingested(answer: IngestAnswer) -> None:
     older = f"{answer['older']:,} older than what there is"
     print_line(console(), f"{stored}, {older}, {counted(len(answer['mistakes']), 'mistake')}")
     if answer["ahead"]:
-        told = f"{counted(answer['ahead'], 'line')} with a parsed_at that is ahead"
-        print_line(console(), f"{told}: it counts as now; set the clock of their source right", "yellow")
+        text = f"{counted(answer['ahead'], 'line')} with a parsed_at that is ahead"
+        print_line(console(), f"{text}: it counts as now; set the clock of their source right", "yellow")
 
 
 def show_forgotten(answer: ForgetAnswer) -> None:
@@ -151,8 +151,8 @@ def show_moved(answer: dict[str, Any]) -> None:
     """What `migrate-store` has copied, and what could not be as it was."""
     screen, rows = console(), sum(answer["rows"].values())
     print_line(screen, f"{answer['to']}: {counted(rows, 'row')} of {counted(len(answer['rows']), 'table')}, compared")
-    for told in answer["told"]:
-        print_line(screen, f"  {told}")
+    for text in answer["told"]:
+        print_line(screen, f"  {text}")
     if answer["odd"] > len(answer["told"]):
         print_line(screen, f"  and {answer['odd'] - len(answer['told'])} more odd values")
     if answer["left"]:

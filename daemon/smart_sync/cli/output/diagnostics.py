@@ -41,17 +41,17 @@ def show_inspections(answer: InspectionsAnswer) -> None:
     for link in answer["links"]:
         print_line(console, link["link"], "bold")
         for parser in link["parsers"]:
-            said = parser["failure"] or ("" if parser["values"] or parser["unfetched"] else "nothing")
+            text = parser["failure"] or ("" if parser["values"] or parser["unfetched"] else "nothing")
             cost = f"  {parser['parser']} ({counted(parser['calls'], 'call')})"
-            print_line(console, f"{cost}: {said}" if said else cost, hang=2)
+            print_line(console, f"{cost}: {text}" if text else cost, hang=2)
             for values in parser["values"]:
                 print_line(console, f"    {'  '.join(_value(name, value) for name, value in values.items())}", hang=2)
             for reason in parser["unfetched"]:
                 print_line(console, f"    {reason}", hang=2)
             for exchange in parser["exchanges"]:
                 label = f"{exchange['label']}: " if exchange["label"] else ""
-                asked = f"{exchange['method']} {exchange['url']} → {exchange['status']}"
-                print_line(console, f"    {label}{asked}", hang=2)
+                request = f"{exchange['method']} {exchange['url']} → {exchange['status']}"
+                print_line(console, f"    {label}{request}", hang=2)
                 print_line(console, f"      {exchange['body']}")
         if not link["parsers"]:
             print_line(console, "  no parser serves it; see [parsers] in the configuration", "yellow", hang=2)
@@ -63,15 +63,15 @@ def show_written(files: Iterable[Written]) -> None:
     folders: dict[Path, list[str]] = {}
     for file in files:
         if file.outcome == "kept":
-            told = f"{file.path} is another one than this version's, and is kept; move it away and run this again"
-            print_line(console, Text.assemble(("!", "yellow"), f" {printable(told)}"), hang=2)
+            text = f"{file.path} is another one than this version's, and is kept; move it away and run this again"
+            print_line(console, Text.assemble(("!", "yellow"), f" {printable(text)}"), hang=2)
         elif file.outcome == "written":
             folders.setdefault(file.path.parent, []).append(file.path.name)
     for folder, names in folders.items():
         print_line(console, f"written to {printable(str(folder))}: {', '.join(names)}", hang=2)
     if hidden_program():
-        told = f"{sys.prefix} is hidden from the unit by ProtectHome=; install Smart Sync into /opt/smart-sync"
-        print_line(console, Text.assemble(("!", "yellow"), f" {printable(told)}"), hang=2)
+        text = f"{sys.prefix} is hidden from the unit by ProtectHome=; install Smart Sync into /opt/smart-sync"
+        print_line(console, Text.assemble(("!", "yellow"), f" {printable(text)}"), hang=2)
 
 
 def _value(name: str, value: object) -> str:
@@ -85,8 +85,8 @@ def show_webhooks(answer: WebhooksAnswer) -> None:
         print_line(console, "no webhooks; add [[webhooks]] or [[notify.targets]] to the configuration")
     for webhook in answer["webhooks"]:
         off = ("  disabled: it answered 410 Gone", "red") if webhook["disabled"] else ""
-        told = Text.assemble(printable(webhook["webhook"]), "  ", (" ".join(webhook["events"]), "dim"), off)
-        print_line(console, told, hang=2)
+        text = Text.assemble(printable(webhook["webhook"]), "  ", (" ".join(webhook["events"]), "dim"), off)
+        print_line(console, text, hang=2)
     styles = {"delivered": "green", "waiting": "yellow", "failed": "red", "dropped": "red"}
     columns = [Column("when"), Column("webhook"), Column("message"), Column("status"), Column("attempts", True)]
     rows: list[list[str | Text]] = [
@@ -110,16 +110,16 @@ def show_webhook_tests(answer: WebhookTests) -> None:
     console = terminal.console()
     for result in answer["results"]:
         mark = ("✓", "green") if result["accepted"] else ("✗", "red")
-        said = f"accepted {result['message_id']}" if result["accepted"] else result["reason"]
-        print_line(console, Text.assemble(mark, " ", printable(result["webhook"]), "  ", printable(said)), hang=2)
+        text = f"accepted {result['message_id']}" if result["accepted"] else result["reason"]
+        print_line(console, Text.assemble(mark, " ", printable(result["webhook"]), "  ", printable(text)), hang=2)
 
 
 def show_step(step: SetupStep) -> None:
     """What came of one step, and what to click or type if it failed."""
     console = terminal.console()
     mark = ("✓", "green") if step.ok else ("✗", "red")
-    told = f"{printable(step.name)}: {printable(step.message)}"
-    print_line(console, Text.assemble(mark, " ", told), hang=2)
+    text = f"{printable(step.name)}: {printable(step.message)}"
+    print_line(console, Text.assemble(mark, " ", text), hang=2)
     if step.how:
         print_line(console, f"  → {step.how}", "yellow", hang=2)
 
@@ -181,4 +181,4 @@ def _written(key: str, value: object) -> str:
         return ", ".join(_written(key, one) for one in value)
     if key == "control.mode" and isinstance(value, int):
         return f"{value:04o}"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return str(value).removesuffix(".0") if isinstance(value, float) else str(value)

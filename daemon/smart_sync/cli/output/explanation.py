@@ -27,12 +27,12 @@ from smart_sync.core.wording import confirm, counted
 from smart_sync.logs import printable
 
 
-def pin_line(told: PinAnswer) -> str:
+def pin_line(pin: PinAnswer) -> str:
     """Since when a value is pinned, by whom, until when, and why."""
-    by = f" by {told['by']}" if told["by"] else ""
-    until = f" until {told['until']}" if told["until"] else ""
-    why = f": {told['why']}" if told["why"] else ""
-    return f"{told['metric']} pinned to {count(told['value'])} since {when(told['since'])}{by}{until}{why}"
+    by = f" by {pin['by']}" if pin["by"] else ""
+    until = f" until {pin['until']}" if pin["until"] else ""
+    why = f": {pin['why']}" if pin["why"] else ""
+    return f"{pin['metric']} pinned to {count(pin['value'])} since {when(pin['since'])}{by}{until}{why}"
 
 
 def show_pinned(answer: PinnedNow) -> None:
@@ -43,8 +43,8 @@ def show_pinned(answer: PinnedNow) -> None:
 
 def show_unpinned(answer: Unpinned) -> None:
     """What was taken back."""
-    told = counted(answer["unpinned"], "pin")
-    print_line(console(), f"{', '.join(answer['accounts'])}: {told} taken back; the next pass goes by it")
+    text = counted(answer["unpinned"], "pin")
+    print_line(console(), f"{', '.join(answer['accounts'])}: {text} taken back; the next pass goes by it")
 
 
 def show_pins(answer: PinsAnswer) -> None:
@@ -106,14 +106,14 @@ def _notes(account: ExplainedAccount) -> Iterable[str]:
     codes = account.get("problem_codes", [])
     yield from (with_code(told, code) for told, code in zip_longest(account["problems"], codes, fillvalue=""))
     yield from (with_code(told, "campaign-unclear") for told in account["warnings"])
-    for metric, told in account["metrics"].items():
-        if suspect := told["suspect"]:
+    for metric, text in account["metrics"].items():
+        if suspect := text["suspect"]:
             place = f" ({suspect['place']})" if suspect["place"] else ""
             yield (
                 f"{metric}: suspect since {when(suspect['since'])}: {count(suspect['old'])} → "
                 f"{count(suspect['new'])}{place}{_cause(suspect)}; correct it, or: {confirm(account['link'], metric)}"
             )
-        if conflict := told["conflict"]:
+        if conflict := text["conflict"]:
             yield (
                 f"{metric}: both sides had changed at {when(conflict['at'])}: the sheet's {count(conflict['sheet'])} "
                 f"was taken, the parsed {count(conflict['parsed'])} was not"
@@ -158,11 +158,11 @@ def _print_shared(screen: Console, title: str, texts: Mapping[str, str]) -> None
         print_line(screen, f"{title} {text}: {', '.join(metrics)}", hang=2)
 
 
-def _origin(told: MetricAnswer) -> str:
-    if told["parsed"] is None:
+def _origin(metric: MetricAnswer) -> str:
+    if metric["parsed"] is None:
         return ""
-    rounded = ", rounded" if told["precision"] == "rounded" else ""
-    return f"{told['source'] or 'unnamed'}, {when(told['parsed_at']) or 'now'}{rounded}"
+    rounded = ", rounded" if metric["precision"] == "rounded" else ""
+    return f"{metric['source'] or 'unnamed'}, {when(metric['parsed_at']) or 'now'}{rounded}"
 
 
 def _without_vote(one: WithoutVote) -> str:
@@ -218,9 +218,9 @@ def _print_edits(screen: Console, account: ExplainedAccount) -> None:
 
 def _print_events(screen: Console, account: ExplainedAccount) -> None:
     """The last pass and who asked for the last changes; then what went wrong, the newest first."""
-    told = [event for event in account["timeline"] if event["event"] not in _IN_DAYS]
+    events = [event for event in account["timeline"] if event["event"] not in _IN_DAYS]
     asked = [_asked(event) for event in account["timeline"] if event["event"] == "changed" and _asked(event)][:1]
-    if account["passes"] or asked or told:
+    if account["passes"] or asked or events:
         screen.print()
     for run in account["passes"][:1]:
         print_line(
@@ -228,7 +228,7 @@ def _print_events(screen: Console, account: ExplainedAccount) -> None:
         )
     for line in asked:
         print_line(screen, line, hang=2)
-    for event in told:
+    for event in events:
         print_line(screen, f"{when(event['at'])}  {_what(event)}", "dim", hang=2)
 
 

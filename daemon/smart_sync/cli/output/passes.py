@@ -101,11 +101,11 @@ def show_answer(answer: SyncAnswer) -> None:
     _print_projects(console, answer["results"])
     if answer["dry_run"]:
         show_changes(console, answer["results"])
-    told = totals(answer["total_projects"], answer["success_count"], answer["degraded_count"], answer["error_count"])
+    text = totals(answer["total_projects"], answer["success_count"], answer["degraded_count"], answer["error_count"])
     if answer.get("stale_count"):
-        told += f", {answer['stale_count']} stale"
+        text += f", {answer['stale_count']} stale"
     dry = "; a dry run, nothing was written" if answer["dry_run"] else ""
-    print_line(console, f"{told}; took {duration(answer['duration_seconds'])}{dry}")
+    print_line(console, f"{text}; took {duration(answer['duration_seconds'])}{dry}")
     for warning in answer.get("warnings", []):
         print_line(console, f"warning: {warning}")
     if new := answer.get("new_projects"):
@@ -131,17 +131,17 @@ def coverage_lines(projects: Iterable[ProjectAnswer]) -> Iterator[Text]:
 
 def totals(projects: int, succeeded: int, degraded: int, failed: int) -> str:
     """What became of the projects of a pass; the degraded ones, which succeeded too, are not up to date."""
-    told = (f"{succeeded - degraded} up to date", f"{degraded} degraded" if degraded else "", f"{failed} failed")
-    return f"{counted(projects, 'project')}: {', '.join(filter(None, told))}"
+    counts = (f"{succeeded - degraded} up to date", f"{degraded} degraded" if degraded else "", f"{failed} failed")
+    return f"{counted(projects, 'project')}: {', '.join(filter(None, counts))}"
 
 
 def _show_single(console: Console, answer: ProjectAnswer) -> None:
     if "outcome" not in answer:
-        told = f"smart-sync: {answer.get('error', 'failed')}"
+        text = f"smart-sync: {answer.get('error', 'failed')}"
         if "project_id" in answer:
             remedy = answer.get("remedy") or "name an active project, by its id or its name"
-            told += f": {answer['project_id']}; {remedy}"
-        print_line(terminal.console(stderr=True), told, hang=2)
+            text += f": {answer['project_id']}; {remedy}"
+        print_line(terminal.console(stderr=True), text, hang=2)
         return
     _print_projects(console, [answer])
     if note := answer.get("note"):

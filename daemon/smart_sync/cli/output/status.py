@@ -51,8 +51,8 @@ async def watch(client: Client, *, as_json: bool = False) -> None:
     once the daemon has stopped.  Returns when nobody reads the output any more.
     """
     with _shown(as_json) as show:
-        following = asyncio.create_task(_follow_laps(client, show), name="cli:status")
-        unread = asyncio.create_task(_until_nobody_reads(sys.stdout), name="cli:output")
+        following = asyncio.create_task(_follow_with_reconnects(client, show), name="cli:status")
+        unread = asyncio.create_task(_until_reader_leaves(sys.stdout), name="cli:output")
         try:
             await asyncio.wait({following, unread}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -64,12 +64,12 @@ async def watch(client: Client, *, as_json: bool = False) -> None:
             following.result()
 
 
-async def _follow_laps(client: Client, show: Callable[[StatusAnswer], None]) -> NoReturn:
+async def _follow_with_reconnects(client: Client, show: Callable[[StatusAnswer], None]) -> NoReturn:
     while True:
-        await _follow_lap(client, show)
+        await _follow_until_closed(client, show)
 
 
-async def _until_nobody_reads(stream: TextIO) -> None:
+async def _until_reader_leaves(stream: TextIO) -> None:
     """Wait until the reader of ``stream`` has left, if it is a pipe; else for ever.
 
     Nothing is written while nothing happens, and only who writes would notice.
@@ -124,7 +124,7 @@ class _Drawing:
         )
 
 
-async def _follow_lap(client: Client, show: Callable[[StatusAnswer], None]) -> None:
+async def _follow_until_closed(client: Client, show: Callable[[StatusAnswer], None]) -> None:
     """Until the stream of events ends: the daemon has stopped or reloads."""
     happened = asyncio.Event()
     following = asyncio.create_task(_follow(client, happened), name="cli:events")
@@ -180,7 +180,7 @@ def _head(answer: StatusAnswer, now: datetime) -> Table:
     up = f"{answer['version']}, up {duration(answer['uptime_seconds'])}, "
     health = ("healthy", "green") if answer.get("healthy", True) else ("unhealthy", "bold red")
     grid.add_row("smart-sync", Text.assemble(up, health))
-    grid.add_row("now", _doing(answer))
+    grid.add_row("now", _state_text(answer))
     grid.add_row("last pass", Text(_last_pass(answer["last_pass"], now)))
     next_pass = "by the one that leads" if answer["state"] == "standby" else _next_pass(answer["next_run_at"], now)
     grid.add_row("next pass", Text(next_pass))
@@ -195,7 +195,7 @@ def _head(answer: StatusAnswer, now: datetime) -> Table:
     return grid
 
 
-def _doing(answer: StatusAnswer) -> RenderableType:
+def _state_text(answer: StatusAnswer) -> RenderableType:
     current = answer["current"]
     if answer["state"] == "standby":
         return Text(f"standing by; {printable(answer.get('leader') or 'nobody')} leads")
@@ -216,8 +216,8 @@ def _last_pass(last: Run | None, now: datetime) -> str:
     if last is None or last["finished_at"] is None:
         return "none yet"
     took = (moment(last["finished_at"]) - moment(last["started_at"])).total_seconds()
-    told = totals(last["projects"], last["succeeded"], last["degraded"], last["failed"])
-    return f"{ago(last['finished_at'], now)} ({last['trigger']}) over {told}; took {duration(took)}"
+    text = totals(last["projects"], last["succeeded"], last["degraded"], last["failed"])
+    return f"{ago(last['finished_at'], now)} ({last['trigger']}) over {text}; took {duration(took)}"
 
 
 def _next_pass(next_run_at: str | None, now: datetime) -> str:
@@ -231,12 +231,12 @@ def _reading(reading: ReadingAnswer) -> str:
         return f"{reading['source']}: nothing read yet"
     if reading["source"] != "google":
         return f"{reading['source']}: {counted(reading['files'], 'file')} read in the last pass"
-    told = f"google: {counted(reading['calls'], 'call')} in the last pass, of {reading['reads_per_minute']:,} a minute"
+    text = f"google: {counted(reading['calls'], 'call')} in the last pass, of {reading['reads_per_minute']:,} a minute"
     if reading["retries"]:
-        told += f", {reading['retries']:,} of them repeated"
+        text += f", {reading['retries']:,} of them repeated"
     if reading["quota_wait_seconds"] >= 1:
-        told += f"; waited {duration(reading['quota_wait_seconds'])} for the quota"
-    return told
+        text += f"; waited {duration(reading['quota_wait_seconds'])} for the quota"
+    return text
 
 
 def _projects(answer: StatusAnswer, now: datetime, width: int) -> Table:
@@ -278,20 +278,20 @@ def _parsers(answer: StatusAnswer, now: datetime, width: int) -> Table:
 def _parser_notes(answer: StatusAnswer, now: datetime) -> Iterator[Text]:
     """What there is to say of a parser beside its counts: what it has left to spend, and its trouble."""
     for parser in answer["parsers"]:
-        name, told = printable(parser["parser"]), []
+        name, notes = printable(parser["parser"]), []
         if parser.get("quota_left") not in (None, ""):
-            told.append(f"quota left: {printable(parser['quota_left'])}")
+            notes.append(f"quota left: {printable(parser['quota_left'])}")
         if parser.get("budget") is not None:
-            told.append(f"{parser['budget_used']:,} of {parser['budget']:,} requests a day used")
-        if told:
-            yield Text(f"{name}: {', '.join(told)}", style="dim")
+            notes.append(f"{parser['budget_used']:,} of {parser['budget']:,} requests a day used")
+        if notes:
+            yield Text(f"{name}: {', '.join(notes)}", style="dim")
         if trouble := _trouble_of(parser, now):
             yield Text(f"{name}: {trouble}", style="yellow")
 
 
 def _trouble_of(parser: ParserReport, now: datetime) -> str:
     since, paused = parser.get("failing_since"), parser.get("paused_until")
-    told = printable(parser.get("reason", ""))
+    reason = printable(parser.get("reason", ""))
     if paused:
-        told = f"paused until {paused[:16].replace('T', ' ')} UTC{': ' if told else ''}{told}"
-    return f"failing since {ago(since, now)}: {told}" if since else told
+        reason = f"paused until {paused[:16].replace('T', ' ')} UTC{': ' if reason else ''}{reason}"
+    return f"failing since {ago(since, now)}: {reason}" if since else reason

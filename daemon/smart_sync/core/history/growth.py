@@ -64,7 +64,7 @@ class History:
         deltas, nothing = [], (None,) * (len(values[0]) if values else 0)
         for place, (day, row) in enumerate(zip(days, known, strict=True)):
             follows = place > 0 and days[place - 1] == day - 1
-            deltas.append(tuple(map(_less, row, known[place - 1])) if follows else nothing)
+            deltas.append(tuple(map(_difference, row, known[place - 1])) if follows else nothing)
         return cls(days, known, deltas, ends)
 
     @property
@@ -113,7 +113,7 @@ def _masked(row: Series, day: int, first: Sequence[int] | None) -> Series:
     return tuple(value if day >= since else None for value, since in zip(row, first, strict=True))
 
 
-def _less(value: int | None, before: int | None) -> int | None:
+def _difference(value: int | None, before: int | None) -> int | None:
     return None if value is None or before is None else value - before
 
 
@@ -145,15 +145,15 @@ class Growth:
 
 def change(history: History, metric: int, as_of: int, days: int) -> Growth | None:
     """How much an account has grown over the ``days`` up to ``as_of``; None without two days to compare."""
-    asked = as_of - days
+    since = as_of - days
     newest = history.at(metric, as_of)
-    start = history.at(metric, asked) or history.after(metric, asked)
+    start = history.at(metric, since) or history.after(metric, since)
     if newest is None or start is None or newest.day <= start.day:
         return None
     ends = history.ends_within(metric, start.day, newest.day)
     at_ends = sum(_jump(history, metric, day) for day in ends)
     amount = newest.value - start.value
-    return Growth(amount, start.value, start.day, start.day == asked, ends=ends, at_ends=at_ends)
+    return Growth(amount, start.value, start.day, start.day == since, ends=ends, at_ends=at_ends)
 
 
 def _jump(history: History, metric: int, day: int) -> int:
@@ -162,15 +162,15 @@ def _jump(history: History, metric: int, day: int) -> int:
     return value.value - before.value if before and value else 0
 
 
-def added(changes: Iterable[Growth | None], asked: int) -> Growth | None:
-    """Several accounts' changes since the day ``asked`` together; those without one add nothing, None if all are."""
+def combined(changes: Iterable[Growth | None], since: int) -> Growth | None:
+    """Several accounts' changes since the day ``since`` together; those without one add nothing, None if all are."""
     found = [one for one in changes if one is not None]
     if not found:
         return None
     return Growth(
         sum(one.amount for one in found),
         sum(one.before for one in found),
-        min((one.since for one in found if not one.exact), default=asked),
+        min((one.since for one in found if not one.exact), default=since),
         all(one.exact for one in found),
         len(found),
         tuple(sorted({day for one in found for day in one.ends})),

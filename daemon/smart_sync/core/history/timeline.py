@@ -38,14 +38,14 @@ class Asked(NamedTuple):
     requested_by: str | None = None
 
 
-def changes(metric: str, sights: Iterable[TimedSnapshot], last: LastMerged, asked: Asked) -> list[Event]:
+def changes(metric: str, snapshots: Iterable[TimedSnapshot], last: LastMerged, request: Asked) -> list[Event]:
     """How a metric became what it is, oldest first: ``seen`` in the snapshots of days, at last ``changed``.
 
-    ``sights`` are in the order of time, and of several of a day the last counts.  ``snapshot`` is the one before: its
-    time, and the value that it shows, after which others may have come and gone; where it shows the same there is no
-    event.  ``asked`` is about the pass of the last change.
+    ``snapshots`` are in the order of time, and of several of a day the last counts.  In an event ``snapshot`` is the
+    previous one: its time, and the value that it shows, after which others may have come and gone; where it shows the
+    same there is no event.  ``request`` is about the pass of the last change.
     """
-    known = list(_known(metric, sights, last))
+    known = list(_known(metric, snapshots, last))
     events: list[Event] = [
         {"at": at, "event": "seen", "metric": metric, "value": value, "snapshot": _shown(before), "day": day}
         for before, (at, day, value) in pairwise(known)
@@ -53,7 +53,7 @@ def changes(metric: str, sights: Iterable[TimedSnapshot], last: LastMerged, aske
     if last.changed_at is not None:
         event: Event = {"at": last.changed_at, "event": "changed", "metric": metric, "value": last.value}
         event |= {"snapshot": _shown(known[-1]) if known else None}
-        event |= {"trigger": asked.trigger, "requested_by": asked.requested_by}
+        event |= {"trigger": request.trigger, "requested_by": request.requested_by}
         events.append(event)
     return [event for event in events if not event["snapshot"] or event["snapshot"]["value"] != event["value"]]
 
@@ -63,11 +63,11 @@ def _shown(snapshot: tuple[str, str, int]) -> SnapshotBefore:
     return {"at": at, "value": value}
 
 
-def _known(metric: str, sights: Iterable[TimedSnapshot], last: LastMerged) -> Iterator[tuple[str, str, int]]:
+def _known(metric: str, snapshots: Iterable[TimedSnapshot], last: LastMerged) -> Iterator[tuple[str, str, int]]:
     """Time, day and value of the last snapshot of each day, as far as they are from before the last change."""
     index = METRICS.index(metric)
     until = None if last.changed_at is None else last.changed_at[:19]
-    for day, several in groupby((s for s in sights if until is None or s.at < until), key=lambda sight: sight.day):
+    for day, several in groupby((s for s in snapshots if until is None or s.at < until), key=lambda sight: sight.day):
         *_, sight = several
         value = sight.values[index]
         # A snapshot that is refreshed shows in the morning what came in the evening.
@@ -86,5 +86,5 @@ def troubles(runs: Iterable[tuple[str, str, str]]) -> Iterator[Event]:
 
 def timeline(events: Iterable[Event], since: str) -> list[Event]:
     """The newest first; nothing from before the stamp ``since`` but the last change of each metric."""
-    told = [event for event in events if event["at"] >= since or event["event"] == "changed"]
-    return sorted(told, key=lambda event: event["at"], reverse=True)
+    recent = [event for event in events if event["at"] >= since or event["event"] == "changed"]
+    return sorted(recent, key=lambda event: event["at"], reverse=True)

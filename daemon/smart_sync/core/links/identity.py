@@ -104,7 +104,7 @@ def platform(link: str) -> str:
     return owner(link).platform
 
 
-def asked_platform(link: str, own: str) -> str:
+def platform_for_parsers(link: str, own: str) -> str:
     """The platform by which parsers are asked: the link says it, else the account's ``own`` field."""
     return platform(link) or known_platform(own) or own.casefold()
 
@@ -161,12 +161,18 @@ def why_no_profile(link: str, platform: str = "") -> str:
     address = _address(link)
     if address is not None and address.host in HOSTS:
         return "the link shows no profile (but a video, a group, a search …); put the profile's link here"
+    if address is not None and address.host in _SHORTENED:
+        return "the link is shortened and does not show whose it is; open it, and put the profile's link here"
     if address is not None:
         return f"the link is none of a platform that is known ({', '.join(MAIN_HOST)}); put the profile's link here"
     if _HANDLE.fullmatch(trimmed(visible(link))):
         named = f"{platform!r} is none that is known" if platform else "no platform is given"
         return f"a name without its platform ({named}); put the profile's link here"
     return "a text and no link, nor can one be had from behind it; put the profile's link here"
+
+
+#: Whose links lead to another address, which only their server knows.
+_SHORTENED = frozenset(("vm.tiktok.com", "bit.ly", "t.co", "tinyurl.com", "goo.gl", "cutt.ly", "clck.ru", "vk.cc"))
 
 
 class _Found(NamedTuple):

@@ -71,13 +71,20 @@ class EarlierDoubt(NamedTuple):
     since: str
 
 
-def doubtful(sheet: Sheet, elsewhere: Iterable[Elsewhere], past: Mapping[str, EarlierDoubt]) -> tuple[Doubt, ...]:
-    """The rows of nobody in ``sheet`` for which no account may be created; ``past`` by link."""
+def find_doubtful(
+    sheet: Sheet, elsewhere: Iterable[Elsewhere], earlier: Mapping[str, EarlierDoubt]
+) -> tuple[Doubt, ...]:
+    """The rows of nobody in ``sheet`` for which no account may be created; ``earlier`` by link."""
     others = list(elsewhere)
     missed = [other for other in others if not other.found]
     found: dict[int, Doubt] = {}
     # The first reason counts.
-    for doubt in chain(_alike(sheet), _still(sheet, past), _copied(sheet, others, past), _moved(sheet, missed, past)):
+    for doubt in chain(
+        _like_missing(sheet),
+        _still_doubtful(sheet, earlier),
+        _copied_rows(sheet, others, earlier),
+        _moved_accounts(sheet, missed, earlier),
+    ):
         found.setdefault(doubt.row.row, doubt)
     return tuple(one for _, one in sorted(found.items()) if profile_link(one.row.link, one.row.platform))
 
@@ -98,7 +105,7 @@ def copy_accidents(worksheet: str, doubts: Collection[Doubt]) -> Iterator[SheetU
         )
 
 
-def _alike(sheet: Sheet) -> Iterator[Doubt]:
+def _like_missing(sheet: Sheet) -> Iterator[Doubt]:
     """Rows that are like those of missing accounts."""
     numbers = {row.row for row in sheet.unmatched}
     for one in sheet.alike:
@@ -106,16 +113,16 @@ def _alike(sheet: Sheet) -> Iterator[Doubt]:
             yield Doubt(one.row, one.account.id, one.why.value.format(link=one.account.link))
 
 
-def _still(sheet: Sheet, past: Mapping[str, EarlierDoubt]) -> Iterator[Doubt]:
+def _still_doubtful(sheet: Sheet, earlier: Mapping[str, EarlierDoubt]) -> Iterator[Doubt]:
     """Rows that were doubtful, and the account that they may be is missing still: other rows may have moved since."""
     waited_for = {account_id for account_id, absence in sheet.absences.items() if not absence.accepted}
     for row in sheet.unmatched:
-        known = past.get(row.link)
+        known = earlier.get(row.link)
         if known is not None and known.account_id in waited_for:
             yield Doubt(row, known.account_id, known.reason)
 
 
-def _copied(sheet: Sheet, elsewhere: Iterable[Elsewhere], past: Mapping[str, EarlierDoubt]) -> Iterator[Doubt]:
+def _copied_rows(sheet: Sheet, elsewhere: Iterable[Elsewhere], earlier: Mapping[str, EarlierDoubt]) -> Iterator[Doubt]:
     """The rows of another project's accounts in a worksheet that was copied from its own, as a whole.
 
     Three rows and half of all say the same numbers.  Numbers go apart later: it is a copy until a person confirms it.
@@ -126,7 +133,7 @@ def _copied(sheet: Sheet, elsewhere: Iterable[Elsewhere], past: Mapping[str, Ear
     alike = Counter(reason for row, other, reason in rows if any(row.metrics) and row.metrics == other.metrics)
     least = max(AT_LEAST, (len(sheet.unmatched) + len(sheet.rows)) / 2)
     for row, other, reason in rows:
-        known = past.get(row.link)
+        known = earlier.get(row.link)
         was_copy = (
             known is not None and known.account_id == other.account_id and known.reason.endswith((_COPIED, _RENAMED))
         )
@@ -138,13 +145,15 @@ def _like_its_worksheet(other: Elsewhere) -> str:
     return f"project {other.project} has this account; {_RENAMED if other.is_lost else _COPIED}"
 
 
-def _moved(sheet: Sheet, elsewhere: Iterable[Elsewhere], past: Mapping[str, EarlierDoubt]) -> Iterator[Doubt]:
+def _moved_accounts(
+    sheet: Sheet, elsewhere: Iterable[Elsewhere], earlier: Mapping[str, EarlierDoubt]
+) -> Iterator[Doubt]:
     """Rows of accounts of other projects, unless they were seen in both worksheets, one after the other."""
     sought = sorted(elsewhere, key=lambda other: other.gone)
     others = {name: other for other in sought if (name := identity(other.link, other.platform))}
-    left_behind = _LeftBehind(others, len(sheet.unmatched))
+    left_behind = _RowsOfMovedAccounts(others, len(sheet.unmatched))
     for row in sheet.unmatched if others else ():
-        name, known = identity(row.link, row.platform), past.get(row.link)
+        name, known = identity(row.link, row.platform), earlier.get(row.link)
         other = others.get(name) or left_behind.by(row, name, known)
         if other is None:
             continue
@@ -155,7 +164,7 @@ def _moved(sheet: Sheet, elsewhere: Iterable[Elsewhere], past: Mapping[str, Earl
             yield Doubt(row, other.account_id, reason)
 
 
-class _LeftBehind:
+class _RowsOfMovedAccounts:
     """Finds the account that was moved to another project and left a row behind, though its link is another now."""
 
     def __init__(self, others: Mapping[str, Elsewhere], rows: int) -> None:

@@ -84,10 +84,10 @@ def _duplicate_accounts(
         active = [account for account in group if account.active]
         if len(active) > 1 or (active and _is_doubtful(active[0], group, found)):
             rows = [f"row {row.row} counts for id {a.id}" for a in group for row in found.get(a.id, ())]
-            told = ", ".join(rows) or "no row has their link"
+            places = ", ".join(rows) or "no row has their link"
             remedy = "; deactivate all but one" if len(active) > 1 else ""
             first = min((row.row for a in group for row in found.get(a.id, ())), default=None)
-            reason = f"{_named(group)} are one and the same on the platform; {told}{remedy}"
+            reason = f"{_named(group)} are one and the same on the platform; {places}{remedy}"
             yield Problem(reason, worksheet, first, code="same-account")
 
 
@@ -108,8 +108,8 @@ def _duplicates(worksheet: str, groups: Iterable[list[SheetRow]]) -> Iterable[Pr
         if len(rows) > 1:
             numbers = ", ".join(str(row.row) for row in rows)
             reason = f"rows {numbers} are the same account; per metric the larger value counts"
-            told = "; ".join([reason, *_exceptions(rows)])
-            yield Problem(told, worksheet, rows[0].row, value=rows[0].link, code="same-account")
+            text = "; ".join([reason, *_exceptions(rows)])
+            yield Problem(text, worksheet, rows[0].row, value=rows[0].link, code="same-account")
 
 
 def _exceptions(rows: Sequence[SheetRow]) -> Iterator[str]:

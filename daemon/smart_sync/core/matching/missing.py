@@ -65,16 +65,16 @@ class Likeness(NamedTuple):
 
 
 def absences(
-    active: Iterable[AccountState], there: Collection[str], terms: Terms, *, settled: bool = False
+    active: Iterable[AccountState], with_row: Collection[str], terms: Terms, *, settled: bool = False
 ) -> dict[str, Absence]:
     """How each of the accounts is missing whose row the worksheet had and has no more.
 
-    ``there`` are the ids of those that need no row or have one.  ``settled``: a person has said that all are meant.
+    ``with_row`` are the ids of those that need no row or have one.  ``settled``: a person has said that all are meant.
     """
     known = [state for state in active if state.sheet is not None]
-    missing = [state for state in known if state.id not in there]
+    missing = [state for state in known if state.id not in with_row]
     had = [s for s in known if s.absence.gone_since is None and s.absence.project_id in ("", terms.project_id)]
-    gone = frozenset(state.id for state in had if state.id not in there)
+    gone = frozenset(state.id for state in had if state.id not in with_row)
     at_once = gone if len(gone) >= AT_LEAST and len(gone) > len(had) * terms.max_vanished else frozenset()
     return {state.id: _absence(state, terms, at_once=state.id in at_once, settled=settled) for state in missing}
 
@@ -228,7 +228,7 @@ class Columns(NamedTuple):
 def watch_columns(table: Table, rows: Mapping[str, SheetRow], active: Sequence[AccountState], terms: Terms) -> Columns:
     """Compare the columns of a worksheet with the last sheet values of the accounts that still have a row."""
     known = [state for state in active if state.sheet is not None and state.id in rows]
-    held: dict[str, frozenset[str]] = {}
+    held_columns: dict[str, frozenset[str]] = {}
     lost: set[str] = set()
     accidents: dict[str, int] = {}
     problems = []
@@ -238,7 +238,7 @@ def watch_columns(table: Table, rows: Mapping[str, SheetRow], active: Sequence[A
             # A cell that was held before its column went is held when the column is back.
             for state in had:
                 if metric in state.held:
-                    held[state.id] = held.get(state.id, frozenset()) | {metric}
+                    held_columns[state.id] = held_columns.get(state.id, frozenset()) | {metric}
             if any(s.sheet and s.sheet[index] is not None for s in known):
                 lost.add(metric)
                 problems.append(_lost(table, metric, terms))
@@ -248,11 +248,11 @@ def watch_columns(table: Table, rows: Mapping[str, SheetRow], active: Sequence[A
         at_once = len(had) >= AT_LEAST and not any(rows[state.id].metrics[index] for state in known)
         ids = [s.id for s in had if (at_once or metric in s.held) and not rows[s.id].metrics[index]]
         for account_id in ids:
-            held[account_id] = held.get(account_id, frozenset()) | {metric}
+            held_columns[account_id] = held_columns.get(account_id, frozenset()) | {metric}
         if ids:
             accidents[metric] = len(ids)
             problems += _held(table, metric, sorted(ids, key=lambda account_id: rows[account_id].row), rows)
-    return Columns(held, frozenset(lost), accidents, tuple(problems))
+    return Columns(held_columns, frozenset(lost), accidents, tuple(problems))
 
 
 def _lost(table: Table, metric: str, terms: Terms) -> Problem:

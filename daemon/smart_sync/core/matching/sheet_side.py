@@ -58,7 +58,7 @@ class Sheet:
         return row.row if row is not None else self.places.get(state.id, state.sheet_row)
 
 
-def understand(reading: Reading, states: Sequence[AccountState], terms: Terms, *, titles: Titles) -> Sheet:
+def read_sheet(reading: Reading, states: Sequence[AccountState], terms: Terms, *, titles: Titles) -> Sheet:
     """What a worksheet says about the accounts of its project.
 
     ``states`` are all its accounts: the inactive ones are matched too, so that none is made twice.
@@ -255,7 +255,7 @@ def _no_profiles(table: Table, unmatched: Sequence[SheetRow]) -> list[Problem]:
         and (any(value is not None for value in row.metrics) or row.unreadable or row.username or is_link(row.link))
     ]
     column = table.letters.get("link")
-    told = [
+    listed_rows = [
         Problem(
             f"link: {why_no_profile(row.link, row.platform)}",
             table.worksheet,
@@ -266,7 +266,7 @@ def _no_profiles(table: Table, unmatched: Sequence[SheetRow]) -> list[Problem]:
         )
         for row in found[:MAX_PROBLEMS]
     ]
-    if more := len(found) - len(told):
+    if more := len(found) - len(listed_rows):
         text = f"{more:,} more link cells show no profile"
-        told.append(Problem(text, table.worksheet, code="link-unreadable", count=more))
-    return told
+        listed_rows.append(Problem(text, table.worksheet, code="link-unreadable", count=more))
+    return listed_rows

@@ -78,14 +78,17 @@ class Terms:
     learns_from_accidents: bool = False
 
 
-def judge(row: Sequence[Typed], worksheet: Worksheet, terms: Terms) -> list[Accident]:
+def find_accidents(row: Sequence[Typed], worksheet: Worksheet, terms: Terms) -> list[Accident]:
     """The accidents among what was typed into one row of a worksheet."""
     rises = {typed.metric: _rise(typed) for typed in row}
     seen = {}
-    whole = _whole(row, worksheet)
+    whole = _offset_of_copied_row(row, worksheet)
     for typed in row:
         is_close = needs_history(typed, counter=typed.metric in terms.counters)
-        if is_close and (one := _look(typed, worksheet, terms, calm=_is_calm(typed, rises), whole=whole)) is not None:
+        if (
+            is_close
+            and (one := _examine(typed, worksheet, terms, calm=_is_calm(typed, rises), whole=whole)) is not None
+        ):
             seen[typed] = one
     # Small numbers are alike by chance, but not if their whole row was another account's.
     rows = {away for found in seen.values() for away in found.rows}
@@ -95,10 +98,12 @@ def judge(row: Sequence[Typed], worksheet: Worksheet, terms: Terms) -> list[Acci
         looked = seen.get(typed)
         if looked is not None and looked.usual and days[looked.days_ago] <= _SEVERAL:
             looked = None  # the row's others are not of that day
-        whose = next((away for away in rows if not _parser_agrees(typed) and worksheet.says(typed, away)), None)
+        source_row = next((away for away in rows if not _parser_agrees(typed) and worksheet.says(typed, away)), None)
         elsewhere = looked is not None and looked.elsewhere
-        if whose is not None and not elsewhere:
-            cause = likely_cause(Evidence(typed.metric, typed.new, cells=[worksheet.named(typed, whose, typed.metric)]))
+        if source_row is not None and not elsewhere:
+            cause = likely_cause(
+                Evidence(typed.metric, typed.new, cells=[worksheet.named(typed, source_row, typed.metric)])
+            )
         elif looked is not None and (elsewhere or not _rises_with_others(typed, rises, terms.leap)):
             cause = looked.cause
         else:
@@ -119,13 +124,13 @@ class _Seen(NamedTuple):
     usual: bool = False
 
 
-def _whole(row: Sequence[Typed], worksheet: Worksheet) -> set[int]:
+def _offset_of_copied_row(row: Sequence[Typed], worksheet: Worksheet) -> set[int]:
     """How many rows away another account is whose numbers several cells of a typed row are."""
     cells = Counter(away for typed in row for away, _ in worksheet.nearby(typed) if not worksheet.is_own(typed, away))
     return {away for away, several in cells.items() if several >= _SEVERAL}
 
 
-def _look(typed: Typed, worksheet: Worksheet, terms: Terms, *, calm: bool, whole: Collection[int]) -> _Seen | None:
+def _examine(typed: Typed, worksheet: Worksheet, terms: Terms, *, calm: bool, whole: Collection[int]) -> _Seen | None:
     if _parser_agrees(typed):
         return None
     counter = typed.metric in terms.counters

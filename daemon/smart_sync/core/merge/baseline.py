@@ -136,8 +136,8 @@ def _without_spikes(points: Sequence[Point]) -> list[Point]:
         return list(points)
     far, found = _far(growth), [points[0]]
     for place in range(1, len(points)):
-        there, back = growth[place - 1], growth[place] if place < len(growth) else 0.0
-        if not (abs(there) > far and abs(back) > far and there * back < 0):
+        rise, back = growth[place - 1], growth[place] if place < len(growth) else 0.0
+        if not (abs(rise) > far and abs(back) > far and rise * back < 0):
             found.append(points[place])
     return found
 
@@ -183,7 +183,8 @@ def likely_cause(seen: Evidence) -> str:
     ):
         if is_so:
             return words
-    if any(low - last <= seen.new <= high - last for (low, high), last in zip(seen.usual, seen.last, strict=True)):
+    growth = zip(seen.usual, seen.last, strict=True)
+    if seen.new and any(low - last <= seen.new <= high - last for (low, high), last in growth):
         return "looks like the growth, not the total"
     return "it has fallen" if all(seen.new < low for low, _ in seen.usual) else "far above how it has grown"
 

@@ -27,7 +27,7 @@ def counts_other_videos(state: AccountState) -> bool:
     # No generator where there is nothing to look through, as with most accounts.
     if not (any(state.counted) or votes.lost or (votes.chosen and any(o.counted for o in votes.chosen.values()))):
         return False
-    return any((old or "") != (new or "") for old, new in zip(state.counted, counted_now(state), strict=True))
+    return any((old or "") != (new or "") for old, new in zip(state.counted, counted_videos(state), strict=True))
 
 
 def without_earlier_profile(state: AccountState, rows: Container[str]) -> AccountState:
@@ -41,7 +41,7 @@ def without_earlier_profile(state: AccountState, rows: Container[str]) -> Accoun
     return state._replace(sheet=None, held=_NONE, winners=(None,) * len(METRICS))
 
 
-def counted_now(state: AccountState) -> tuple[str | None, ...]:
+def counted_videos(state: AccountState) -> tuple[str | None, ...]:
     """What the parsed values are of; where none counts, what the last one was of, or `OUTDATED`."""
     known, chosen, parsed = state.counted, state.votes.chosen, state.parsed or NO_METRICS
     outdated = state.votes.too_old if state.votes.lost else _NONE

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from smart_sync.core.matching.sheet_side import Sheet
-from smart_sync.core.merge.counting_changes import counted_now, counts_other_videos, restarted_metrics
+from smart_sync.core.merge.counting_changes import counted_videos, counts_other_videos, restarted_metrics
 from smart_sync.core.merge.pinning import Pinned, pinned, reasons, with_pins
 from smart_sync.core.merge.strategies import NOBODY, Before, Decision, Policy, Rule, Strategy, Winner, decide
 from smart_sync.core.model import METRICS, NO_METRICS, Metrics, Project, SheetRow
@@ -57,7 +57,7 @@ class Merged(NamedTuple):
     #: What the parsed values are of, as `AccountState.counted`; and the metrics that are of other videos than before:
     #: they begin anew, without growth from what they were.
     counted: tuple[str | None, ...] = (None,) * len(METRICS)
-    anew: frozenset[str] = frozenset()
+    restarted: frozenset[str] = frozenset()
     #: The metrics that were carried and have a value of their own again → since when they were.
     resumed: Mapping[str, str] = _NOTHING_RESUMED
 
@@ -95,7 +95,7 @@ class Decided:
     returned: list[AccountState] = field(default_factory=list)
     #: How many values stand in, and those of them for which nobody has a vote any more: an account and a metric.
     carried: int = 0
-    alone: list[tuple[AccountState, str]] = field(default_factory=list)
+    without_votes: list[tuple[AccountState, str]] = field(default_factory=list)
     #: Who gave the values of an account, and which parsed ones are rounded → how many accounts are so; none that left.
     given: Counter[tuple[tuple[str | None, ...], frozenset[str]]] = field(default_factory=Counter)
     #: Pins to keep and to forget, by account id, and what there is to say: the account, a metric, a sentence.
@@ -112,7 +112,7 @@ def decide_each(
     ``now`` (a stamp) is when pins begin that are new, ``today`` the label of the local day on which they may end.
     """
     decided = Decided()
-    there = Absence(project.id)
+    present = Absence(project.id)
     by_platform: dict[str, _Chosen] = {}
     for state in states:
         chosen = by_platform.get(state.platform)
@@ -121,18 +121,18 @@ def decide_each(
         row = sheet.rows.get(state.id)
         side, standing_in = _side(state, row, sheet)
         decided.sides[state.id] = side
-        _keep_sheet(decided, state, row, side, sheet, there)
+        _record_sheet(decided, state, row, side, sheet, present)
         decisions = _decisions(state, side, standing_in, chosen)
         if state.pins is not NO_PINS or (row is not None and row.pinned):
             where = f"{project.name}!{sheet.row_number(state) or ''}"
             pins = pinned(state, row, side, standing_in, now, today, where)
-            _keep_pins(decided, state, pins, decisions)
+            _record_pins(decided, state, pins, decisions)
             decisions = with_pins(decisions, pins.in_force, standing_in)
         values = Metrics._make([decision.value or 0 for decision in decisions])
         winners = tuple([decision.winner for decision in decisions])
         if values != state.merged or winners != state.winners or counts_other_videos(state):
             conflicts = _conflicts(decisions) if chosen.compare else ()
-            counted = counted_now(state)
+            counted = counted_videos(state)
             anew = restarted_metrics(state, winners, counted)
             resumed = _resumed(state, winners)
             decided.merged.append(
@@ -142,7 +142,7 @@ def decide_each(
             decided.seen.append((state.id, _last_seen(state)))
         if state.votes.news is not None:
             decided.votes.append(state.votes.news)
-        _keep_life(decided, state, side, values, winners, sheet)
+        _record_status(decided, state, side, values, winners, sheet)
     return decided
 
 
@@ -159,10 +159,10 @@ def _resumed(state: AccountState, winners: Sequence[str | None]) -> Mapping[str,
     return {m: since for m, since, winner in trios if type(since) is str and winner not in (None, Winner.CARRIED)}
 
 
-def _keep_sheet(
-    decided: Decided, state: AccountState, row: SheetRow | None, side: Metrics, sheet: Sheet, there: Absence
+def _record_sheet(
+    decided: Decided, state: AccountState, row: SheetRow | None, side: Metrics, sheet: Sheet, present: Absence
 ) -> None:
-    """What ``sheet_metrics`` must say of an account from now on, if that is news; ``there``: that a row is there."""
+    """What ``sheet_metrics`` must say of an account from now on, if that is news; ``present``: that a row is there."""
     if row is None:
         absence = sheet.absences.get(state.id, state.absence)
         place = sheet.row_number(state)
@@ -170,21 +170,21 @@ def _keep_sheet(
             decided.absent.append(Missing(state.id, absence, place))
         return
     held = sheet.held.get(state.id, _NONE) if sheet.held else _NONE
-    if side != state.sheet or row.row != state.sheet_row or state.absence != there or held != state.held:
+    if side != state.sheet or row.row != state.sheet_row or state.absence != present or held != state.held:
         decided.sheet.append(SheetValue(state.id, side, row.row, held))
     if state.sheet is not None and side != state.sheet:
         decided.edits.append(Edited(state.id, state.sheet, side, row.row))
 
 
-def _keep_pins(decided: Decided, state: AccountState, pins: Pinned, decisions: Sequence[Decision]) -> None:
+def _record_pins(decided: Decided, state: AccountState, pins: Pinned, decisions: Sequence[Decision]) -> None:
     """What must be remembered of an account's pins, and what there is to say about them."""
     decided.pinned += [(state.id, pin) for pin in pins.kept]
     decided.unpinned += [(state.id, pin) for pin in pins.forgotten]
-    told = reasons(pins, decisions, state.parsed or NO_METRICS, state.link)
-    decided.of_pins += [(state, metric, reason) for metric, reason in told]
+    pin_reasons = reasons(pins, decisions, state.parsed or NO_METRICS, state.link)
+    decided.of_pins += [(state, metric, reason) for metric, reason in pin_reasons]
 
 
-def _keep_life(
+def _record_status(
     decided: Decided, state: AccountState, side: Metrics, values: Metrics, winners: tuple[str | None, ...], sheet: Sheet
 ) -> None:
     """Whether an account has left or is back, has a value, and which of its values stand in."""
@@ -201,7 +201,7 @@ def _keep_life(
     if Winner.CARRIED in winners:
         decided.carried += winners.count(Winner.CARRIED)
         alone = [m for m, mine, w in zip(METRICS, side, winners, strict=True) if w == Winner.CARRIED and mine is None]
-        decided.alone += [(state, metric) for metric in alone]
+        decided.without_votes += [(state, metric) for metric in alone]
 
 
 def is_left(state: AccountState, sheet: Sheet) -> bool:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from smart_sync.core.campaign import Campaign
 from smart_sync.core.merge.counting_changes import not_counted, not_counted_since
-from smart_sync.core.merge.votes import is_counted
+from smart_sync.core.merge.votes import is_campaign_counted
 from smart_sync.core.model import METRICS, NO_METRICS, Problem, Project
 from smart_sync.core.parsed import INBOX, OWN, TOO_OLD, Counting, VoteTerms
 from smart_sync.core.state import AccountState, as_text
@@ -19,7 +19,7 @@ def odd_values(
     project: Project, campaign: Campaign, counting: Counting | None, states: Sequence[AccountState]
 ) -> list[Problem]:
     """A problem for each kind of oddity in the values of the accounts of ``project``."""
-    return [*_ahead(states), *_spoilt(states), *_campaign_problems(project, campaign, counting, states)]
+    return [*_ahead(states), *_overwritten(states), *_campaign_problems(project, campaign, counting, states)]
 
 
 class Brought(NamedTuple):
@@ -29,7 +29,7 @@ class Brought(NamedTuple):
     place: str
 
 
-def note_times(
+def note_source_times(
     brought: dict[str, list[Brought]], state: AccountState, inbox: Sequence[str | None], terms: VoteTerms
 ) -> None:
     """Note by source of when those parsed values of an account are that other programs bring.
@@ -52,7 +52,7 @@ def note_times(
         brought.setdefault(source, []).append(one)
 
 
-def silent(brought: Mapping[str, Sequence[Brought]], terms: VoteTerms, campaign: Campaign) -> list[Problem]:
+def silent_sources(brought: Mapping[str, Sequence[Brought]], terms: VoteTerms, campaign: Campaign) -> list[Problem]:
     """A problem for each source that has brought nothing for too long: its numbers are shown as today's.
 
     ``brought``: the newest values of each account by source.  Of a campaign that was over by then nothing is expected;
@@ -82,7 +82,11 @@ def _campaign_problems(
 ) -> Iterable[Problem]:
     """That which videos count is not clear, and which metrics could not be counted when they were looked at last."""
     active = [state for state in states if state.active] if counting is not None and counting.parsers else []
-    if campaign.flaw and counting and any(is_counted(state.link, state.platform, counting) for state in active):
+    if (
+        campaign.flaw
+        and counting
+        and any(is_campaign_counted(state.link, state.platform, counting) for state in active)
+    ):
         reason = f"{campaign.flaw}; until then its campaign is not counted"
         yield Problem(reason, "projects", value=project.name, code="campaign-unclear")
     found: dict[tuple[str, ...], list[tuple[str, str]]] = {}
@@ -113,7 +117,7 @@ def _ahead(states: Iterable[AccountState]) -> list[Problem]:
     ]
 
 
-def _spoilt(states: Iterable[AccountState]) -> Iterable[Problem]:
+def _overwritten(states: Iterable[AccountState]) -> Iterable[Problem]:
     """A problem for each active account of which another program has spoilt merged values: those are written again."""
     for state in states:
         if state.active and state.merged is not None and None in state.merged:

@@ -73,8 +73,8 @@ def contradicted(pinned: Pinned, decisions: Sequence[Decision], parsed: Metrics)
         if pin is None:
             continue
         own = decisions[index]
-        said = parsed[index] if pin.place == CELL else own.value if own.winner != Winner.CARRIED else None
-        if is_far(pin.value, said):
+        other_value = parsed[index] if pin.place == CELL else own.value if own.winner != Winner.CARRIED else None
+        if is_far(pin.value, other_value):
             yield pin
 
 
@@ -87,6 +87,6 @@ def reasons(pins: Pinned, decisions: Sequence[Decision], parsed: Metrics, link: 
         yield pin.metric, f"{pin}, and by a mark in its cell too; the command's counts; {remedy}"
     for pin in contradicted(pins, decisions, parsed):
         by_command = pin.place == COMMAND
-        said = "worksheet and parsers say" if by_command else "the parser says"
+        sources = "worksheet and parsers say" if by_command else "the parser says"
         remedy = f"if it is over: {unpin(link, pin.metric)}" if by_command else "if it is over, take the mark away"
-        yield pin.metric, f"{pin}, 20 % or more off what {said} now; {remedy}"
+        yield pin.metric, f"{pin}, 20 % or more off what {sources} now; {remedy}"

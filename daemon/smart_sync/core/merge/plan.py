@@ -12,9 +12,10 @@ from smart_sync.core.command_answers import ConfirmedFinding
 from smart_sync.core.counts import Counts
 from smart_sync.core.matching.doubtful_rows import Doubt, copy_accidents
 from smart_sync.core.matching.sheet_side import MOST_ACCOUNTS, Sheet, account_id
+from smart_sync.core.merge import suspects
 from smart_sync.core.merge.decisions import Decided, Edited, Merged, Missing, SheetValue, decide_each, is_left
 from smart_sync.core.merge.strategies import Policy, Winner
-from smart_sync.core.merge.suspects import NOTHING_JUDGED, Doubts, Judged, MergedChange, Place, SuspectChanges, judge
+from smart_sync.core.merge.suspects import NOTHING_JUDGED, Doubts, Judged, MergedChange, Place, SuspectChanges
 from smart_sync.core.model import METRICS, Metrics, Problem, Project, SheetRow
 from smart_sync.core.parsed import ParsedChanges
 from smart_sync.core.pins import Pin
@@ -137,7 +138,7 @@ def make_plan(
         by_hand = winners[account_id][METRICS.index(metric)] not in (None, Winner.PARSED)
         return place(account_id, metric) if by_hand else ""
 
-    alone = [_alone(project, sheet, state, metric, doubts.now) for state, metric in decided.alone]
+    alone = [_no_vote_problem(project, sheet, state, metric, doubts.now) for state, metric in decided.without_votes]
     unsure = [doubt.problem(project.name, sheet.letters.get("link")) for doubt in doubtful]
     return Plan(
         project=project,
@@ -166,7 +167,7 @@ def make_plan(
         unmatched_rows=sheet.unmatched,
         unmatched_accounts=tuple(s.link for s in active if sheet.trouble is None and _is_unmatched(s, sheet)),
         conflicts=tuple(_conflicts(decided, by_id, place)),
-        suspects=judge(_changes(decided.merged, by_id), doubts, place_if_it_won, typed),
+        suspects=suspects.find_suspects(_changes(decided.merged, by_id), doubts, place_if_it_won, typed),
         given=decided.given,
         accidents=(*sheet.accidents, *copy_accidents(project.name, doubtful)),
         accepted=sheet.accepted,
@@ -190,7 +191,7 @@ def _is_unmatched(state: AccountState, sheet: Sheet) -> bool:
     return state.id not in sheet.rows and state.id not in sheet.duplicates and not is_left(state, sheet)
 
 
-def _alone(project: Project, sheet: Sheet, state: AccountState, metric: str, now: str) -> Problem:
+def _no_vote_problem(project: Project, sheet: Sheet, state: AccountState, metric: str, now: str) -> Problem:
     """A value for which nobody has a vote any more."""
     index = METRICS.index(metric)
     value = state.merged[index] if state.merged else None
@@ -240,7 +241,7 @@ def _changes(merged: Iterable[Merged], states: Mapping[str, AccountState]) -> It
         if row.before is not None and row.values != row.before:
             state = states[row.account_id]
             # Taken back or of other videos, it is no history to judge the next value by; what a person pins is meant.
-            no_history, winners = {*state.votes.taken_back, *row.anew}, state.winners
+            no_history, winners = {*state.votes.taken_back, *row.restarted}, state.winners
             if no_history or Winner.PINNED in winners or Winner.PINNED in row.winners:
                 trios = zip(METRICS, state.winners, row.winners, strict=True)
                 winners = tuple(None if m in no_history or Winner.PINNED in (o, n) else o for m, o, n in trios)

@@ -198,6 +198,11 @@ class Policy:
                     return Rule(choices[name], f"{key}.{name}")
         return Rule(self.strategy, "merge.strategy")
 
+    def of_larger(self, project: str, platform: str) -> frozenset[str]:
+        """The metrics of which the larger of sheet value and parsed value counts."""
+        rules = zip(METRICS, self.rules(project, platform), strict=True)
+        return frozenset(metric for metric, rule in rules if rule.strategy == "max")
+
     def rules(self, project: str, platform: str) -> tuple[Rule, ...]:
         """The rules of all metrics, in their order."""
         return tuple(self.rule(project, platform.lower(), metric) for metric in METRICS)

@@ -130,7 +130,7 @@ def jumps(metric: str, old: int, new: int, factor: float, counters: Container[st
     return new * (2 if metric in counters else factor) <= old
 
 
-def judge(
+def find_suspects(
     changes: Iterable[MergedChange], doubts: Doubts, place: Place, typed: Judged = NOTHING_JUDGED
 ) -> SuspectChanges:
     """Look at every metric that changes; what was typed has been judged by itself (`core.merge.accidents`)."""
@@ -175,21 +175,21 @@ _SHARE: Final = 0.1
 ONE_READ: Final = "a fall by more than 10 % that one read alone has found"
 
 
-def is_doubtful(there: ParsedValue, given: ParsedValue) -> bool:
-    """Whether ``given`` is such a fall from what the same source said last, which is ``there``."""
+def is_doubtful_fall(stored: ParsedValue, new: ParsedValue) -> bool:
+    """Whether ``new`` is such a fall from what the same source said last, which is ``stored``."""
     return (
-        given.metric == "followers"
-        and there.place == given.place == OWN
-        and there.value >= LARGE
-        and given.value < there.value * (1 - _SHARE)
+        new.metric == "followers"
+        and stored.place == new.place == OWN
+        and stored.value >= LARGE
+        and new.value < stored.value * (1 - _SHARE)
     )
 
 
-def must_wait(there: ParsedValue, given: ParsedValue, doubted: ParsedValue | None) -> bool:
-    """Whether ``given`` does not count yet; ``doubted`` is the fall that an earlier read has found, if one did.
+def waits_for_second_read(stored: ParsedValue, new: ParsedValue, doubted: ParsedValue | None) -> bool:
+    """Whether ``new`` does not count yet; ``doubted`` is the fall that an earlier read has found, if one did.
 
     The same read brought twice is one read.
     """
-    if not is_doubtful(there, given):
+    if not is_doubtful_fall(stored, new):
         return False
-    return doubted is None or not is_doubtful(there, doubted) or (given.at or "") <= (doubted.at or "")
+    return doubted is None or not is_doubtful_fall(stored, doubted) or (new.at or "") <= (doubted.at or "")

@@ -1,16 +1,17 @@
 """The cells of a worksheet that say another number than in its last read, and which of them are accidents.
 
 The first read of an account's row is no typing, unless the account has had values before: from what its parser said.
+Below that it is another number, such as a campaign's; where the larger one counts it is no accident.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import timedelta
 from typing import NamedTuple
 
 from smart_sync.core.days import moment
 from smart_sync.core.matching.sheet_side import Sheet
-from smart_sync.core.merge.accidents import Accident, Terms, agrees, grown_from, judge, needs_history
+from smart_sync.core.merge.accidents import Accident, Terms, agrees, find_accidents, grown_from, needs_history
 from smart_sync.core.merge.baseline import ENOUGH, FALL, NARROWEST, Point
 from smart_sync.core.merge.last_read import Typed, Worksheet
 from smart_sync.core.merge.suspects import Doubts, Judged, Suspect, Suspects
@@ -32,12 +33,19 @@ class Cells(NamedTuple):
     edited: frozenset[tuple[str, str]] = frozenset()
 
 
-def typed_cells(sheet: Sheet, states: Sequence[AccountState], doubted: Suspects, counters: Collection[str]) -> Cells:
+def typed_cells(
+    sheet: Sheet,
+    states: Sequence[AccountState],
+    doubted: Suspects,
+    counters: Collection[str],
+    larger_counts: Callable[[str], Collection[str]] = lambda _platform: (),
+) -> Cells:
     """The cells of ``sheet`` that say another number than ``states`` know.
 
     Of marked ones those that were marked before: a first mark is meant, whatever the number.  Where the parser
     contradicts, `core.merge.pinning` tells it.  Nobody has typed what an accident has put into a whole column.
-    ``doubted`` are the suspects that are still open.
+    ``doubted`` are the suspects that are still open; ``larger_counts`` gives the metrics, by platform, of which the
+    larger of sheet value and parsed value counts.
     """
     sheet = _unread(sheet, sheet.held)
     rows: list[list[Typed]] = []
@@ -58,6 +66,9 @@ def typed_cells(sheet: Sheet, states: Sequence[AccountState], doubted: Suspects,
         else:
             continue
         typed = list(_typed(state, row, doubted))
+        if state.sheet is None:
+            hidden = larger_counts(state.platform)
+            typed = [one for one in typed if one.metric not in hidden or one.new >= (one.parsed or 0)]
         near = [one.metric for one in typed if needs_history(one, counter=one.metric in counters)]
         if near:
             rows.append(typed)
@@ -102,13 +113,13 @@ def unknown(cells: Cells, histories: Mapping[tuple[str, str], Sequence[Point]]) 
     return [metric for metric in METRICS if metric in short]
 
 
-def others(states: Iterable[AccountState], cells: Cells) -> list[str]:
+def comparable_accounts(states: Iterable[AccountState], cells: Cells) -> list[str]:
     """Some accounts by whose growth those can be measured that have none of their own: of all sizes alike."""
     ids = sorted(state.id for state in states if state.sheet is not None and state.id not in cells.close)
     return ids[:: max(1, len(ids) // MAX_OTHERS)][:MAX_OTHERS]
 
 
-def judged(
+def judge_cells(
     cells: Cells, sheet: Sheet, states: Sequence[AccountState], terms: Terms, doubts: Doubts, name: str
 ) -> Judged:
     """What is to be made of ``cells`` in the worksheet ``name``.
@@ -117,14 +128,14 @@ def judged(
     """
     by_id = {state.id: state for state in states} if cells.rows or doubts.open else {}
     before = _before(states) if cells.rows else Worksheet()
-    found = [known for known in doubts.open.values() if _waits(known, by_id.get(known.account_id), sheet, doubts)]
+    found = [known for known in doubts.open.values() if _stays_held(known, by_id.get(known.account_id), sheet, doubts)]
     for row in cells.rows:
-        for accident in judge(row, before, terms):
+        for accident in find_accidents(row, before, terms):
             key = (accident.account_id, accident.metric)
             known = doubts.open.get(key)
             if known is None or not known.typed or known.new != accident.new:
                 one = _suspect(accident, by_id[key[0]], sheet, doubts, name)
-                if known is not None and known.held and _goes_on(known, accident, terms, doubts):
+                if known is not None and known.held and _grows_from_held(known, accident, terms, doubts):
                     one = one._replace(since=known.since)
                 if one.since > doubts.believed:
                     found.append(one)
@@ -134,7 +145,7 @@ def judged(
     return Judged(found, judged_cells, cells.edited, sheet.rows)
 
 
-def _waits(known: Suspect, state: AccountState | None, sheet: Sheet, doubts: Doubts) -> bool:
+def _stays_held(known: Suspect, state: AccountState | None, sheet: Sheet, doubts: Doubts) -> bool:
     """Whether a number that is held is held on: its cell still says it, and neither a person nor the parser agrees.
 
     It is not judged anew: the cells nearby and the other numbers of the row have changed since.
@@ -147,7 +158,7 @@ def _waits(known: Suspect, state: AccountState | None, sheet: Sheet, doubts: Dou
     return row.metrics[index] == known.new and known.metric not in row.pinned and not agrees(known.new, parsed)
 
 
-def _goes_on(known: Suspect, accident: Accident, terms: Terms, doubts: Doubts) -> bool:
+def _grows_from_held(known: Suspect, accident: Accident, terms: Terms, doubts: Doubts) -> bool:
     """Whether a cell has grown as always from the number that is held: it stands as long as that one.
 
     Else an account that is typed each day would be held for ever.
@@ -161,11 +172,11 @@ def _before(states: Iterable[AccountState]) -> Worksheet:
     # Where an account stands now whose predecessor is gone, its own row counts.
     by_age = sorted(states, key=lambda state: state.absence.gone_since is None)
     known = [(state.sheet_row, state, state.sheet) for state in by_age if state.sheet is not None]
-    there = {row: (state, values) for row, state, values in known if row is not None}
+    by_row = {row: (state, values) for row, state, values in known if row is not None}
     return Worksheet(
-        {row: values for row, (_, values) in there.items()},
-        {row: f"@{state.username}" if state.username else state.link for row, (state, _) in there.items()},
-        {row: state.id for row, (state, _) in there.items()},
+        {row: values for row, (_, values) in by_row.items()},
+        {row: f"@{state.username}" if state.username else state.link for row, (state, _) in by_row.items()},
+        {row: state.id for row, (state, _) in by_row.items()},
     )
 
 
@@ -190,11 +201,11 @@ def _suspect(accident: Accident, state: AccountState, sheet: Sheet, doubts: Doub
 
 def hold(sheet: Sheet, suspects: Iterable[Suspect]) -> Sheet:
     """``sheet`` with the held cells of ``suspects`` unread: what they said before stands in, as for any such cell."""
-    held: dict[str, set[str]] = {}
+    cells: dict[str, set[str]] = {}
     for one in suspects:
         if one.held:
-            held.setdefault(one.account_id, set()).add(one.metric)
-    return _unread(sheet, held)
+            cells.setdefault(one.account_id, set()).add(one.metric)
+    return _unread(sheet, cells)
 
 
 def _unread(sheet: Sheet, cells: Mapping[str, Set[str]]) -> Sheet:

@@ -1,7 +1,7 @@
 """Which parsed values have a vote, and which of them counts: of each metric the one that was parsed last.
 
 A value has no vote once it is *forgotten* (a person has taken it back), once it was parsed for an *earlier link* of the
-account that means another profile, once it is of *other videos* than the parser's ``count`` and the project's dates
+account that means another profile, once it is of *other videos* than the parser's ``votes_of`` and the project's dates
 and KPI want now, or once it is *too old* (``[parsed] max_age``).  All but the last are taken back: they leave no trace
 in the merge.  Another value, or the same one parsed later, has a vote.
 
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from smart_sync.core.campaign import OF_VIDEOS
-from smart_sync.core.links.identity import asked_platform, identity, profile_link, username
+from smart_sync.core.links.identity import identity, platform_for_parsers, profile_link, username
 from smart_sync.core.parsed import (
     BY_HAND,
     EARLIER_LINK,
@@ -47,27 +47,27 @@ _RANKS: Final = {INBOX: 0, OWN: 1, QUERY: 2}
 _Rank = tuple[str, int, bool, int]
 
 
-def count(
-    account_id: str, said: Sequence[ParsedValue], past: ParsedHistory, whose: ParsedAccount, judged_by: VoteTerms
+def votes_of(
+    account_id: str, values: Sequence[ParsedValue], history: ParsedHistory, account: ParsedAccount, judged_by: VoteTerms
 ) -> Votes:
-    """Which of the values ``said`` of an account count."""
-    if past is NO_PAST and whose.last_link in (None, whose.link) and _are_sound(said, whose, judged_by):
-        return _newest(said, judged_by)
-    scrutiny = _Scrutiny(past, whose, judged_by)
+    """Which of the values ``values`` of an account count."""
+    if history is NO_PAST and account.last_link in (None, account.link) and _all_have_votes(values, account, judged_by):
+        return _newest(values, judged_by)
+    scrutiny = _VoteJudge(history, account, judged_by)
     chosen: dict[str, tuple[_Rank, ParsedValue]] = {}
     newly: dict[str, _Rank] = {}
     lost: list[LostVote] = []
     newly_lost: list[ParsedValue] = []
-    for one in said:
+    for one in values:
         at = scrutiny.effective(one)
         rank = (at or "", _RANKS[one.place], not one.rounded, one.value)
-        reason = scrutiny.why_lost(one, at)
+        reason = scrutiny.why_no_vote(one, at)
         if not reason:
             if one.metric not in chosen or rank > chosen[one.metric][0]:
                 chosen[one.metric] = rank, one
             continue
         lost.append(LostVote(one, reason))
-        if reason != TOO_OLD and _key(one) not in past.taken_back:
+        if reason != TOO_OLD and _key(one) not in history.taken_back:
             newly_lost.append(one)
             newly[one.metric] = max(rank, newly.get(one.metric, rank))
     concerned = {m for m, rank in newly.items() if m not in chosen or rank > chosen[m][0]}
@@ -82,21 +82,21 @@ def count(
     )
 
 
-def _are_sound(said: Iterable[ParsedValue], whose: ParsedAccount, judged_by: VoteTerms) -> bool:
+def _all_have_votes(values: Iterable[ParsedValue], account: ParsedAccount, judged_by: VoteTerms) -> bool:
     """Whether nothing about the values themselves can take away a vote: the usual case, which must not cost much."""
     earliest, latest = judged_by.oldest or "", judged_by.ahead
     return all(
         (one.at is None or earliest < one.at <= latest)
-        and one.link in ("", whose.link)
-        and not other_videos(one, judged_by.counting, whose)
-        for one in said
+        and one.link in ("", account.link)
+        and not other_videos(one, judged_by.counting, account)
+        for one in values
     )
 
 
-def _newest(said: Iterable[ParsedValue], judged_by: VoteTerms) -> Votes:
-    """What `count` finds where all values have a vote."""
+def _newest(values: Iterable[ParsedValue], judged_by: VoteTerms) -> Votes:
+    """What `votes_of` finds where all values have a vote."""
     chosen: dict[str, tuple[_Rank, ParsedValue]] = {}
-    for one in said:
+    for one in values:
         at = one.at or (judged_by.now if one.place == QUERY else "")
         best = chosen.get(one.metric)
         if best is None or at >= best[0][0]:
@@ -106,7 +106,7 @@ def _newest(said: Iterable[ParsedValue], judged_by: VoteTerms) -> Votes:
     return Votes({metric: one for metric, (_, one) in chosen.items()})
 
 
-def other_videos(one: ParsedValue, counting: Counting | None, whose: ParsedAccount) -> str:
+def other_videos(one: ParsedValue, counting: Counting | None, account: ParsedAccount) -> str:
     """Why a value is of other videos than those that count now; "" if it is not.  Followers are of no videos.
 
     Where a parser counts the campaign of the account, no other parser's lifetime counts next to it, nor what a table
@@ -119,16 +119,16 @@ def other_videos(one: ParsedValue, counting: Counting | None, whose: ParsedAccou
         if wanted and "lifetime" not in wanted:
             return OF_LIFETIME
         is_parsers = bool(wanted) if wanted is not None else one.place == OWN and one.source != BY_HAND
-        return OF_LIFETIME if is_parsers and is_counted(whose.link, whose.platform, counting) else ""
+        return OF_LIFETIME if is_parsers and is_campaign_counted(account.link, account.platform, counting) else ""
     if wanted is not None and "campaign" not in wanted:
         return OF_CAMPAIGN
     return "" if one.counted == counting.campaign else OTHER_CAMPAIGN
 
 
-def is_counted(link: str, platform: str, counting: Counting) -> bool:
+def is_campaign_counted(link: str, platform: str, counting: Counting) -> bool:
     """Whether a parser counts the campaign of an account."""
     for parser in counting.parsers:
-        if parser.platforms and asked_platform(link, platform) not in parser.platforms:
+        if parser.platforms and platform_for_parsers(link, platform) not in parser.platforms:
             continue
         if parser.names is None or folded_name(username(profile_link(link, platform) or link)) in parser.names:
             return True
@@ -139,23 +139,23 @@ def _key(one: ParsedValue) -> Key:
     return Key(one.metric, one.place, one.source, one.value, one.at or "")
 
 
-class _Scrutiny:
+class _VoteJudge:
     """Judges the values of one account, and collects what must be remembered of them."""
 
-    def __init__(self, past: ParsedHistory, whose: ParsedAccount, judged_by: VoteTerms) -> None:
-        self._past, self._whose, self._terms = past, whose, judged_by
-        self._seen = {(a.metric, a.place, a.source): a for a in past.ahead}
+    def __init__(self, history: ParsedHistory, account: ParsedAccount, judged_by: VoteTerms) -> None:
+        self._past, self._whose, self._terms = history, account, judged_by
+        self._seen = {(a.metric, a.place, a.source): a for a in history.ahead}
         self._new_ahead: list[AheadSince] = []
         self._new_marks: list[Mark] = []
         self.ahead: list[ParsedValue] = []
-        last = whose.last_link if whose.last_link is not None or not past.links else past.links[-1][1]
+        last = account.last_link if account.last_link is not None or not history.links else history.links[-1][1]
         # A link that means no profile is not remembered: it would hide that the next one means another.
-        is_new = whose.last_link not in (None, whose.link) and identity(whose.link, whose.platform)
-        self._new_link = whose.link if is_new else None
+        is_new = account.last_link not in (None, account.link) and identity(account.link, account.platform)
+        self._new_link = account.link if is_new else None
         self._relinked = last is not None and not self._is_same(last)
-        begun = past.links or (("", last or ""),)
-        self._new_links = ((*begun, (judged_by.now, whose.link))[len(past.links) :]) if self._relinked else ()
-        self._links = (*past.links, *self._new_links)
+        begun = history.links or (("", last or ""),)
+        self._new_links = ((*begun, (judged_by.now, account.link))[len(history.links) :]) if self._relinked else ()
+        self._links = (*history.links, *self._new_links)
 
     def effective(self, one: ParsedValue) -> str | None:
         """The time that counts."""
@@ -179,7 +179,7 @@ class _Scrutiny:
         known = self._seen.get((one.metric, one.place, one.source))
         return one.at is not None and one.at > self._terms.ahead and (known is None or known.parsed_at != one.at)
 
-    def why_lost(self, one: ParsedValue, at: str | None) -> str:
+    def why_no_vote(self, one: ParsedValue, at: str | None) -> str:
         """Why a value that counts as of ``at`` has no vote; "" if it has one."""
         for mark in self._past.marks:
             if _is_marked(one, at, mark):
@@ -234,36 +234,41 @@ def _is_marked(one: ParsedValue, at: str | None, mark: Mark) -> bool:
 
 
 def take_back(
-    said: Iterable[ParsedValue], past: ParsedHistory, whose: ParsedAccount, judged_by: VoteTerms, *, any_source: bool
+    values: Iterable[ParsedValue],
+    history: ParsedHistory,
+    account: ParsedAccount,
+    judged_by: VoteTerms,
+    *,
+    any_source: bool,
 ) -> list[Mark]:
-    """The marks that take back the values ``said`` of an account; none for those that are forgotten already."""
-    scrutiny = _Scrutiny(past, whose, judged_by)
+    """The marks that take back the values ``values`` of an account; none for those that are forgotten already."""
+    scrutiny = _VoteJudge(history, account, judged_by)
     found = []
-    for one in said:
+    for one in values:
         at = scrutiny.effective(one)
-        if scrutiny.why_lost(one, at) != FORGOTTEN:
+        if scrutiny.why_no_vote(one, at) != FORGOTTEN:
             found.append(Mark(one.metric, one.value, one.source, any_source, one.at or "", at or judged_by.now))
     return found
 
 
-def has_vote(said: ParsedValue, past: ParsedHistory, whose: ParsedAccount, judged_by: VoteTerms) -> bool:
+def has_vote(value: ParsedValue, history: ParsedHistory, account: ParsedAccount, judged_by: VoteTerms) -> bool:
     """Whether a value that is stored counts now."""
-    scrutiny = _Scrutiny(past, whose, judged_by)
-    return not scrutiny.why_lost(said, scrutiny.effective(said))
+    scrutiny = _VoteJudge(history, account, judged_by)
+    return not scrutiny.why_no_vote(value, scrutiny.effective(value))
 
 
-def comes_late(
-    given: ParsedValue, there: ParsedValue, past: ParsedHistory, whose: ParsedAccount, judged_by: VoteTerms
+def is_outdated(
+    new: ParsedValue, stored: ParsedValue, history: ParsedHistory, account: ParsedAccount, judged_by: VoteTerms
 ) -> bool:
-    """Whether what is ``there`` in the place of ``given`` stays: a source has said it later, or of the right profile.
+    """Whether what is ``stored`` in the place of ``new`` stays: a source has said it later, or of the right profile.
 
     What was taken back keeps nothing out, nor does what is of an unknown time ahead.
     """
-    scrutiny = _Scrutiny(past, whose, judged_by)
-    known = scrutiny.effective(there)
-    if scrutiny.is_new_ahead(there) or scrutiny.why_lost(there, known):
+    scrutiny = _VoteJudge(history, account, judged_by)
+    known = scrutiny.effective(stored)
+    if scrutiny.is_new_ahead(stored) or scrutiny.why_no_vote(stored, known):
         return False
-    at = scrutiny.effective(given)
-    if given.link and scrutiny.why_lost(given, at) == EARLIER_LINK:
+    at = scrutiny.effective(new)
+    if new.link and scrutiny.why_no_vote(new, at) == EARLIER_LINK:
         return True
     return at is not None and known is not None and at < known

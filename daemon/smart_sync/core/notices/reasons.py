@@ -246,11 +246,13 @@ RUSSIAN = {
     "the database refuses the account of this row: {why}": "база данных не принимает аккаунт этой строки: {why}",
     "the database refuses {n} more": "база данных не принимает ещё {n}",
     "a rule of the table ignores the row": "правило таблицы пропускает строку",
+    "look at the triggers, rules and column types of the web app's tables": (
+        "посмотрите триггеры, правила и типы столбцов таблиц веб-приложения"
+    ),
     "the table {name} is gone": "таблицы {name} больше нет",
     "restore it from a backup, or finish the migration that has renamed it": (
         "восстановите её из резервной копии или завершите миграцию, которая её переименовала"
     ),
-    "look at the triggers and rules of the web app's tables": "посмотрите триггеры и правила таблиц веб-приложения",
 }
 #: What stands before a colon, and what follows it is a reason of its own.
 BEFORE = {

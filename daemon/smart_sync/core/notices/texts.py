@@ -20,10 +20,10 @@ MAX_TROUBLES = 2
 _NAMESPACE = uuid.UUID("5e0dd5a1-9c4d-5a2c-8b43-1f0a3c6f7a12")
 
 
-def texts(told: Sequence[Message], reader: Reader) -> list[Message]:
-    """The same for ``reader``: a message for each kind in ``told``, whose body is its text."""
+def texts(messages: Sequence[Message], reader: Reader) -> list[Message]:
+    """The same for ``reader``: a message for each kind in ``messages``, whose body is its text."""
     kinds: dict[str, list[Message]] = {}
-    for message in told:
+    for message in messages:
         kinds.setdefault(message.type, []).append(message)
     return [
         Message(_id([one.id for one in several]), kind, text(kind, [_data(one) for one in several], reader))

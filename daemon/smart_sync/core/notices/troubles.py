@@ -58,6 +58,7 @@ _WORDS: dict[Code, tuple[str, ...]] = {
         *("looks like a copy", ", renamed: no account is created", "so this one looks like it, renamed"),
     ),
     "link-unreadable": (
+        "the link is shortened",
         *("the cell holds several links", "the link shows no profile", "the link is none of a platform"),
         *("a name without its platform", "a text and no link", "values without a link"),
         *("link: an error of the spreadsheet", "link: not computed yet", "link cells show no profile"),

@@ -55,7 +55,7 @@ class AlertDecision:
     troubles: Mapping[str, Trouble | None]
 
 
-def judge(
+def decide_alerts(
     results: Iterable[ProjectResult], before: Mapping[str, Trouble], read_again: Collection[str] = ()
 ) -> AlertDecision:
     """Compare ``results`` with the troubles ``before``; projects that took no part stay as they were.

@@ -102,11 +102,11 @@ def _standing(measured: Measured, parsers: Mapping[str, bool]) -> Iterator[str]:
     yield from _family("accounts_carried", "gauge", "Accounts with a carried value.", [({}, measured.carried)])
 
 
-def _family(name: str, kind: str, told: str, samples: _Samples) -> Iterator[str]:
+def _family(name: str, kind: str, meaning: str, samples: _Samples) -> Iterator[str]:
     rows = list(samples)
     if not rows:
         return
-    yield f"# HELP smart_sync_{name} {told}"
+    yield f"# HELP smart_sync_{name} {meaning}"
     yield f"# TYPE smart_sync_{name} {kind}"
     suffix = "_total" if kind == "counter" else ""
     for labels, value in rows:

@@ -97,7 +97,7 @@ def _outcome(plan: Plan, written: Written, not_created: Mapping[str, str]) -> tu
 
 def _refusal(what: str, reasons: Mapping[str, str]) -> _Trouble:
     """That the database refuses accounts: ``what``, and the first of the ``reasons``."""
-    remedy = "look at the triggers and rules of the web app's tables"
+    remedy = "look at the triggers, rules and column types of the web app's tables"
     return _Trouble(f"the database {what}: {next(iter(reasons.values()))}", remedy, "database-columns")
 
 
@@ -166,8 +166,8 @@ def _some_refused(place: str, found: Sequence[Problem]) -> Iterator[Problem]:
     """The first `MAX_REFUSED`, and how many more there are."""
     yield from found[:MAX_REFUSED]
     if (more := len(found) - MAX_REFUSED) > 0:
-        said = f"the database refuses {counted(more, 'account')} more"
-        yield Problem(said, place, code="database-columns", count=more)
+        reason = f"the database refuses {counted(more, 'account')} more"
+        yield Problem(reason, place, code="database-columns", count=more)
 
 
 def _writes(plan: Plan) -> bool:
@@ -175,7 +175,9 @@ def _writes(plan: Plan) -> bool:
     return bool(plan.merged or plan.sheet or plan.absent or plan.left or plan.returned)
 
 
-def foreseen(plan: Plan, snapshots: int, problems: Sequence[Problem], states: Sequence[AccountState]) -> ProjectResult:
+def dry_run_result(
+    plan: Plan, snapshots: int, problems: Sequence[Problem], states: Sequence[AccountState]
+) -> ProjectResult:
     """The result that writing ``plan`` would have, with every change it would make."""
     links = {state.id: state.link for state in states}
     changes = (

@@ -69,7 +69,9 @@ class ParserState:
     projects: str = ""
 
 
-def judge(attempt: Attempt, before: ParserState, now: str, fails_after: float) -> tuple[ParserState, Verdict | None]:
+def judge_parser(
+    attempt: Attempt, before: ParserState, now: str, fails_after: float
+) -> tuple[ParserState, Verdict | None]:
     """How the parser is after ``attempt``, and what is to be told.
 
     It is failing when it got nothing of `MANY` accounts, or when its passes have been bad for longer than

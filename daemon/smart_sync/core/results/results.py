@@ -91,18 +91,18 @@ class ProjectResult:
             "left": list(self.left),
             "returned": list(self.returned),
         }
-        told = [Where.ANSWER]
+        places = [Where.ANSWER]
         if self.outcome is Outcome.FAILED:
             said["error"] = self.error
         else:
-            told.append(Where.GOOD_ANSWER)
+            places.append(Where.GOOD_ANSWER)
             said["coverage"] = {
                 metric: (own.as_stale() if self.stale else own)._asdict() for metric, own in self.coverage.items()
             }
             if not self.counts.accounts:
                 said["message"] = "No accounts to sync"
                 said["synced_count"] = 0
-        said |= cast("ProjectAnswer", as_json(self.counts, *told))
+        said |= cast("ProjectAnswer", as_json(self.counts, *places))
         if self.outcome is Outcome.DEGRADED:
             said["warning"] = self.error
         if self.remedy:
@@ -174,7 +174,7 @@ class PassResult:
         )
 
     @property
-    def nothing_because(self) -> str:
+    def no_projects_reason(self) -> str:
         """Why there was no project, where that is a trouble; else empty."""
         if self.results:
             return ""
@@ -208,16 +208,19 @@ class PassResult:
 
 def lines(result: PassResult, most: int = 50) -> list[str]:
     """A pass in lines for a person: its counts, then each project in trouble, the failed ones first."""
-    told = [one for outcome in (Outcome.FAILED, Outcome.DEGRADED) for one in result.results if one.outcome is outcome]
+    troubled = [
+        one for outcome in (Outcome.FAILED, Outcome.DEGRADED) for one in result.results if one.outcome is outcome
+    ]
     counts = [f"{result.count(Outcome.FAILED)} failed", f"{result.count(Outcome.DEGRADED)} degraded"]
     changed = counted(result.counts.changed, "account")
     first = f"{counted(len(result.results), 'project')}: {', '.join(counts)}, {result.stale} stale; {changed} changed"
     rows = [
-        f"{one.outcome.value}{', stale' if one.stale else ''}: {one.project.name}: {one.trouble}" for one in told[:most]
+        f"{one.outcome.value}{', stale' if one.stale else ''}: {one.project.name}: {one.trouble}"
+        for one in troubled[:most]
     ]
-    if result.nothing_because:
-        rows.append(result.nothing_because)
-    return [first, *rows, *([f"and {len(told) - most} more"] if len(told) > most else [])]
+    if result.no_projects_reason:
+        rows.append(result.no_projects_reason)
+    return [first, *rows, *([f"and {len(troubled) - most} more"] if len(troubled) > most else [])]
 
 
 def changes_of(

@@ -66,6 +66,7 @@ FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _NUMBER = re.compile(
     rf"([^0-9]*?)([.,٫⹁]?[0-9](?:[{SPACES}{_APOSTROPHES},.٬٫⹁]?[0-9])*)(?:[eE]([+-]?[0-9]{{1,2}}))?([^0-9]*)",
 )
+_DATE = re.compile(r"[0-9]{1,2}\.[0-9]{1,2}\.[0-9]{4}|[0-9]{4}\.[0-9]{1,2}\.[0-9]{1,2}")
 _WORD = re.compile(r"[^\s.]+\.?")
 _GROUP_SIGNS = frozenset(" '٬,.")
 _FRACTION_SIGNS = frozenset(",.٫")
@@ -245,6 +246,8 @@ def _digits(number: str, speaking: Rules) -> _Digits:
     elif as_fraction:
         as_group = False
     if as_group == as_fraction:
+        if _DATE.fullmatch(number):
+            raise Unreadable("a date, not a count")
         raise Ambiguous("its separators can be read in more than one way, or in none")
     return _Digits("".join((*groups, last)), len(last) if as_fraction else 0, foreign and as_fraction, unclear)
 

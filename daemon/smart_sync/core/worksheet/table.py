@@ -143,8 +143,8 @@ class _Reader:
                 self._lose(number, cells, self.metrics.union(named), "this header has no column for the link")
             strange = [] if named else self._strange_titles(number, cells)
             if strange:
-                told = f"a header that is not understood ({', '.join(map(shown, strange))})"
-                self._lose(number, cells, self.metrics, f"{told}; use known names, or [sheets.columns]")
+                message = f"a header that is not understood ({', '.join(map(shown, strange))})"
+                self._lose(number, cells, self.metrics, f"{message}; use known names, or [sheets.columns]")
             return bool(named or strange)
         if len(header.columns) == 1 and (not header.unknown or any(map(self._is_count, cells))):
             # A label that repeats the link's title, or some cell of an account's row that happens to be one.
@@ -156,8 +156,8 @@ class _Reader:
         lost = missing if header.unknown else {m for m in missing if not _text(cells, before.get(m, len(cells)))}
         if lost:
             names = ", ".join(metric for metric in METRICS if metric in lost)
-            told = f"no column for {names}; headers seen: {listed(_texts(cells), 20)}"
-            self._lose(number, cells, frozenset(lost), told)
+            message = f"no column for {names}; headers seen: {listed(_texts(cells), 20)}"
+            self._lose(number, cells, frozenset(lost), message)
         return True
 
     def _strange_titles(self, number: int, cells: Sequence[Cell]) -> list[str]:
@@ -187,8 +187,8 @@ class _Reader:
     def _lose(self, number: int, cells: Sequence[Cell], lost: frozenset[str], reason: str) -> None:
         self._lost = lost
         self._metrics = [one for one in self._metrics if METRICS[one[0]] not in lost]
-        told = f"{reason}; those cells below are not read"
-        self.problems.add("column-missing", told, number, self._link, _text(cells, self._link))
+        message = f"{reason}; those cells below are not read"
+        self.problems.add("column-missing", message, number, self._link, _text(cells, self._link))
 
     def _without_link(self, number: int, cells: Sequence[Cell]) -> None:
         filled = [column for _, column, _ in self._metrics if _text(cells, column).casefold() not in NO_VALUE]

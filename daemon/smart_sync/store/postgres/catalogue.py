@@ -110,23 +110,23 @@ class PostgresDialect:
             "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = ?",
             (self.helpers.strip('"'),),
         )
-        told = _digest(text)
-        if rows and rows[0][0] == told:
+        digest = _digest(text)
+        if rows and rows[0][0] == digest:
             return
         await transaction.execute(f"CREATE SCHEMA IF NOT EXISTS {self.helpers}")
         await transaction.execute(text)
         # A role that may read the view account_growth runs its functions.
         await transaction.execute(f"GRANT USAGE ON SCHEMA {self.helpers} TO PUBLIC")
-        await transaction.execute(f"COMMENT ON SCHEMA {self.helpers} IS '{told}'")
+        await transaction.execute(f"COMMENT ON SCHEMA {self.helpers} IS '{digest}'")
 
     async def adopt(self, transaction: Transaction) -> None:
         """Let the shared tables be read with our types, whatever those of the web app's are."""
         for table in ADOPTED:
             columns = await transaction.fetch(_COLUMNS, (f"{self.schema}.{table}",))
             read = [_read_as(name, kind, self.helpers) for name, kind in columns]
-            there = await transaction.fetch(_MADE, (self.helpers, table))
+            existing = await transaction.fetch(_MADE, (self.helpers, table))
             if all(one == _quoted(name) for one, (name, _) in zip(read, columns, strict=True)):
-                if there:
+                if existing:
                     await self._drop_views_upon(transaction, table)
                 continue
             named = ", ".join(
@@ -134,7 +134,7 @@ class PostgresDialect:
                 for one, (name, _) in zip(read, columns, strict=True)
             )
             text = f"SELECT {named} FROM {self.schema}.{table}"
-            if not there or there[0][2] != _digest(text):
+            if not existing or existing[0][2] != _digest(text):
                 await self._drop_views_upon(transaction, table)
                 await self._make_view(transaction, self.helpers, table, text)
 
@@ -146,12 +146,12 @@ class PostgresDialect:
     async def show(self, transaction: Transaction, name: str, view: str) -> None:
         """Let the view ``name`` be as the statement ``view`` makes it."""
         text = view.partition(" AS\n" if f"{name} AS\n" in view else " AS ")[2]
-        there = await self.made(transaction, name)
-        if there is not None and there[0] != "view":
+        existing = await self.made(transaction, name)
+        if existing is not None and existing[0] != "view":
             raise DatabaseUnusable(
-                f"there is a {there[0]} {name} that Smart Sync has not made; rename it", trouble="database-columns"
+                f"there is a {existing[0]} {name} that Smart Sync has not made; rename it", trouble="database-columns"
             )
-        if there is None or there[2] != _digest(text):
+        if existing is None or existing[2] != _digest(text):
             await self._make_view(transaction, self.schema, name, text)
 
     async def _make_view(self, transaction: Transaction, schema: str, name: str, text: str) -> None:

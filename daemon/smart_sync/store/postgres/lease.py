@@ -234,8 +234,8 @@ class Lease:
         if self._newest is None:
             return False
         table = f"{self._schema}.smart_sync_schema"
-        there = (await self._ask("SELECT to_regclass(?)", table))[0][0]
-        found = await self._ask(f"SELECT version FROM {table}") if there else []
+        table_exists = (await self._ask("SELECT to_regclass(?)", table))[0][0]
+        found = await self._ask(f"SELECT version FROM {table}") if table_exists else []
         version = int(found[0][0]) if found else 0
         before, self.outdated = self.outdated, version if version > self._newest else 0
         if before != self.outdated:
@@ -295,6 +295,6 @@ class Lease:
             return
         with contextlib.suppress(StoreError):
             news = self._listens.notifies(timeout=pause, stop_after=1)
-            async with self._connection.translated_errors(), aclosing(news) as told:
-                async for _ in told:
+            async with self._connection.translated_errors(), aclosing(news) as notices:
+                async for _ in notices:
                     self._tell()

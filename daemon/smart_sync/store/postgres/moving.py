@@ -20,7 +20,7 @@ from smart_sync.store.postgres.lease import held
 from smart_sync.store.postgres.postgres_database import PostgresDatabase
 from smart_sync.store.postgres.postgres_transaction import PostgresTransaction
 from smart_sync.store.postgres.statements import encoded
-from smart_sync.store.sqlite.driver import connect, describe_reading
+from smart_sync.store.sqlite.driver import connect, explain_reading
 from smart_sync.store.sqlite.scratch_copy import tables
 
 #: Odd values that are named one by one; rows that are sent at once.
@@ -86,7 +86,7 @@ async def move(source: Path, target: Server) -> Moved:
                 await schema.prepare(transaction, server, None)
                 return await _copy(file, transaction, server, given)
     except sqlite3.Error as error:
-        raise describe_reading(error, source) from None
+        raise explain_reading(error, source) from None
     except StoreError as error:
         raise error.meaning from None
 
@@ -94,8 +94,8 @@ async def move(source: Path, target: Server) -> Moved:
 def _begin(file: sqlite3.Connection, source: Path) -> None:
     file.isolation_level = None
     file.execute("BEGIN")
-    there = tables(file)
-    rows = file.execute("SELECT version FROM smart_sync_schema").fetchall() if "smart_sync_schema" in there else []
+    existing = tables(file)
+    rows = file.execute("SELECT version FROM smart_sync_schema").fetchall() if "smart_sync_schema" in existing else []
     if not rows or rows[0][0] != len(schema.MIGRATIONS):
         raise DatabaseError(
             f"{source}: its tables are not those of this version; bring them up to date: smart-sync once",
@@ -127,10 +127,10 @@ async def _copy(
             await _copy_table(file, transaction, table, moved, is_given=table in given)
         except Refused as error:
             # Such as two rows that SQLite tells apart, a text and bytes, or a rule that the file's table has not.
-            told = str(error).removesuffix(".")
+            reason = str(error).removesuffix(".")
             other = ", or let the web app make the table so that it can hold it" if table in given else ""
             raise DatabaseError(
-                f"table {table}: {told}; correct that row in the file{other}; nothing is kept",
+                f"table {table}: {reason}; correct that row in the file{other}; nothing is kept",
                 trouble="database-columns",
             ) from None
     return moved
@@ -140,11 +140,11 @@ async def _copy_table(
     file: sqlite3.Connection, transaction: PostgresTransaction, table: str, moved: Moved, *, is_given: bool
 ) -> None:
     declared = await asyncio.to_thread(lambda: file.execute(f"PRAGMA table_info({table})").fetchall())
-    there = await transaction.dialect.columns(transaction, table)
+    existing = await transaction.dialect.columns(transaction, table)
     for _, name, kind, *_ in declared:
-        if name not in there and is_given:
+        if name not in existing and is_given:
             moved.left.append(f"{table}.{name}")
-        elif name not in there:  # a column of the web app's own
+        elif name not in existing:  # a column of the web app's own
             number = "BIGINT" if "INT" in kind.upper() else "TEXT"
             await transaction.execute(f"ALTER TABLE {table} ADD COLUMN {_quoted(name)} {number}")
     columns = [_Column(*row) for row in await transaction.dialect.types(transaction, table) if row[0] in
@@ -156,7 +156,7 @@ async def _copy_table(
     into = f"{transaction.dialect.schema}.{table}" if is_given else table
     async with transaction.copying(f"COPY {into} ({names}) FROM STDIN") as send:
         while rows := await asyncio.to_thread(cursor.fetchmany, CHUNK):
-            sound = await asyncio.to_thread(_sound, table, columns, rows, moved)
+            sound = await asyncio.to_thread(_storable_rows, table, columns, rows, moved)
             count += len(sound)
             for place, column in enumerate(columns):
                 if column.is_count:
@@ -166,25 +166,25 @@ async def _copy_table(
     moved.rows[table] = count
 
 
-def _sound(table: str, columns: Sequence[_Column], rows: Sequence[Any], moved: Moved) -> list[list[Any]]:
+def _storable_rows(table: str, columns: Sequence[_Column], rows: Sequence[Any], moved: Moved) -> list[list[Any]]:
     """``rows`` as their columns can hold them: an odd value is reported, and its row kept."""
     sound = [
         [_value(table, row[0], column, value, moved) for column, value in zip(columns, row, strict=True)]
         for row in rows
     ]
     if table == "account_metrics":
-        _decide_anew(columns, rows, sound)
+        _reset_merged(columns, rows, sound)
     return sound
 
 
-def _decide_anew(columns: Sequence[_Column], rows: Sequence[Any], sound: list[list[Any]]) -> None:
+def _reset_merged(columns: Sequence[_Column], rows: Sequence[Any], sound: list[list[Any]]) -> None:
     """A merged value that was none is not 0 from now on: nobody has won it, and the next pass decides."""
     places = {column.name: place for place, column in enumerate(columns)}
     for metric in METRICS:
-        said = [places[name] for ending in _SAID if (name := f"{metric}_{ending}") in places]
-        for given, kept in zip(rows, sound, strict=True):
-            if given[places[metric]] != kept[places[metric]]:
-                for place in said:
+        columns_with_value = [places[name] for ending in _SAID if (name := f"{metric}_{ending}") in places]
+        for row, kept in zip(rows, sound, strict=True):
+            if row[places[metric]] != kept[places[metric]]:
+                for place in columns_with_value:
                     kept[place] = None
 
 
@@ -238,8 +238,8 @@ def _is_unicode(text: str) -> bool:
 async def _compare(
     transaction: PostgresTransaction, table: str, columns: Sequence[_Column], count: int, sums: Sequence[int]
 ) -> None:
-    asked = ["count(*)"] + [f"sum({_quoted(c.name)})" for c in columns if c.is_count]
-    (found,) = await transaction.fetch(f"SELECT {', '.join(asked)} FROM {table}")
+    expressions = ["count(*)"] + [f"sum({_quoted(c.name)})" for c in columns if c.is_count]
+    (found,) = await transaction.fetch(f"SELECT {', '.join(expressions)} FROM {table}")
     sent = [count] + [one for one, column in zip(sums, columns, strict=True) if column.is_count]
     if [value or 0 for value in found] != sent:
         raise DatabaseError(

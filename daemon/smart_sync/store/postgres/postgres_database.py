@@ -22,7 +22,7 @@ from smart_sync.store.postgres.server_connection import (
     PAUSE,
     RECONNECTING,
     Connection,
-    hopeless,
+    is_permanent,
     rows,
     schema_of,
 )
@@ -183,7 +183,7 @@ class PostgresDatabase:
                     return await self._try_to_begin()
                 except (Busy, Down) as error:
                     limit = self._patience if isinstance(error, Busy) else min(self._patience, RECONNECTING)
-                    if hopeless(error) or time.monotonic() - began > limit:
+                    if is_permanent(error) or time.monotonic() - began > limit:
                         raise
                 await asyncio.sleep(PAUSE)
         finally:
@@ -245,5 +245,5 @@ class PostgresDatabase:
 def _demand_no_snapshots(sql: str, name: str) -> None:
     """MAX would feed on our own snapshots; only in SQLite they can be hidden from a query."""
     if "account_snapshots" in sql.lower():
-        told = "a query that reads account_snapshots is supported with SQLite only; give a table of your own"
-        raise Refused(told, DatabaseError(f"{name}: {told}"))
+        message = "a query that reads account_snapshots is supported with SQLite only; give a table of your own"
+        raise Refused(message, DatabaseError(f"{name}: {message}"))

@@ -54,7 +54,7 @@ class SharedLimit:
     async def slot(self, until: float | None = None, lasts: float = 60.0) -> AsyncIterator[float]:
         """As `Limit`.  Raises `StoreError` where the database cannot be asked."""
         loop = asyncio.get_running_loop()
-        asked = loop.time()
+        began = loop.time()
         holder = uuid.uuid4().hex
         async with asyncio.timeout_at(until):
             await self._turn.acquire()
@@ -63,7 +63,7 @@ class SharedLimit:
         finally:
             self._turn.release()
         try:
-            yield loop.time() - asked
+            yield loop.time() - began
         finally:
             # What cannot be given back is free by itself, only later.
             with contextlib.suppress(StoreError):

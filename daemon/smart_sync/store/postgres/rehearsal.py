@@ -101,9 +101,9 @@ async def _copy(source: Reader, copy: Path, now: datetime) -> str | None:
     since = stamp(now - timedelta(days=_DAYS))
     account: str | None = None
     for table in COPIED:
-        there = await source.dialect.columns(source, table)
+        existing = await source.dialect.columns(source, table)
         wanted = await asyncio.to_thread(_columns, copy, table)
-        columns = [name for name in wanted if name in there]
+        columns = [name for name in wanted if name in existing]
         if columns:
             names = ", ".join(f'"{name}"' for name in columns)
             recent = " WHERE snapshot_time >= ?" if table == "account_snapshots" else ""
@@ -133,13 +133,13 @@ async def copy_query(server: Server, query: str, copy: Path) -> str:
     try:
         async with PostgresDatabase(server, patience=_PATIENCE, read_only=True) as database:
             whole = f"SELECT * FROM (\n{query}\n) q"
-            there = await database.columns(f"{whole} LIMIT 0")
-            if "account_id" in there and await database.dialect.columns(database, "project_social_accounts"):
+            columns = await database.columns(f"{whole} LIMIT 0")
+            if "account_id" in columns and await database.dialect.columns(database, "project_social_accounts"):
                 # What a pass reads: without an end it would fill the memory here, not the server's.
                 whole += " WHERE CAST(q.account_id AS TEXT) IN (SELECT CAST(id AS TEXT) FROM project_social_accounts)"
             else:
                 whole += " LIMIT 0"
-            names = ", ".join('"{}"'.format(name.replace('"', "")) for name in there)
+            names = ", ".join('"{}"'.format(name.replace('"', "")) for name in columns)
             rows = await database.ask(whole)
     except StoreError as error:
         raise SmartSyncError(str(error)) from None

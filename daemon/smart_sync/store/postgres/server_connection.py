@@ -59,14 +59,14 @@ _DURABLE = (
 )
 
 
-def demand_library() -> None:
+def require_library() -> None:
     """Raise `DatabaseUnusable` where psycopg is not installed."""
     try:
         import psycopg  # noqa: F401
     except ImportError as error:
         missing, remedy = error.name or "libpq", "pip install 'smart-sync-daemon[postgres]'"
-        told = f"[database] url needs psycopg ({missing} is missing); {remedy}"
-        raise DatabaseUnusable(told, trouble=_SERVER) from None
+        message = f"[database] url needs psycopg ({missing} is missing); {remedy}"
+        raise DatabaseUnusable(message, trouble=_SERVER) from None
 
 
 class Connection:
@@ -155,8 +155,8 @@ class Connection:
             broken = self._connection is None or self._connection.broken
             raise translated(error, self._server.name, broken=broken, limit=self._limit) from error
         except UnicodeEncodeError as error:
-            told = f"half of a pair of code points ({error.object[error.start]!a}) is no text"
-            raise Refused(told, DatabaseError(f"{self._server.name}: {told}")) from error
+            message = f"half of a pair of code points ({error.object[error.start]!a}) is no text"
+            raise Refused(message, DatabaseError(f"{self._server.name}: {message}")) from error
 
     async def fetch(
         self,
@@ -180,12 +180,12 @@ class Connection:
                         await check(connection)
                         return await rows(connection, numbered(sql), parameters)
             except (Down, Busy) as error:
-                if hopeless(error) or time.monotonic() > ends:
+                if is_permanent(error) or time.monotonic() > ends:
                     raise
             await asyncio.sleep(PAUSE)
 
 
-def hopeless(error: StoreError) -> bool:
+def is_permanent(error: StoreError) -> bool:
     """Whether another try would end as this one did."""
     return isinstance(error, Lost) or isinstance(error.meaning, DatabaseUnusable)
 
@@ -194,10 +194,10 @@ async def schema_of(server: Server, *, read_only: bool = False) -> str:
     """The schema in which the tables are.  Raises `DatabaseUnusable` for a server that is none for us."""
     about = await connect(server, {})
     try:
-        ((version, schema, replica, told),) = await rows(about, _ABOUT, ())
+        ((version, schema, replica, version_text),) = await rows(about, _ABOUT, ())
     finally:
         await about.close()
-    product, is_replica = str(told).partition(" on ")[0], replica and not read_only
+    product, is_replica = str(version_text).partition(" on ")[0], replica and not read_only
     obstacles: tuple[tuple[bool, Code, str], ...] = (
         (version < OLDEST, "database-version", f"{product} is too old; PostgreSQL 13 or newer is needed"),
         (is_replica, "database-rights", "a read-only replica; name the primary server in [database] url"),
@@ -211,7 +211,7 @@ async def schema_of(server: Server, *, read_only: bool = False) -> str:
 
 async def connect(server: Server, settings: Mapping[str, str]) -> "AsyncConnection[Any]":
     """A new connection whose session has the ``settings``.  Raises `StoreError`."""
-    demand_library()
+    require_library()
     import psycopg
 
     try:
@@ -286,7 +286,7 @@ def asked(server: Server, sql: str) -> list[Any]:
 
     Raises `SmartSyncError` where the server does not answer.
     """
-    demand_library()
+    require_library()
     import psycopg
 
     try:

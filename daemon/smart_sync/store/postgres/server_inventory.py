@@ -40,16 +40,16 @@ ORDER BY a.attnum
 """
 
 
-def unknown_at(server: Server, given: Given) -> dict[str, str]:
+def unknown_at(server: Server, defaults: Given) -> dict[str, str]:
     """As `scratch_copy.unknown_at`, of the tables of a server; asked from outside of any event loop."""
-    wanted = {section: values for section, values in given.items() if values}
+    wanted = {section: values for section, values in defaults.items() if values}
     if not wanted:
         return {}
-    there: dict[str, list[str]] = {}
+    columns: dict[str, list[str]] = {}
     with suppress(SmartSyncError):  # what is wrong with the server is reported where it is opened
         for table, column in asked(server, _COLUMNS):
-            there.setdefault(next(section for section, name in TABLES.items() if name == table), []).append(column)
-        return unknown_among(there, wanted)
+            columns.setdefault(next(section for section, name in TABLES.items() if name == table), []).append(column)
+        return unknown_among(columns, wanted)
     return {}
 
 

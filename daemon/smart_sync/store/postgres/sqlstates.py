@@ -60,50 +60,50 @@ def translated(error: "psycopg.Error", name: str, *, broken: bool = False, limit
 
     ``limit``: the seconds that the statement had, where it is its own fault that they were not enough.
     """
-    told = _first_line(error)
-    state = error.sqlstate or _guessed(error, told)
+    message = _first_line(error)
+    state = error.sqlstate or _guessed(error, message)
     if limit and state == _CANCELLED:
-        told = f"no answer within {limit:g} s ({told})"
-        return TooSlow(told, DatabaseError(f"{name}: {told}"))
+        message = f"no answer within {limit:g} s ({message})"
+        return TooSlow(message, DatabaseError(f"{name}: {message}"))
     if state in _BUSY:
         held = "another session has held what is to be written for too long; find it in pg_stat_activity"
-        return Busy(told, DatabaseError(f"{name}: {held}", trouble="database-locked"))
+        return Busy(message, DatabaseError(f"{name}: {held}", trouble="database-locked"))
     for kind, known in ((DatabaseUnusable, _UNUSABLE), (DatabaseError, _TROUBLED)):
         for part in (state, state[:3], state[:2]):
             if part in known:
                 trouble, meaning = known[part]
-                return Down(told, kind(f"{name}: {meaning.format(told=told)}", trouble=trouble))
+                return Down(message, kind(f"{name}: {meaning.format(told=message)}", trouble=trouble))
     if broken or state == "lost":
         return Down(
-            told,
+            message,
             DatabaseError(
-                f"{name}: its server cannot be reached ({told}); is it running, is url right?",
+                f"{name}: its server cannot be reached ({message}); is it running, is url right?",
                 trouble="database-server",
             ),
         )
-    if state == "42P01" and (missing := _NO_TABLE.search(told)):
-        return Refused(told, DatabaseError(f"{name}: {table_gone(missing[1])}", trouble="database-columns"))
-    return Refused(told, DatabaseError(f"{name}: {told}"))
+    if state == "42P01" and (missing := _NO_TABLE.search(message)):
+        return Refused(message, DatabaseError(f"{name}: {table_gone(missing[1])}", trouble="database-columns"))
+    return Refused(message, DatabaseError(f"{name}: {message}"))
 
 
 def _first_line(error: Exception) -> str:
     """What was refused, in one line, with the server's detail; no value of a secret, no address of a caret."""
     diag = getattr(error, "diag", None)
-    told = getattr(diag, "message_primary", None) or " ".join(str(error).split())
-    told = re.sub(r" Is the server running .*", "", told)
+    message = getattr(diag, "message_primary", None) or " ".join(str(error).split())
+    message = re.sub(r" Is the server running .*", "", message)
     constraint = getattr(diag, "constraint_name", None)
     column = getattr(diag, "column_name", None)
-    place = f" (column {column})" if column and str(column) not in told else ""
-    place = f" (constraint {constraint})" if constraint and str(constraint) not in told else place
+    place = f" (column {column})" if column and str(column) not in message else ""
+    place = f" (constraint {constraint})" if constraint and str(constraint) not in message else place
     if getattr(error, "sqlstate", None) == _NOT_UNIQUE and (detail := getattr(diag, "message_detail", None)):
         place += f": {detail}"
-    return redact(f"{told}{place}")[:500] or type(error).__name__
+    return redact(f"{message}{place}")[:500] or type(error).__name__
 
 
-def _guessed(error: Exception, told: str) -> str:
+def _guessed(error: Exception, message: str) -> str:
     from psycopg import InterfaceError, OperationalError
 
     for pattern, state in _CONNECTING:
-        if re.search(pattern, told):
+        if re.search(pattern, message):
             return state
     return "lost" if isinstance(error, OperationalError | InterfaceError) else ""

@@ -113,13 +113,13 @@ async def begin(database: PostgresDatabase, run_id: str, request: str, groups: M
     await database.at_once_if_held(_RAISE.format(which="resource LIKE 'spreadsheet:%'"), (run_id,))
 
 
-async def left(database: PostgresDatabase, worker: str, seconds: float) -> tuple[str, str] | None:
+async def unclaimed(database: PostgresDatabase, worker: str, seconds: float) -> tuple[str, str] | None:
     """A run id and a spreadsheet of it that waits, where no other worker has given a sign of life for ``seconds``."""
     found = await database.at_once(_LEFT, (MAX_TRIES, worker, seconds))
     return (str(found[0][0]), str(found[0][1])) if found else None
 
 
-async def parsed(database: PostgresDatabase, run_id: str) -> None:
+async def mark_parsed(database: PostgresDatabase, run_id: str) -> None:
     """The parsed values are as fresh as the pass waits for."""
     await database.at_once("UPDATE fan_out_passes SET parsed = 1 WHERE run_id = ?", (run_id,))
 
@@ -130,23 +130,23 @@ async def end(database: PostgresDatabase, run_id: str) -> None:
     await database.at_once_if_held(_RAISE.format(which=_OF.format(which="s.run_id = ?2")), ("", run_id))
 
 
-async def look(database: PostgresDatabase, run_id: str) -> list[tuple[Turn, str]]:
+async def open_turns(database: PostgresDatabase, run_id: str) -> list[tuple[Turn, str]]:
     """The spreadsheets that have not been collected yet, and what reading them has cost, as their workers say it."""
     found = await database.at_once(_LOOK, (run_id,))
     return [(Turn(row[0], row[1], row[2], row[3], bool(row[4]), row[5]), str(row[6])) for row in found]
 
 
-async def again(database: PostgresDatabase, run_id: str, spreadsheets: Sequence[str]) -> None:
+async def return_to_queue(database: PostgresDatabase, run_id: str, spreadsheets: Sequence[str]) -> None:
     """Other workers may have these."""
     await database.at_once(_AGAIN, (run_id, json.dumps(list(spreadsheets))))
 
 
 async def collect(database: PostgresDatabase, run_id: str, spreadsheets: Sequence[str]) -> dict[str, str]:
     """Project id → the result (JSON), of spreadsheets of which no worker writes from now on."""
-    told = (run_id, json.dumps(list(spreadsheets)))
-    await database.at_once(f"UPDATE fan_out_spreadsheets SET finished = 2 WHERE {_SEVERAL}", told)
-    await database.at_once_if_held(_RAISE.format(which=_OF.format(which=_SEVERAL)), told)
-    found = await database.at_once(f"SELECT project_id, result FROM fan_out_results WHERE {_SEVERAL}", told)
+    parameters = (run_id, json.dumps(list(spreadsheets)))
+    await database.at_once(f"UPDATE fan_out_spreadsheets SET finished = 2 WHERE {_SEVERAL}", parameters)
+    await database.at_once_if_held(_RAISE.format(which=_OF.format(which=_SEVERAL)), parameters)
+    found = await database.at_once(f"SELECT project_id, result FROM fan_out_results WHERE {_SEVERAL}", parameters)
     return {str(row[0]): str(row[1]) for row in found}
 
 
@@ -185,7 +185,7 @@ async def take(database: PostgresDatabase, held: Held, run_id: str, spreadsheet:
     )
 
 
-async def beat(database: PostgresDatabase, held: Held) -> None:
+async def heartbeat(database: PostgresDatabase, held: Held) -> None:
     """A sign of life.  Raises `Lost` where another has the spreadsheet now."""
     if not await database.at_once(_BEAT, (held.spreadsheet, held.token)):
         raise held.lost()

@@ -109,7 +109,7 @@ def translated_errors(path: Path, *, read_only: bool = False) -> Iterator[None]:
 def translated(error: Exception, path: Path, *, read_only: bool = False) -> StoreError:
     """A driver's error as one of `engine`."""
     kind = Busy if is_busy(error) else Down if _is_of_the_file(error) else Refused
-    return kind(str(error) or type(error).__name__, (describe_reading if read_only else describe)(error, path))
+    return kind(str(error) or type(error).__name__, (explain_reading if read_only else explain)(error, path))
 
 
 @contextlib.asynccontextmanager
@@ -132,7 +132,7 @@ async def time_limit(connection: "aiosqlite.Connection", path: Path) -> AsyncIte
 _NO_TABLE = re.compile(r"no such table: (?:\w+\.)?(\w+)")
 
 
-def describe(error: Exception, path: Path) -> DatabaseError:
+def explain(error: Exception, path: Path) -> DatabaseError:
     """What a driver's error means for the administrator, in one line."""
     text = str(error).lower()
     if is_busy(error):
@@ -164,8 +164,8 @@ def describe(error: Exception, path: Path) -> DatabaseError:
     return DatabaseError(f"{path}: {error}")
 
 
-def describe_reading(error: Exception, path: Path) -> DatabaseError:
-    """`describe` for who only reads, and needs no right to write the file itself."""
+def explain_reading(error: Exception, path: Path) -> DatabaseError:
+    """`explain` for who only reads, and needs no right to write the file itself."""
     text = str(error).lower()
     if "unable to open" in text or "readonly" in text:
         return DatabaseError(
@@ -173,7 +173,7 @@ def describe_reading(error: Exception, path: Path) -> DatabaseError:
             " run it as the daemon's user, or while the daemon is running",
             trouble="database-rights",
         )
-    return describe(error, path)
+    return explain(error, path)
 
 
 #: One line: "ok", or the first thing that is wrong with the file.
@@ -181,23 +181,23 @@ QUICK_CHECK = "PRAGMA quick_check(1)"
 
 
 def damage(connection: sqlite3.Connection, path: Path) -> DatabaseError | None:
-    """`judge` of what SQLite's quick check says of the file that is open."""
-    return judge(connection.execute(QUICK_CHECK).fetchone()[0], path)
+    """`explain_check` of what SQLite's quick check says of the file that is open."""
+    return explain_check(connection.execute(QUICK_CHECK).fetchone()[0], path)
 
 
-def judge(verdict: object, path: Path) -> DatabaseError | None:
+def explain_check(verdict: object, path: Path) -> DatabaseError | None:
     """What the answer to `QUICK_CHECK` means for the administrator; None if the file is intact.
 
     A page that could not be read just now says nothing of what it holds: no backup is called for.
     """
-    told = " ".join(str(verdict).split())
-    if told == "ok":
+    verdict_line = " ".join(str(verdict).split())
+    if verdict_line == "ok":
         return None
-    code = _UNREAD_PAGE.search(told)
+    code = _UNREAD_PAGE.search(verdict_line)
     if code is not None and int(code[1]) & 0xFF in _PASSING:
-        return _disk_refused(path, told)
+        return _disk_refused(path, verdict_line)
     return DatabaseUnusable(
-        f"{path}: the file is corrupted ({told}); restore it from a backup", trouble="database-damaged"
+        f"{path}: the file is corrupted ({verdict_line}); restore it from a backup", trouble="database-damaged"
     )
 
 
@@ -206,9 +206,9 @@ _UNREAD_PAGE = re.compile(r"error code[= ](\d{1,6})")
 _PASSING = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
-def _disk_refused(path: Path, told: str) -> DatabaseError:
+def _disk_refused(path: Path, reason: str) -> DatabaseError:
     return DatabaseError(
-        f"{path}: the disk refused ({told}); see dmesg, the quota and the free space", trouble="database-damaged"
+        f"{path}: the disk refused ({reason}); see dmesg, the quota and the free space", trouble="database-damaged"
     )
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from smart_sync.errors import DatabaseError, DatabaseUnusable, SmartSyncError
-from smart_sync.store.sqlite.driver import connect, damage, describe
+from smart_sync.store.sqlite.driver import connect, damage, explain
 
 #: Seconds that a web app without WAL may hold the file.
 _PATIENCE = 60.0
@@ -34,7 +34,7 @@ def copy(database: Path, target: Path) -> None:
             os.link(unfinished, target)
         _sync(target.parent)
     except sqlite3.Error as error:
-        raise describe(error, target if "full" in str(error) else database) from None
+        raise explain(error, target if "full" in str(error) else database) from None
     except OSError as error:
         raise SmartSyncError(f"{target}: cannot be written: {error.strerror}; choose another place") from None
 

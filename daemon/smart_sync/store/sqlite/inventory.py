@@ -73,20 +73,20 @@ class Inventory:
 def take(path: Path, now: datetime) -> Inventory:
     """Look at the database at ``path``.  Raises sqlite3.Error for what is no database, or a damaged one."""
     with closing(connect(path)) as source:
-        there = scratch_copy.tables(source)
-        shared = [table for table in REQUIRED if table in there]
+        existing = scratch_copy.tables(source)
+        shared = [table for table in REQUIRED if table in existing]
         known = _columns(source, shared)
         has_stamps = "snapshot_time" in known.get("account_snapshots", ())
         newest = _newest_stamp(source) if has_stamps else ""
-        adopted = "account_metrics" in there and "smart_sync_schema" in there
+        adopted = "account_metrics" in existing and "smart_sync_schema" in existing
         return Inventory(
             journal_mode=str(source.execute("PRAGMA journal_mode").fetchone()[0]).lower(),
             rows={table: source.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in shared},
             id_types={table: _types(source, table) for table in shared if "id" in known[table]},
             adopted=adopted,
-            unique_links=_has_unique_links(source) if "project_social_accounts" in there else True,
+            unique_links=_has_unique_links(source) if "project_social_accounts" in existing else True,
             triggers=_triggers(source, shared),
-            references=tuple(_references(source, there)),
+            references=tuple(_references(source, existing)),
             spreadsheets=_spreadsheets(source) if "google_sheet_name" in known.get("projects", ()) else (),
             newest_stamp=newest,
             newest_at=moment_of(newest),
@@ -128,9 +128,9 @@ def _triggers(source: sqlite3.Connection, shared: list[str]) -> dict[str, str]:
     return {name: table for name, table in rows if table in shared}
 
 
-def _references(source: sqlite3.Connection, there: set[str]) -> list[str]:
+def _references(source: sqlite3.Connection, tables: set[str]) -> list[str]:
     found = []
-    for table in sorted(there):
+    for table in sorted(tables):
         rows = source.execute('SELECT "table", "from" FROM pragma_foreign_key_list(?)', (table,))
         found += [f"{table}.{column}" for target, column in rows if target in REQUIRED]
     return found

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from smart_sync.core.days import clock_changes, stamp
 from smart_sync.core.model import METRICS
 from smart_sync.core.parsed import AHEAD
-from smart_sync.store.accounts import not_understood
+from smart_sync.store.accounts import has_unclear_flag
 from smart_sync.store.clock_changes import local_day, newest_first
 from smart_sync.store.engine import Database
 from smart_sync.store.growth_rows import ABOVE_ZERO
@@ -58,13 +58,13 @@ def copy_rows(path: Path, copy: Path) -> str | None:
     with closing(connect(path)) as source:
         if trouble := damage(source, path):
             raise trouble
-        there = tables(source)
+        existing = tables(source)
         for column, sql in UNTYPED_IDS.items():
-            if column.partition(".")[0] in there and source.execute(sql).fetchone():
+            if column.partition(".")[0] in existing and source.execute(sql).fetchone():
                 raise untyped(column)
         with closing(connect(copy, "rwc")) as target, target:
             for table in (*REQUIRED, *_OURS):
-                if table in there and table != "account_snapshots":
+                if table in existing and table != "account_snapshots":
                     _copy_table(source, target, table)
             account = target.execute("SELECT id FROM project_social_accounts WHERE id IS NOT NULL").fetchone()
             return None if account is None else str(account[0])
@@ -120,7 +120,7 @@ def flags_not_understood(source: sqlite3.Connection) -> list[tuple[str, str]]:
     """The projects whose ``is_active`` is not understood, each with what it says."""
     if "projects" not in tables(source):
         return []
-    sql = f"SELECT coalesce(p.name, p.id, ''), p.is_active FROM projects p WHERE {not_understood('p')} ORDER BY 1"
+    sql = f"SELECT coalesce(p.name, p.id, ''), p.is_active FROM projects p WHERE {has_unclear_flag('p')} ORDER BY 1"
     return [(str(name), str(flag)) for name, flag in source.execute(sql)]
 
 
@@ -193,26 +193,26 @@ async def names_in_use(database: Database) -> Names:
     )
 
 
-def unknown_at(path: Path, given: Given) -> dict[str, str]:
+def unknown_at(path: Path, defaults: Given) -> dict[str, str]:
     """As `projects.unknown_in`, for the file at ``path``, and for the tables that will be made where it lacks them."""
-    wanted = {section: values for section, values in given.items() if values}
+    wanted = {section: values for section, values in defaults.items() if values}
     if not wanted:
         return {}
     try:
-        there = _columns_at(path, wanted) if path.is_file() else {}
+        columns = _columns_at(path, wanted) if path.is_file() else {}
     except sqlite3.Error:
         return {}  # what is wrong with the file is reported where it is opened
-    return unknown_among(there, wanted)
+    return unknown_among(columns, wanted)
 
 
-def unknown_among(there: Mapping[str, list[str]], wanted: Given) -> dict[str, str]:
-    """As `unknown_at`; ``there``: the columns of the tables that there are, by section."""
+def unknown_among(columns: Mapping[str, list[str]], wanted: Given) -> dict[str, str]:
+    """As `unknown_at`; ``columns``: the columns of the tables that there are, by section."""
     found: dict[str, str] = {}
     with closing(sqlite3.connect(":memory:")) as ours:
         ours.executescript(shared_tables())
         made = _columns_of(ours, wanted)
     for section, values in wanted.items():
-        found |= dict(unknown_columns(section, values, there.get(section) or made[section]))
+        found |= dict(unknown_columns(section, values, columns.get(section) or made[section]))
     return found
 
 
@@ -235,8 +235,8 @@ def tables(connection: sqlite3.Connection) -> set[str]:
 
 def _copy_table(source: sqlite3.Connection, target: sqlite3.Connection, table: str) -> None:
     wanted = [row[1] for row in target.execute(f"PRAGMA table_info({table})")]
-    there = {row[1] for row in source.execute(f"PRAGMA table_info({table})")}
-    columns = [column for column in wanted if column in there]
+    existing = {row[1] for row in source.execute(f"PRAGMA table_info({table})")}
+    columns = [column for column in wanted if column in existing]
     names = ", ".join(f'"{column}"' for column in columns)
     marks = ", ".join("?" * len(columns))
     rows = source.execute(f"SELECT {names} FROM {table}")

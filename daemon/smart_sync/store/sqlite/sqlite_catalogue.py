@@ -10,7 +10,7 @@ import aiosqlite
 
 from smart_sync.errors import DatabaseUnusable
 from smart_sync.store.engine import Reader, Transaction
-from smart_sync.store.sqlite.driver import QUICK_CHECK, judge, rows_of
+from smart_sync.store.sqlite.driver import QUICK_CHECK, explain_check, rows_of
 
 if TYPE_CHECKING:
     from smart_sync.store.sqlite.database import SqliteDatabase
@@ -88,8 +88,8 @@ class SqliteDialect:
 
     async def show(self, transaction: Transaction, name: str, view: str) -> None:
         """Let the view ``name`` be as the statement ``view`` makes it."""
-        there = await self.made(transaction, name)
-        if there is not None and there[::2] == ("view", view):
+        existing = await self.made(transaction, name)
+        if existing is not None and existing[::2] == ("view", view):
             return
         await transaction.execute(f"DROP VIEW IF EXISTS {name}")
         await transaction.execute(view)
@@ -119,7 +119,7 @@ async def prepare_file(database: "SqliteDatabase") -> None:
         await database.execute("PRAGMA journal_mode = WAL")
     else:
         verdict = (await database.fetch(QUICK_CHECK))[0][0]
-        if trouble := judge(verdict, database.path):
+        if trouble := explain_check(verdict, database.path):
             raise trouble
     # FULL: what a pass has acknowledged survives a power cut.
     await database.execute("PRAGMA synchronous = FULL")
@@ -152,11 +152,11 @@ class SqliteTransaction:
 
     async def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
         """Run one statement for each of ``rows``; returns the number of rows changed."""
-        there = iter(rows)
-        if (first := next(there, None)) is None:
+        remaining = iter(rows)
+        if (first := next(remaining, None)) is None:
             return 0  # most of what a pass may write of a project, which is not worth the way to SQLite's thread
         with self._translated_errors():
-            cursor = await self._connection.executemany(sql, chain((first,), there))
+            cursor = await self._connection.executemany(sql, chain((first,), remaining))
             try:
                 return max(cursor.rowcount, 0)
             finally:
