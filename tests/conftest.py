@@ -118,7 +118,7 @@ BOTH_ENGINES = {
     *("test_new_rows", "test_adoption", "test_missing", "test_votes", "test_explain", "test_explain_nobody"),
     *("test_growth_rows", "test_parsed_query", "test_ingest", "test_history", "test_freshness", "test_coverage"),
     *("test_writer", "test_parsers_retention", "test_parser_health", "test_parsers_schedule"),
-    *("test_webhooks_findings",),
+    *("test_webhooks_findings", "test_kill", "test_adopt"),
 }
 #: Of these, those whose cases are values, which send the same statements: on a server the first case of each test, and
 #: `make hunt` has them all.

@@ -1,4 +1,8 @@
-"""What may happen to the file under the daemon: no room, no right, gone, replaced, damaged, held by somebody else."""
+"""What may happen to the file under the daemon: no room, no right, gone, replaced, damaged, held by somebody else.
+
+All of it is about a file.  What befalls a server is in test_postgres, test_postgres_kill and test_postgres_refusals;
+that somebody else holds its rows in test_durability_rows; processes that start together in test_lease, test_standby.
+"""
 
 import asyncio
 import os
@@ -7,8 +11,7 @@ import resource
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,6 @@ from smart_sync.control.client import Client, request_sync
 from smart_sync.core.model import Outcome, Trigger
 from smart_sync.errors import DatabaseError, DatabaseReplaced, DatabaseUnusable
 from smart_sync.store.schema import MIGRATIONS, open_database
-from smart_sync.store.sqlite import database as store
 from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import opened
 from smart_sync.sync.sync_pass import PassRequest, SyncPass
@@ -46,15 +48,6 @@ def ask(daemon: Daemon) -> tuple[int, dict[str, Any]]:
 
 def intact(world: World) -> bool:
     return world.execute("PRAGMA integrity_check") == [("ok",)]
-
-
-@contextmanager
-def patience(monkeypatch: pytest.MonkeyPatch, seconds: float) -> Iterator[None]:
-    """Inside, nobody waits longer than ``seconds`` for a locked database."""
-    given = store.SqliteDatabase.__init__.__kwdefaults__ or {}
-    with monkeypatch.context() as patch:
-        patch.setattr(store.SqliteDatabase.__init__, "__kwdefaults__", {**given, "patience": seconds})
-        yield
 
 
 # No room.
@@ -309,22 +302,6 @@ async def test_a_lock_is_outwaited_while_there_is_patience(world: World) -> None
     assert result.results[0].outcome is Outcome.SYNCED
     assert world.merged("a") == (1,) * 5
     print(f"locks: tried 1 of {LOCKED:g} s, broken 0")  # noqa: T201
-
-
-async def test_a_lock_longer_than_the_patience_fails_the_pass_and_nothing_else(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Held too long: the pass fails and says how to find the holder; the next one is right."""
-    world.add_project("P", ["a"])
-    world.sheet("P", a=[1] * 5)
-    with patience(monkeypatch, 0.3), closing(sqlite3.connect(world.path, isolation_level=None)) as other:
-        async with opened(world.settings, Reporter(), clock=lambda: world.now) as resources:
-            other.execute("BEGIN IMMEDIATE")
-            with pytest.raises(DatabaseError, match="locked for too long; find it with fuser"):
-                await SyncPass(resources).run(PassRequest(Trigger.CLI))
-            other.execute("COMMIT")
-            await SyncPass(resources).run(PassRequest(Trigger.CLI))
-    assert world.merged("a") == (1,) * 5
 
 
 async def test_a_file_locked_at_the_start_is_an_error_with_a_remedy(world: World) -> None:

@@ -10,6 +10,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from smart_sync.core.model import METRICS, Outcome, Trigger
+from smart_sync.errors import DatabaseError
+from smart_sync.store.postgres import server_connection
+from smart_sync.store.sqlite.database import SqliteDatabase
 from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import opened
 from smart_sync.sync.sync_pass import PassRequest, SyncPass
@@ -203,3 +206,28 @@ async def test_midnight_inside_a_pass_does_not_split_it(world: World) -> None:
         assert {row[0][:10] for row in world.snapshots()} == {"2026-03-10"}
         await SyncPass(resources).run(PassRequest(Trigger.TIMER))
     assert sorted(row[0][:10] for row in world.snapshots()) == ["2026-03-10"] * 2 + ["2026-03-11"] * 2
+
+
+async def test_rows_that_somebody_holds_for_too_long_fail_the_project_and_nothing_else(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pass ends in time and says how to find the holder; the next one is right."""
+    world.add_project("P", ["a"])
+    world.sheet("P", a=[1] * 5)
+    monkeypatch.setitem(server_connection._SESSION, "lock_timeout", "100")
+    given = SqliteDatabase.__init__.__kwdefaults__ or {}
+    monkeypatch.setattr(SqliteDatabase.__init__, "__kwdefaults__", {**given, "patience": 0.2})
+    async with opened(world.settings, Reporter(), clock=lambda: world.now) as resources:
+        with world.held():
+            told = await _failure(SyncPass(resources))
+        assert "find it in pg_stat_activity" in told if world.url else "find it with fuser" in told
+        assert (await SyncPass(resources).run(PassRequest(Trigger.CLI))).results[0].outcome is Outcome.SYNCED
+    assert world.merged("a") == (1,) * 5
+
+
+async def _failure(sync_pass: SyncPass) -> str:
+    """Why a pass failed: as a whole, where nothing can be written, or its project."""
+    try:
+        return (await sync_pass.run(PassRequest(Trigger.CLI))).results[0].error
+    except DatabaseError as error:
+        return str(error)

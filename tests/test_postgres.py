@@ -118,6 +118,8 @@ WRONG: dict[str, tuple[str, str]] = {
     "the database": ("{nowhere}", "has no such database; create it with createdb"),
     "the user": ("{stranger}", "refuses the user or the password"),
     "the rights": ("{guest}", "a right is missing"),
+    "an option": ("{nowhere}&nonsense=1", 'invalid URI query parameter: "nonsense"; correct [database] url'),
+    "a number": ("postgresql://postgres:s3cretpw@127.0.0.1:99999999/x", "invalid port number"),
 }
 
 

@@ -15,8 +15,11 @@ _NO_TABLE = re.compile(r'"(?:[^".]+\.)?([^".]+)"')
 _NOT_UNIQUE = "23505"
 _CANCELLED = "57014"
 _BUSY = {"55P03", "40P01", "40001", _CANCELLED}
+#: In place of an SQLSTATE: the library cannot read the address.
+_NO_ADDRESS = "url"
 #: SQLSTATE, or how it begins → what docs/faq.md has it under, and what it means.
 _UNUSABLE: dict[str, tuple[Code, str]] = {
+    _NO_ADDRESS: ("database-server", "{told}; correct [database] url"),
     "28": ("database-server", "its server refuses the user or the password; correct [database] url"),
     "3D000": (
         "database-server",
@@ -52,6 +55,7 @@ _CONNECTING = (
     (r"too many clients|remaining connection slots", "53300"),
     (r"is starting up|is shutting down|in recovery mode", "57P"),
     (r"session is read-only|read-only|not accepting", "25006"),
+    (r"\bURI\b|invalid port number|invalid integer value|invalid \w+ value:", _NO_ADDRESS),
 )
 
 
