@@ -224,6 +224,21 @@ async def test_of_a_damaged_database_nothing_is_told_but_that(world: World) -> N
     (message,) = await told(world, "error")
     assert message.startswith(f"{world.path}: ")
     assert await told(world, "ok") == ["the configuration is valid"]
+    world.path.write_bytes(content[: len(content) // 2])
+    (half,) = [one for one in (await check(world.settings)).findings if one.level == "error"]
+    assert (half.trouble, half.message.endswith("; restore it from a backup")) == ("database-damaged", True)
+
+
+async def test_a_row_is_told_once(world: World) -> None:
+    """Neither a row for which no account is made nor an account whose row is gone is told in other words again."""
+    world.sections["sync"] = {"create_missing": "accounts"}
+    world.add_project("P", ["abel", "berta"])
+    world.sheet("P", abel=[1] * 5, berta=[2] * 5)
+    await world.sync()
+    world.sheet("P", abel=[1] * 5, stranger=[2] * 5)
+    gone, row = [one for one in await told(world) if link("berta") in one or link("stranger") in one]
+    assert "P!3: the row is gone" in gone
+    assert "P!B3: no account is created for this row" in row
 
 
 @pytest.mark.parametrize(

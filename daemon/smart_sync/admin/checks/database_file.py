@@ -18,7 +18,7 @@ from smart_sync.logs import printable
 from smart_sync.store.postgres import rehearsal
 from smart_sync.store.schema import MIGRATIONS, open_database, open_existing, version
 from smart_sync.store.sqlite import foreign_snapshots, inventory, scratch_copy
-from smart_sync.store.sqlite.driver import connect, databases_beside, version_at_risk
+from smart_sync.store.sqlite.driver import connect, databases_beside, explain_reading, version_at_risk
 from smart_sync.store.sqlite.inventory import OtherWriter
 from smart_sync.store.write_probe import refusals
 
@@ -48,9 +48,9 @@ async def check_database(settings: Settings, copy: Path) -> tuple[bool, list[Fin
     except (DatabaseError, sqlite3.Error) as error:
         if _is_locked(error):
             return False, [*findings, _locked(path, "cannot be read")]
-        message = str(error).removeprefix(f"{path}: ").removeprefix(f"{empty}: ")
-        trouble = error.trouble if isinstance(error, DatabaseError) else ""
-        return False, [*findings, Finding("error", f"{path}: {message}", OF_DATABASE, trouble)]
+        meant = error if isinstance(error, DatabaseError) else explain_reading(error, path)
+        message = str(meant).removeprefix(f"{path}: ").removeprefix(f"{empty}: ")
+        return False, [*findings, Finding("error", f"{path}: {message}", OF_DATABASE, meant.trouble)]
     intact = [
         Finding("ok", f"{path}: an intact database", OF_DATABASE),
         *await asyncio.to_thread(lambda: list(_old_file(path))),

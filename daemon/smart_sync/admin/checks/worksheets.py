@@ -160,9 +160,13 @@ def _project_findings(result: ProjectResult) -> Iterator[Finding]:
             f"correct it, or: {confirm(suspect.link, suspect.metric)}",
             trouble="suspect-value",
         )
+    rows = {problem.row for problem in result.problems if problem.code == "no-account"}
+    gone = {problem.value for problem in result.problems if problem.code == "rows-gone"}
     for row in result.unmatched_rows:
-        if not profile_link(row.link, row.platform):
+        if row.row in rows or not profile_link(row.link, row.platform):
             continue  # a problem already
         yield Finding("warning", f"{name}!{row.row}: no account has this link ({row.link})", trouble="no-account")
     for link in result.unmatched_accounts:
+        if link in gone:
+            continue  # a problem already
         yield Finding("warning", f"{name}: no row has the link of account {link}", trouble="rows-gone")
