@@ -62,18 +62,18 @@ def _nothing(scope: _Scope, sought: str, metric: str | None) -> str:
     return f"the last pass found nothing about {what} that could be confirmed; see: smart-sync check"
 
 
-async def _scope(database: Database, sought: str, judged_by: VoteTerms, query: str) -> _Scope:
+async def _scope(database: Database, sought: str, vote_terms: VoteTerms, query: str) -> _Scope:
     scope = _Scope()
     project = await projects.find(database, sought)
     doubts = await absences.doubtful_rows(database)
     if project is not None:
-        states, _ = await account_states.read(database, project, judged_by, query)
+        states, _ = await account_states.read(database, project, vote_terms, query)
         scope.projects.append(project)
         scope.accounts += [(project, state) for state in states]
         scope.rows += [row for row in doubts if row.project_id == project.id]
     for known in await accounts.find(database, sought):
         if known.project not in scope.projects:
-            states, _ = await account_states.read(database, known.project, judged_by, query, [known.account.id])
+            states, _ = await account_states.read(database, known.project, vote_terms, query, [known.account.id])
             scope.accounts += [(known.project, state) for state in states]
     scope.rows += [row for row in doubts if row not in scope.rows and _is_meant(row, sought)]
     return scope

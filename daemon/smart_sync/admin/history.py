@@ -62,7 +62,7 @@ async def growth(
     metric: str,
     days: int,
     now: datetime,
-    judged_by: VoteTerms | None = None,
+    vote_terms: VoteTerms | None = None,
     *,
     sort: str = "growth",
     top: int | None = None,
@@ -70,7 +70,7 @@ async def growth(
     """The growth of ``metric`` over the last ``days`` days, of one project (id or name) or all active ones.
 
     ``sort``: one of `core.history.growth.SORTS`; ``top``: so many accounts of each project (None: all), while
-    totals are of all of them.  ``judged_by`` is what parsed values are judged by.
+    totals are of all of them.  ``vote_terms`` is what parsed values are judged by.
     Raises `UnknownProject` and `DatabaseError`.
     """
     async with open_existing(where, read_only=True) as database, database.steady():
@@ -78,7 +78,7 @@ async def growth(
         projects = await projects_shown(database, project)
         found = [one for one in await accounts.of_projects(database, projects) if one.counts or one.left_since]
         told = await store.histories(database, [known.row_id for known in found], (metric,), days, until)
-        kinds = await growth_rows.account_kinds(database, projects, judged_by or terms(stamp(now), None))
+        kinds = await growth_rows.account_kinds(database, projects, vote_terms or terms(stamp(now), None))
     histories = [(known, told.get(known.account.id, History())) for known in found]
     grown: list[_AccountGrowth] = []
     for own in _grouped([one for one in histories if one[0].counts], lambda one: one[0].project.id).values():

@@ -117,7 +117,7 @@ async def forget(
     that were parsed later have one.  The values themselves stay where they are.  Raises `NothingToForget`,
     `DatabaseError` and `ConfigError`.
     """
-    judged_by = terms(stamp(now), None)
+    vote_terms = terms(stamp(now), None)
     async with open_existing(settings.database.where, read_only=False) as database:
         query = await parsed_query.prepare(database, settings.parsed.query)
         meant = await (accounts.everyone(database) if account is None else accounts.find(database, account))
@@ -128,7 +128,7 @@ async def forget(
             for one in await account_states.parsed_of_project(database, project, query, only):
                 wanted = [s for s in one.said if source in (None, s.source) and metric in (None, s.metric)]
                 found.append(
-                    (one.account_id, take_back(wanted, one.past, one.whose, judged_by, any_source=source is None))
+                    (one.account_id, take_back(wanted, one.past, one.whose, vote_terms, any_source=source is None))
                 )
         if not any(taken for _, taken in found):
             raise NothingToForget(_nothing(account, source, metric, known=bool(meant)))

@@ -18,17 +18,17 @@ def gather_inputs(
     project: str | None,
     days: int,
     now: datetime,
-    judged_by: VoteTerms | None = None,
+    vote_terms: VoteTerms | None = None,
     options: Options = DEFAULT,
 ) -> ReportInputs:
     """What the report is made from: of all active projects in the database at ``where``, or of one (id or name).
 
-    Charts show the last ``days`` days; parsed values are judged by ``judged_by``.  The database is only read.
+    Charts show the last ``days`` days; parsed values are judged by ``vote_terms``.  The database is only read.
     Raises `SmartSyncError` where it or the project is missing.
     """
     if isinstance(where, Path) and where.is_file() and not where.stat().st_size:  # nobody has made a table yet
         return ReportInputs()
-    return asyncio.run(read(where, project, days, now, judged_by, options))
+    return asyncio.run(read(where, project, days, now, vote_terms, options))
 
 
 def make(
@@ -36,8 +36,8 @@ def make(
     project: str | None,
     days: int,
     now: datetime,
-    judged_by: VoteTerms | None = None,
+    vote_terms: VoteTerms | None = None,
     options: Options = DEFAULT,
 ) -> bytes:
     """The `page` of what is `gather_inputs`; ``options`` say whom it is for, and how it says it."""
-    return page(gather_inputs(where, project, days, now, judged_by, options), days, now, options).encode()
+    return page(gather_inputs(where, project, days, now, vote_terms, options), days, now, options).encode()

@@ -133,7 +133,7 @@ class Explainer:
     now: datetime
     query: str = ""
     #: What parsed values are judged by.
-    judged_by: VoteTerms | None = None
+    vote_terms: VoteTerms | None = None
     days: int = DAYS
 
     async def explain(self, sought: str, metrics: Sequence[str] = METRICS) -> list[ExplainedAccount]:
@@ -186,7 +186,7 @@ class Explainer:
 
     async def _video_warnings(self, known: KnownAccount, state: AccountState) -> list[str]:
         """What there is to say about the numbers of an account of which a parser counts the campaign."""
-        counting = self.judged_by.counting if self.judged_by is not None else None
+        counting = self.vote_terms.counting if self.vote_terms is not None else None
         if counting is None or not is_campaign_counted(state.link, state.platform, counting):
             return []
         campaign = await projects.project_campaign(self.database, counting.timezone, known.project.id)
@@ -222,9 +222,9 @@ class Explainer:
         return timeline(events, since)
 
     async def _state(self, known: KnownAccount) -> AccountState:
-        judged_by = self.judged_by or terms(stamp(self.now), None)
+        vote_terms = self.vote_terms or terms(stamp(self.now), None)
         only = [known.account.id]
-        states, _ = await account_states.read(self.database, known.project, judged_by, self.query, only)
+        states, _ = await account_states.read(self.database, known.project, vote_terms, self.query, only)
         one = known.account
         # An account that belongs to no project has no state in one.
         return states[0] if states else AccountState(one.id, one.platform, one.username, one.link, active=False)

@@ -35,12 +35,12 @@ async def read(
     project: str | None,
     days: int,
     now: datetime,
-    judged_by: VoteTerms | None = None,
+    vote_terms: VoteTerms | None = None,
     options: Options = DEFAULT,
 ) -> ReportInputs:
     """What the database at ``where`` says of all active projects, or of ``project`` (its id, else its name).
 
-    ``days`` is how far back charts go, unless ``options`` say since when; ``judged_by`` is what parsed values are
+    ``days`` is how far back charts go, unless ``options`` say since when; ``vote_terms`` is what parsed values are
     judged by.  Raises `DatabaseError` where there is no readable database, and `UnknownProject`.
     """
     async with open_existing(where, read_only=True) as database, database.steady():
@@ -54,7 +54,7 @@ async def read(
         own: dict[str, list[KnownAccount]] = defaultdict(list)
         for one in sorted(known, key=lambda one: one.account.id):
             own[one.project.id].append(one)
-        reading = _Reading(database, judged_by or terms(stamp(now), None), options.timezone, now)
+        reading = _Reading(database, vote_terms or terms(stamp(now), None), options.timezone, now)
         found = [await reading.project(one, own[one.id], histories) for one in projects]
         passes = await pass_history.recent_runs(database, LAST_PASSES)
         left_out = await growth_rows.left_out(database, ids, today)
@@ -66,7 +66,7 @@ class _Reading:
     """What all projects are read by."""
 
     database: Database
-    judged_by: VoteTerms
+    vote_terms: VoteTerms
     timezone: str
     now: datetime
 
@@ -75,7 +75,7 @@ class _Reading:
     ) -> ProjectFacts:
         """One project, with its accounts ``own``."""
         database = self.database
-        states, _ = await account_states.read(database, project, self.judged_by, only=[one.account.id for one in own])
+        states, _ = await account_states.read(database, project, self.vote_terms, only=[one.account.id for one in own])
         by_id = {state.id: state for state in states}
         places = await accounts.places(database, project)
         labels = await accounts.labels(database, project)

@@ -13,10 +13,10 @@ from smart_sync.aio.rate_limit import Limit, RateLimit
 from smart_sync.config import SheetsSettings
 from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets import credentials, transport
+from smart_sync.sheets.access_token import Token, TokenRequest
 from smart_sync.sheets.google_errors import explain, overdue
 from smart_sync.sheets.retries import Backoff, retried
 from smart_sync.sheets.source import ReadUsage, SharedLimits
-from smart_sync.sheets.token import Token, TokenRequest
 from smart_sync.store.engine import StoreError
 
 T = TypeVar("T")

@@ -76,7 +76,7 @@ class Stored:
     told: Mapping[str, parsed_query.QueryValues]
     pins: Mapping[str, tuple[Pin, ...]]
     campaigns: Mapping[str, Campaign]
-    judged_by: VoteTerms
+    vote_terms: VoteTerms
     #: The accounts that are wanted are named, and are wanted with the origin of each value.
     whole: bool
 
@@ -84,28 +84,28 @@ class Stored:
         """All accounts of a project, and what is odd about their parsed values.  Computes: call it in a thread."""
         told, problems = self.told.get(project.id, parsed_query.NOTHING_READ)
         problems = list(problems)
-        counting = self.judged_by.counting
+        counting = self.vote_terms.counting
         campaign = self.campaigns.get(project.id, EVERYTHING)
-        judged_by = self.judged_by
+        vote_terms = self.vote_terms
         if counting is not None:
-            judged_by = judged_by._replace(counting=counting._replace(campaign=campaign.key))
+            vote_terms = vote_terms._replace(counting=counting._replace(campaign=campaign.key))
         states = []
         brought: dict[str, list[Brought]] = {}
         for row in self.rows.get(project.id, ()):
-            state = _state(row, _votes(row, self.known, told, judged_by, problems, whole=self.whole))
+            state = _state(row, _votes(row, self.known, told, vote_terms, problems, whole=self.whole))
             if row[4] == -1:
                 label = state.link or f"account {state.id}"
                 problems.append(Problem(NO_FLAG, "project_social_accounts", value=label, code="no-projects"))
-            note_source_times(brought, state, row[_WIDTH + 7 : _WIDTH + 9] if row[_WIDTH] else (), judged_by)
+            note_source_times(brought, state, row[_WIDTH + 7 : _WIDTH + 9] if row[_WIDTH] else (), vote_terms)
             states.append(state._replace(pins=self.pins[state.id]) if state.id in self.pins else state)
-        problems += silent_sources(brought, judged_by, campaign)
-        return states, [*problems, *odd_values(project, campaign, judged_by.counting, states)]
+        problems += silent_sources(brought, vote_terms, campaign)
+        return states, [*problems, *odd_values(project, campaign, vote_terms.counting, states)]
 
 
 async def fetch(
     database: Database,
     projects: Sequence[Project],
-    judged_by: VoteTerms,
+    vote_terms: VoteTerms,
     query: str = "",
     only: Sequence[str] | None = None,
 ) -> Stored:
@@ -118,19 +118,19 @@ async def fetch(
     known = await vote_records.gather(database, *_wanted_accounts_sql(ids, only))
     told = await parsed_query.read(database, query, ids) if query else {}
     pins = await pin_rows.of_projects(database, ids)
-    counting = judged_by.counting
+    counting = vote_terms.counting
     dates = await load_campaigns(database, counting.timezone if counting else "UTC", ids)
-    return Stored(rows, known, told, pins, dates, judged_by, only is not None)
+    return Stored(rows, known, told, pins, dates, vote_terms, only is not None)
 
 
 async def read(
-    database: Database, project: Project, judged_by: VoteTerms, query: str = "", only: Sequence[str] | None = None
+    database: Database, project: Project, vote_terms: VoteTerms, query: str = "", only: Sequence[str] | None = None
 ) -> tuple[list[AccountState], list[Problem]]:
     """All accounts of one project with what the last passes left, and what is odd about their parsed values.
 
     ``query`` and ``only`` as `fetch` has them.
     """
-    stored = await fetch(database, [project], judged_by, query, only)
+    stored = await fetch(database, [project], vote_terms, query, only)
     return await asyncio.to_thread(stored.states, project)
 
 
@@ -196,7 +196,7 @@ def _votes(
     row: Any,
     known: vote_records.VoteRecords,
     told: Mapping[str, list[ParsedValue]],
-    judged_by: VoteTerms,
+    vote_terms: VoteTerms,
     problems: list[Problem],
     *,
     whole: bool,
@@ -216,14 +216,14 @@ def _votes(
         or account_id in known.said
         or account_id in known.past
         or account_id in told
-        or judged_by.oldest is not None
-        or (at is not None and at > judged_by.ahead)
+        or vote_terms.oldest is not None
+        or (at is not None and at > vote_terms.ahead)
         or last_link not in (None, link)
-        or (judged_by.counting is not None and as_text(row[_WIDTH + 7]) in judged_by.counting.sources)
+        or (vote_terms.counting is not None and as_text(row[_WIDTH + 7]) in vote_terms.counting.sources)
     ):  # the usual case of an inbox: nothing can take away its vote
         rounded = _ALL if is_rounded(row[_WIDTH + 6]) else _NOTHING_ROUNDED
         return inbox, rounded, NO_VOTES
-    counted = votes_of(*_parsed_of_account(row, inbox, known, told), judged_by)
+    counted = votes_of(*_parsed_of_account(row, inbox, known, told), vote_terms)
     metrics = counted.metrics if counted.chosen else inbox if inbox == NO_METRICS else None
     return metrics, counted.rounded, counted
 

@@ -204,11 +204,11 @@ def _ordinal(day: str) -> int:
 Kinds = Mapping[str, Mapping[str, str]]
 
 
-async def account_kinds(database: Database, projects: Iterable[Project], judged_by: VoteTerms) -> Kinds:
+async def account_kinds(database: Database, projects: Iterable[Project], vote_terms: VoteTerms) -> Kinds:
     """Those of all accounts of ``projects``, as the last passes have left them."""
     found: dict[str, Mapping[str, str]] = {}
     for project in projects:
-        states, _ = await account_states.read(database, project, judged_by)
+        states, _ = await account_states.read(database, project, vote_terms)
         stale = await unread_projects.stale_since(database, project.id) is not None
         found |= {state.id: value_kinds(state, stale=stale) for state in states}
     return found

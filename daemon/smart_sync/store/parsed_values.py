@@ -74,7 +74,7 @@ async def put(database: Database, values: Iterable[ParsedMetrics], now: datetime
     a second read (`core.merge.suspects`).
     """
     new_values = list(values)
-    judged_by = terms(stamp(now), None)
+    vote_terms = terms(stamp(now), None)
     taken: dict[tuple[str, str, str], ParsedValue] = {}
     waiting: dict[tuple[str, str, str], ParsedValue] = {}
     lines = 0
@@ -91,18 +91,18 @@ async def put(database: Database, values: Iterable[ParsedMetrics], now: datetime
                 if last is None:
                     continue
                 falls = from_parser and waits_for_second_read(last, one, doubted.get(place))
-                if is_outdated(one, last, past, own, judged_by):
+                if is_outdated(one, last, past, own, vote_terms):
                     del new[place]
-                elif falls and has_vote(last, past, own, judged_by):
+                elif falls and has_vote(last, past, own, vote_terms):
                     waiting[place] = new.pop(place)
             taken |= new
             stored |= new
             lines += bool(new)
         await transaction.execute_many(_PUT, (_row(key, one) for (key, _, _), one in taken.items()))
         await keep_doubted_falls(transaction, waiting, taken.keys() & doubted.keys())
-        ahead = ((key, one) for (key, _, _), one in taken.items() if (one.at or "") > judged_by.ahead)
+        ahead = ((key, one) for (key, _, _), one in taken.items() if (one.at or "") > vote_terms.ahead)
         await transaction.execute_many(
-            _PUT_AHEAD, ((key, one.metric, OWN, one.source, one.at, judged_by.now) for key, one in ahead)
+            _PUT_AHEAD, ((key, one.metric, OWN, one.source, one.at, vote_terms.now) for key, one in ahead)
         )
     return lines
 

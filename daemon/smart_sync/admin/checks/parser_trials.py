@@ -193,8 +193,8 @@ async def _unknown_video_findings(
     database: Database, settings: Settings, active: Sequence[Project], query: str, now: str
 ) -> list[str]:
     """What counts in projects whose campaign a parser counts, and does not say of which videos it is; once each."""
-    judged_by = settings.vote_terms(now)
-    if judged_by.counting is None or not judged_by.counting.parsers:
+    vote_terms = settings.vote_terms(now)
+    if vote_terms.counting is None or not vote_terms.counting.parsers:
         return []
     prepared = await parsed_query.prepare(database, query)
     messages = dict[str, None]()
@@ -203,9 +203,9 @@ async def _unknown_video_findings(
         if campaign.counts_all:
             continue
         every = [account.id for account in await projects.active_accounts(database, project.id)]
-        states, _ = await account_states.read(database, project, judged_by, prepared, every)
+        states, _ = await account_states.read(database, project, vote_terms, prepared, every)
         for state in states:
-            if is_campaign_counted(state.link, state.platform, judged_by.counting):
+            if is_campaign_counted(state.link, state.platform, vote_terms.counting):
                 for source, metrics in sources_of_unknown_videos(state.votes).items():
                     messages[unknown_videos(project.name, campaign, source, metrics)] = None
     return list(messages)

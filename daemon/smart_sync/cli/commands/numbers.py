@@ -84,8 +84,8 @@ def growth(project: str | None, days: int, metric: str, sort: str, top: int | No
 
     _path, settings = load()
     path, now = settings.database.where, _now()
-    judged_by = settings.vote_terms(stamp(now))
-    answer = asyncio.run(history_of.growth(path, project, metric, days, now, judged_by, sort=sort, top=top))
+    vote_terms = settings.vote_terms(stamp(now))
+    answer = asyncio.run(history_of.growth(path, project, metric, days, now, vote_terms, sort=sort, top=top))
     show(answer, as_json, show_growth)
 
 

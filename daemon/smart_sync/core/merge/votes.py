@@ -48,12 +48,20 @@ _Rank = tuple[str, int, bool, int]
 
 
 def votes_of(
-    account_id: str, values: Sequence[ParsedValue], history: ParsedHistory, account: ParsedAccount, judged_by: VoteTerms
+    account_id: str,
+    values: Sequence[ParsedValue],
+    history: ParsedHistory,
+    account: ParsedAccount,
+    vote_terms: VoteTerms,
 ) -> Votes:
     """Which of the values ``values`` of an account count."""
-    if history is NO_PAST and account.last_link in (None, account.link) and _all_have_votes(values, account, judged_by):
-        return _newest(values, judged_by)
-    scrutiny = _VoteJudge(history, account, judged_by)
+    if (
+        history is NO_PAST
+        and account.last_link in (None, account.link)
+        and _all_have_votes(values, account, vote_terms)
+    ):
+        return _newest(values, vote_terms)
+    scrutiny = _VoteJudge(history, account, vote_terms)
     chosen: dict[str, tuple[_Rank, ParsedValue]] = {}
     newly: dict[str, _Rank] = {}
     lost: list[LostVote] = []
@@ -82,22 +90,22 @@ def votes_of(
     )
 
 
-def _all_have_votes(values: Iterable[ParsedValue], account: ParsedAccount, judged_by: VoteTerms) -> bool:
+def _all_have_votes(values: Iterable[ParsedValue], account: ParsedAccount, vote_terms: VoteTerms) -> bool:
     """Whether nothing about the values themselves can take away a vote: the usual case, which must not cost much."""
-    earliest, latest = judged_by.oldest or "", judged_by.ahead
+    earliest, latest = vote_terms.oldest or "", vote_terms.ahead
     return all(
         (one.at is None or earliest < one.at <= latest)
         and one.link in ("", account.link)
-        and not other_videos(one, judged_by.counting, account)
+        and not other_videos(one, vote_terms.counting, account)
         for one in values
     )
 
 
-def _newest(values: Iterable[ParsedValue], judged_by: VoteTerms) -> Votes:
+def _newest(values: Iterable[ParsedValue], vote_terms: VoteTerms) -> Votes:
     """What `votes_of` finds where all values have a vote."""
     chosen: dict[str, tuple[_Rank, ParsedValue]] = {}
     for one in values:
-        at = one.at or (judged_by.now if one.place == QUERY else "")
+        at = one.at or (vote_terms.now if one.place == QUERY else "")
         best = chosen.get(one.metric)
         if best is None or at >= best[0][0]:
             rank = (at, _RANKS[one.place], not one.rounded, one.value)
@@ -142,8 +150,8 @@ def _key(one: ParsedValue) -> Key:
 class _VoteJudge:
     """Judges the values of one account, and collects what must be remembered of them."""
 
-    def __init__(self, history: ParsedHistory, account: ParsedAccount, judged_by: VoteTerms) -> None:
-        self._past, self._whose, self._terms = history, account, judged_by
+    def __init__(self, history: ParsedHistory, account: ParsedAccount, vote_terms: VoteTerms) -> None:
+        self._past, self._whose, self._terms = history, account, vote_terms
         self._seen = {(a.metric, a.place, a.source): a for a in history.ahead}
         self._new_ahead: list[AheadSince] = []
         self._new_marks: list[Mark] = []
@@ -154,7 +162,7 @@ class _VoteJudge:
         self._new_link = account.link if is_new else None
         self._relinked = last is not None and not self._is_same(last)
         begun = history.links or (("", last or ""),)
-        self._new_links = ((*begun, (judged_by.now, account.link))[len(history.links) :]) if self._relinked else ()
+        self._new_links = ((*begun, (vote_terms.now, account.link))[len(history.links) :]) if self._relinked else ()
         self._links = (*history.links, *self._new_links)
 
     def effective(self, one: ParsedValue) -> str | None:
@@ -237,34 +245,34 @@ def take_back(
     values: Iterable[ParsedValue],
     history: ParsedHistory,
     account: ParsedAccount,
-    judged_by: VoteTerms,
+    vote_terms: VoteTerms,
     *,
     any_source: bool,
 ) -> list[Mark]:
     """The marks that take back the values ``values`` of an account; none for those that are forgotten already."""
-    scrutiny = _VoteJudge(history, account, judged_by)
+    scrutiny = _VoteJudge(history, account, vote_terms)
     found = []
     for one in values:
         at = scrutiny.effective(one)
         if scrutiny.why_no_vote(one, at) != FORGOTTEN:
-            found.append(Mark(one.metric, one.value, one.source, any_source, one.at or "", at or judged_by.now))
+            found.append(Mark(one.metric, one.value, one.source, any_source, one.at or "", at or vote_terms.now))
     return found
 
 
-def has_vote(value: ParsedValue, history: ParsedHistory, account: ParsedAccount, judged_by: VoteTerms) -> bool:
+def has_vote(value: ParsedValue, history: ParsedHistory, account: ParsedAccount, vote_terms: VoteTerms) -> bool:
     """Whether a value that is stored counts now."""
-    scrutiny = _VoteJudge(history, account, judged_by)
+    scrutiny = _VoteJudge(history, account, vote_terms)
     return not scrutiny.why_no_vote(value, scrutiny.effective(value))
 
 
 def is_outdated(
-    new: ParsedValue, stored: ParsedValue, history: ParsedHistory, account: ParsedAccount, judged_by: VoteTerms
+    new: ParsedValue, stored: ParsedValue, history: ParsedHistory, account: ParsedAccount, vote_terms: VoteTerms
 ) -> bool:
     """Whether what is ``stored`` in the place of ``new`` stays: a source has said it later, or of the right profile.
 
     What was taken back keeps nothing out, nor does what is of an unknown time ahead.
     """
-    scrutiny = _VoteJudge(history, account, judged_by)
+    scrutiny = _VoteJudge(history, account, vote_terms)
     known = scrutiny.effective(stored)
     if scrutiny.is_new_ahead(stored) or scrutiny.why_no_vote(stored, known):
         return False
