@@ -245,7 +245,9 @@ def test_a_first_start_that_is_killed_can_be_made_again(bare: World, statement: 
     # Who leads is settled before any table is made.
     assert set(bare.tables()) <= {"smart_sync_leases"}
     end_lease(bare)
-    assert run_command("once", "--config", str(config)).returncode == 0
+    made = run_command("once", "--config", str(config))
+    assert made.returncode == 4, "no project is there yet, and that is told"
+    assert "projects" in bare.tables()
 
 
 def test_the_check_sees_what_a_crash_could_leave(config: Path, world: World) -> None:

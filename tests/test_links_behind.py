@@ -5,6 +5,8 @@ from typing import Any
 
 from fake_google import FakeGoogle
 from smart_sync.core.model import Cell, Outcome, Project
+from smart_sync.core.worksheet.titles import Titles
+from smart_sync.sheets.cell_links import texts
 from smart_sync.sheets.google import GoogleSheets
 from world import KEY, World
 
@@ -135,3 +137,11 @@ async def test_rows_that_were_sorted_and_typed_anew_keep_their_links(tmp_path: P
                 worksheet = await sheets.read(Project("p", "P"))
                 assert google.count("links") == asked
                 assert worksheet.links == {2: (links[0],), 3: (links[1],)}
+
+
+def test_which_texts_of_link_cells_are_asked_about() -> None:
+    """A name may have one behind it, with a full stop in it too; an address, no value, an error and a sum need none."""
+    others: list[Cell] = ["https://www.tiktok.com/@a", "www.tiktok.com/@a", "n/a", "#REF!", "Итого", 7, None]
+    found = texts([["Link", "Views"], ["Ivan P.", 1], *([other, 2] for other in others)], Titles())
+    assert found is not None
+    assert list(found.cells) == [2]

@@ -133,7 +133,7 @@ class HttpJson(PlatformParser):
                 async for fetched in results:
                     yield fetched
             return
-        async with self.session(asking) as session:
+        async with self._session(asking) as session:
             groups = steps.batches(accounts, self._own.batch, _platform_of)
             many, name = partial(self._many, session), f"parser:{self._settings.source}:call"
             async with aclosing(each(groups, many, self._settings.concurrency, name, ends=(RoundOver,))) as several:

@@ -95,13 +95,13 @@ class PlatformParser:
         """What the last pass has cost so far."""
         return self._last.usage if self._last is not None else Usage()
 
-    def session(self, asking: Asking | None) -> AbstractAsyncContextManager[Session]:
+    def _session(self, asking: Asking | None) -> AbstractAsyncContextManager[Session]:
         """The session of a pass: that of ``asking``, else of the pass that was begun last."""
         return self._api.session(asking or self._last)
 
     async def fetch(self, accounts: Sequence[Account], asking: Asking | None = None) -> AsyncIterator[Fetched]:
         """What the platform says of ``accounts``, as it comes.  Raises `ParserFailed` when it cannot go on."""
-        async with self.session(asking) as session, self._with_one_token(session):
+        async with self._session(asking) as session, self._with_one_token(session):
             name = f"parser:{self._settings.source}:call"
             one = partial(self._one, session)
             async with aclosing(each(accounts, one, self._settings.concurrency, name, ends=(RoundOver,))) as results:

@@ -92,7 +92,7 @@ class YouTube(PlatformParser):
 
     async def fetch(self, accounts: Sequence[Account], asking: Asking | None = None) -> AsyncIterator[Fetched]:
         """As the base class."""
-        async with self.session(asking) as session:
+        async with self._session(asking) as session:
             current, name = _Round(session), f"parser:{self._settings.source}:call"
             work = partial(self._group, current)
             async with aclosing(
