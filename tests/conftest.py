@@ -51,20 +51,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         starts = _starts(module) or fixtures & {"postgres", "postgres_server", "broker"} or "postgres" in item.name
         if starts or name in _LONG or ("world" in fixtures and name not in _PASSES):
             item.add_marker(pytest.mark.slow)
-    _leave_further_cases(items)
-
-
-def _leave_further_cases(items: list[pytest.Item]) -> None:
-    """Mark all but the first case of each test of `CASES_AT_LENGTH` on a server."""
-    seen = set()
-    for item in items:
-        case = getattr(item, "callspec", None)
-        module, _, test = item.nodeid.partition("[")[0].rpartition("::")
-        if case is None or case.params.get("engine") != "postgres" or Path(module).stem not in CASES_AT_LENGTH:
-            continue
-        if (module, test) in seen:
-            item.add_marker(pytest.mark.at_length)
-        seen.add((module, test))
 
 
 def pytest_collection_finish() -> None:
@@ -118,22 +104,17 @@ BOTH_ENGINES = {
     *("test_new_rows", "test_adoption", "test_missing", "test_votes", "test_explain", "test_explain_nobody"),
     *("test_growth_rows", "test_parsed_query", "test_ingest", "test_history", "test_freshness", "test_coverage"),
     *("test_writer", "test_parsers_retention", "test_parser_health", "test_parsers_schedule"),
-    *("test_webhooks_findings", "test_kill", "test_adopt"),
+    *("test_webhooks_findings", "test_kill", "test_adopt", "test_names", "test_people"),
+    *("test_campaign", "test_campaign_votes", "test_campaign_answers"),
 }
-#: Of these, those whose cases are values, which send the same statements: on a server the first case of each test, and
-#: `make hunt` has them all.
-CASES_AT_LENGTH = {"test_confirm", "test_falls", "test_missing", "test_pins", "test_typed_cells", "test_votes"}
-#: Those whose statements the others send too: `make hunt` has them on both.
-AT_LENGTH = {"test_campaign", "test_campaign_votes", "test_campaign_answers", "test_names", "test_people"}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     name = metafunc.module.__name__.rpartition(".")[2]
     given = [str(mark.args[0]) for mark in metafunc.definition.iter_markers("parametrize")]
     chosen = metafunc.definition.get_closest_marker("sqlite") or any("engine" in names for names in given)
-    if name in BOTH_ENGINES | AT_LENGTH and "engine" in metafunc.fixturenames and not chosen:
-        marks = pytest.mark.at_length if name in AT_LENGTH else ()
-        metafunc.parametrize("engine", ["sqlite", pytest.param("postgres", marks=marks)], indirect=True)
+    if name in BOTH_ENGINES and "engine" in metafunc.fixturenames and not chosen:
+        metafunc.parametrize("engine", ["sqlite", "postgres"], indirect=True)
 
 
 @pytest.fixture(scope="session")
