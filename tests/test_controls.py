@@ -75,7 +75,6 @@ WEAKNESSES = {
         "driver.explain = lambda error, path: DatabaseError(str(error))\n",
         [
             "durability_file::test_a_connection_that_may_not_write_fails_every_pass_and_says_why",
-            "durability_file::test_a_lock_longer_than_the_patience_fails_the_pass_and_nothing_else",
             "durability_file::test_a_file_locked_at_the_start_is_an_error_with_a_remedy",
             "durability_file::test_a_damaged_file_is_refused_untouched[run-truncate]",
         ],
