@@ -6,7 +6,7 @@ see something else than the merged values; but never into a UTC date after the d
 needs.
 """
 
-import hashlib
+import uuid
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
@@ -15,9 +15,6 @@ from typing import Any, NamedTuple
 from smart_sync.core.days import Day
 from smart_sync.core.model import NAMESPACE
 
-_NAMESPACE = NAMESPACE.bytes
-#: The first two bits of this digit of an id are 10.
-_VARIANTS = {f"{digit:x}": f"{digit & 3 | 8:x}" for digit in range(16)}
 #: Clocks are ahead of UTC by multiples of this, and no local day is longer than that.
 _QUARTER, _LONGEST_DAY = timedelta(minutes=15), timedelta(hours=26)
 
@@ -72,10 +69,7 @@ def snapshot_id(account_id: str, start: str) -> str:
 
     By the start: where the time zone is changed, another day may bear the same label.
     """
-    # As `uuid.uuid5` has it, in a third of its time: a pass asks for that of each account.
-    digest = hashlib.sha1(_NAMESPACE + f"{account_id}:{start}".encode(), usedforsecurity=False).hexdigest()
-    variant = _VARIANTS[digest[16]]
-    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
+    return str(uuid.uuid5(NAMESPACE, f"{account_id}:{start}"))
 
 
 class OwnSnapshots:
