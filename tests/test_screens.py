@@ -67,8 +67,12 @@ async def test_what_needs_a_look_is_shown_after_a_pass(world: World) -> None:
 
 
 def test_a_pass_over_nothing_says_where_to_look(world: World) -> None:
-    """Where there is no active project, perhaps because Google refuses us, the way to the reason is shown."""
+    """An empty table of projects is red and says what to do; that all of them are finished is as it should be."""
     config = write_config(world.folder, google=world.google, spreadsheet=KEY)
+    ended = run_command("once", "--config", str(config))
+    assert (ended.returncode, "its table projects is empty; " in ended.stdout) == (4, True), ended.stdout
+    world.add_project("P")
+    world.execute("UPDATE projects SET is_active = 0")
     ended = run_command("once", "--config", str(config))
     assert (ended.returncode, ended.stdout) == (0, "no active project; see: smart-sync check\n")
 

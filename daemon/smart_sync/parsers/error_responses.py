@@ -97,18 +97,18 @@ def quota_left(headers: Mapping[str, str]) -> str | None:
         return None
 
 
-def refusal_text(body: object) -> str:
+def words(body: object) -> str:
     """What a source says of its refusal, where sources do; empty if it says nothing."""
     if not isinstance(body, dict):
         return ""
     inner = next((found for name in _WORDS if (found := body.get(name))), "")
     if isinstance(inner, list):
         inner = inner[0] if inner else ""
-    return refusal_text(inner) if isinstance(inner, dict) else short_text(inner)
+    return words(inner) if isinstance(inner, dict) else short_text(inner)
 
 
 def _with_source_message(answer: HttpResponse) -> str:
-    found = refusal_text(decoded(answer))
+    found = words(decoded(answer))
     return f": {found}" if found else ""
 
 

@@ -11,8 +11,8 @@ from smart_sync.core.links.identity import same
 from smart_sync.core.merge.strategies import spread as rounded_spread
 from smart_sync.core.model import MAX_COUNT, METRICS, Metrics, Precision
 from smart_sync.core.worksheet.cells import Unreadable, read_count
-from smart_sync.parsers.error_responses import refusal_text
 from smart_sync.parsers.error_responses import short_text as in_words
+from smart_sync.parsers.error_responses import words
 from smart_sync.parsers.expressions import Expression, metric, missing, search
 from smart_sync.parsers.failures import AccountFailed, AccountRefused
 from smart_sync.parsers.step_settings import StepSettings
@@ -133,7 +133,7 @@ def _id(expression: str, item: object) -> str:
 
 def source_message(document: Any, *, paged: bool) -> str:
     """What the source says in ``document``, or in the last of its pages that says anything."""
-    return next(filter(None, map(refusal_text, reversed(document) if paged else [document])), "")
+    return next(filter(None, map(words, reversed(document) if paged else [document])), "")
 
 
 def check_owner(expression: str | None, pages: Sequence[Any], account: Mapping[str, str]) -> None:

@@ -15,7 +15,7 @@ from smart_sync.core.links.identity import identity
 from smart_sync.core.model import Account
 from smart_sync.core.redaction import names_secret
 from smart_sync.parsers import step_settings
-from smart_sync.parsers.error_responses import refusal_text, short_text
+from smart_sync.parsers.error_responses import short_text, words
 from smart_sync.parsers.expressions import condition, is_true, kind_of, missing, search
 from smart_sync.parsers.failures import AccountFailed, AccountGone, NotReady
 from smart_sync.parsers.found import Found, check_owner, folded, source_message
@@ -159,7 +159,7 @@ def _check(step: StepSettings, page: object) -> None:
 
 def _with_source_message(what: str, page: object) -> str:
     """``what``, and what the source itself says, if it does where sources do."""
-    message = refusal_text(page)
+    message = words(page)
     return f"{what}: {message}" if message else what
 
 

@@ -17,17 +17,24 @@ from smart_sync.store.clock_changes import local_day, newest_first
 from smart_sync.store.engine import Database, Transaction
 
 _VIDEOS = METRICS.index("videos")
-# A day may hold rows of other writers, in other notations ("2026-11-24 08:00:00"): the plain
-# comparison narrows the search for an index, datetime() decides.
+# A day may hold rows of other writers, in other notations ("2026-11-24 08:00:00"): the plain comparison narrows the
+# search for an index, datetime() decides.  Of stamps like ours, which are nearly all, the plain one says as much: it
+# spares that for the rows of yesterday, one of each account.
 _TODAYS = f"""
 SELECT s.account_id, s.id, date(datetime(s.snapshot_time)), {", ".join(f"s.{name}" for name in METRICS)}
 FROM account_snapshots s
-WHERE s.account_id IN (SELECT value FROM json_each(?))
-  AND s.snapshot_time >= ? AND s.snapshot_time < ?
-  AND datetime(s.snapshot_time) >= datetime(?) AND datetime(s.snapshot_time) < datetime(?)
+WHERE s.account_id IN (SELECT value FROM json_each(?1))
+  AND s.snapshot_time >= ?2 AND s.snapshot_time < ?3
+  AND NOT (s.snapshot_time LIKE '____-__-__T__:__:__.______' AND (s.snapshot_time < ?4 OR s.snapshot_time >= ?5))
+  AND datetime(s.snapshot_time) >= datetime(?4) AND datetime(s.snapshot_time) < datetime(?5)
 ORDER BY {clock_changes.in_order("s.snapshot_time")}, s.id DESC
 """
-_THERE = "SELECT id FROM account_snapshots WHERE id IN (SELECT value FROM json_each(?))"
+#: Which of these rows there are, and whether each is one of the day.
+_THERE = """
+SELECT id,
+       CASE WHEN datetime(snapshot_time) >= datetime(?2) AND datetime(snapshot_time) < datetime(?3) THEN 1 ELSE 0 END
+FROM account_snapshots WHERE id IN (SELECT value FROM json_each(?1))
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +76,8 @@ async def write(transaction: Transaction, plans: Sequence[Plan], writing: Snapsh
 
 async def count_new(database: Database, plan: Plan, writing: SnapshotRules) -> int:
     """How many snapshots writing ``plan`` would make."""
-    return len((await _steps(database, [plan], writing)).new)
+    new = (await _steps(database, [plan], writing)).new
+    return len(new) - len(await _existing(database, new, writing.day)) if new else 0
 
 
 async def _steps(source: Database | Transaction, plans: Sequence[Plan], writing: SnapshotRules) -> _Steps:
@@ -79,12 +87,12 @@ async def _steps(source: Database | Transaction, plans: Sequence[Plan], writing:
     earliest = (datetime.fromisoformat(day.start) - timedelta(days=1)).date().isoformat()
     latest = (datetime.fromisoformat(day.end) + timedelta(days=1)).date().isoformat()
     rows = await source.fetch(_TODAYS, (ids, earliest, latest, day.start, day.end))
-    steps = await asyncio.to_thread(_decided, merged, rows, writing)
-    # Another program has given it a time of another day.
-    existing = [row[0] for row in await source.fetch(_THERE, (json.dumps([*steps.new]),))] if steps.new else []
-    for row_id in existing:
-        steps.moved[row_id] = merged[steps.new.pop(row_id)]
-    return steps
+    return await asyncio.to_thread(_decided, merged, rows, writing)
+
+
+async def _existing(source: Database | Transaction, ids: Iterable[str], day: Day) -> dict[str, bool]:
+    """Those of ``ids`` that there are, each with whether it is of ``day``: another program may have moved it."""
+    return {str(row[0]): bool(row[1]) for row in await source.fetch(_THERE, (json.dumps([*ids]), day.start, day.end))}
 
 
 def _merged_values(plans: Sequence[Plan]) -> tuple[dict[str, Metrics], str]:
@@ -132,10 +140,15 @@ async def _insert_snapshots(
     )
     if new == len(ids):
         return WrittenSnapshots(ids.values())
-    # A unique index of the web app's, of one row a day, leaves no room for ours.
-    existing = {row[0] for row in await transaction.fetch(_THERE, (json.dumps([*ids]),))}
+    # Another program has given ours a time of another day; or a unique index of the web app's, of one row a day, leaves
+    # no room for it.
+    existing = await _existing(transaction, ids, writing.day)
+    moved: dict[str, tuple[Any, ...]] = {
+        row_id: merged[ids[row_id]] for row_id, is_todays in existing.items() if not is_todays
+    }
+    await _update(transaction, writing, _Steps({}, {}, moved), fetched)
     return WrittenSnapshots(
-        [account_id for row_id, account_id in ids.items() if row_id in existing],
+        [account_id for row_id, account_id in ids.items() if existing.get(row_id)],
         [account_id for row_id, account_id in ids.items() if row_id not in existing],
     )
 
