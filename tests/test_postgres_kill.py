@@ -24,7 +24,7 @@ from smart_sync.store.schema import open_database
 from world import PostgresWorld
 
 #: How often the server ends; a soak says more.
-ENDS = int(os.environ.get("SOAK_SERVERS", "3"))
+ENDS = int(os.environ.get("SOAK_SERVERS", "5"))
 SEED = int(os.environ.get("SOAK_SEED", "1"))
 PROJECTS = {f"P{number}": [f"p{number}a{account}" for account in range(10)] for number in range(3)}
 #: Every pass that ends has one message in the outbox.
