@@ -207,14 +207,19 @@ async def test_a_project_that_is_wanted_no_more_is_refused_no_more(app: World) -
     assert told == [["Spring"], ["Spring"], ["Spring"], []]
 
 
-async def test_an_account_that_is_in_two_worksheets_of_one_answer_is_created_at_once(world: World) -> None:
-    """A row for an account of another project, which has its row there in the same pass, waits for no further read."""
-    world.sections["sync"] = {"create_missing": "accounts"}
+async def _read_two_projects(world: World, **sync: int) -> None:
+    """Projects P with the accounts a, b, c and Q with d, each with its row, after a pass that creates accounts."""
+    world.sections["sync"] = {"create_missing": "accounts", **sync}
     world.add_project("P", ["a", "b", "c"])
     world.add_project("Q", ["d"])
     world.sheet("P", a=[1] * 5, b=[2] * 5, c=[3] * 5)
     world.sheet("Q", d=[4] * 5)
     await world.sync()
+
+
+async def test_an_account_that_is_in_two_worksheets_of_one_answer_is_created_at_once(world: World) -> None:
+    """A row for an account of another project, which has its row there in the same pass, waits for no further read."""
+    await _read_two_projects(world)
     world.now += timedelta(minutes=30)
     world.sheet("Q", d=[4] * 5, a=[7, 8, 9, 10, 11])
     results = {one.project.name: one for one in (await world.sync()).results}
@@ -223,12 +228,7 @@ async def test_an_account_that_is_in_two_worksheets_of_one_answer_is_created_at_
 
 async def test_a_dry_run_in_rounds_says_of_rows_for_accounts_of_others_what_the_pass_does(world: World) -> None:
     """What an earlier round has found in their worksheets is known, though it is written nowhere."""
-    world.sections["sync"] = {"create_missing": "accounts", "concurrency": 1}
-    world.add_project("P", ["a", "b", "c"])
-    world.add_project("Q", ["d"])
-    world.sheet("P", a=[1] * 5, b=[2] * 5, c=[3] * 5)
-    world.sheet("Q", d=[4] * 5)
-    await world.sync()
+    await _read_two_projects(world, concurrency=1)
     world.now += timedelta(minutes=30)
     world.sheet("Q", d=[4] * 5, a=[7, 8, 9, 10, 11])
     found = [(await world.sync(dry_run=dry_run)).results for dry_run in (True, False)]
@@ -239,12 +239,7 @@ async def test_a_dry_run_in_rounds_says_of_rows_for_accounts_of_others_what_the_
 
 async def test_a_row_that_goes_to_the_next_worksheet_of_one_answer_is_named_as_missing(world: World) -> None:
     """Its account misses it where it was: that is said at once, not that the worksheet has yet to be read."""
-    world.sections["sync"] = {"create_missing": "accounts"}
-    world.add_project("P", ["a", "b", "c"])
-    world.add_project("Q", ["d"])
-    world.sheet("P", a=[1] * 5, b=[2] * 5, c=[3] * 5)
-    world.sheet("Q", d=[4] * 5)
-    await world.sync()
+    await _read_two_projects(world)
     world.sheet("P", b=[2] * 5, c=[3] * 5)
     world.sheet("Q", d=[4] * 5, a=[1] * 5)
     for _ in range(2):

@@ -18,8 +18,8 @@ from smart_sync.store.engine import Database, Transaction
 
 _VIDEOS = METRICS.index("videos")
 # A day may hold rows of other writers, in other notations ("2026-11-24 08:00:00"): the plain comparison narrows the
-# search for an index, datetime() decides.  Of stamps like ours, which are nearly all, the plain one says as much: it
-# spares that for the rows of yesterday, one of each account.
+# search for an index, datetime() decides.  Stamps in our own notation, which are nearly all, are in order as texts: by
+# that the rows of yesterday, one of each account, are left out before a time is computed of them.
 _TODAYS = f"""
 SELECT s.account_id, s.id, date(datetime(s.snapshot_time)), {", ".join(f"s.{name}" for name in METRICS)}
 FROM account_snapshots s

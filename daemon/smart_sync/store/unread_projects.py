@@ -92,12 +92,11 @@ class Standing:
     failing_parsers: Sequence[FailingParser]
     #: When Smart Sync made the file; None if another program did.
     made_at: str | None
-    #: The names of projects, at most `MAX_UNCLEAR`, whose ``is_active`` is neither 0 nor 1.
+    #: The names of the projects whose ``is_active`` is neither 0 nor 1.
     unclear: Sequence[str] = ()
 
 
-MAX_UNCLEAR = 11
-_UNCLEAR = f"SELECT CAST(p.name AS TEXT) AS name FROM projects p WHERE {has_unclear_flag('p')} LIMIT {MAX_UNCLEAR}"
+_UNCLEAR = f"SELECT CAST(p.name AS TEXT) AS name FROM projects p WHERE {has_unclear_flag('p')}"
 _RUN = f"SELECT * FROM sync_runs WHERE {pass_history.LAST_RUN}"
 _ACTIVE = f"""
 SELECT CAST(p.id AS TEXT) AS id, CAST(p.name AS TEXT) AS name, CAST(p.google_sheet_name AS TEXT) AS sheet,

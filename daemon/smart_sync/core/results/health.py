@@ -27,7 +27,7 @@ class HealthInputs:
     #: Rows of ``projects``, and the active ones among them.
     projects: int = 0
     active: int = 0
-    #: The names of projects, a few, of whose ``is_active`` nobody knows what it means.
+    #: The names of the projects whose ``is_active`` is neither 0 nor 1.
     unclear: Sequence[str] = ()
     #: The passes create projects for worksheets that have none.
     creates_projects: bool = False
