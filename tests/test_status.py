@@ -295,6 +295,8 @@ def _counted(path: Path) -> Iterator[list[str]]:
         with client, socket.socket(socket.AF_UNIX) as server:
             server.connect(str(behind))
             asked = client.recv(65536)
+            if not asked:
+                return  # the daemon looks whether somebody answers at its path, which is no request
             requests.append(asked.split(b" ")[1].decode())
             server.sendall(asked)
             with contextlib.suppress(OSError):
