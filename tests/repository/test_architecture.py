@@ -74,16 +74,6 @@ def core_part(dotted: str) -> str | None:
     return pieces[2] if pieces[2] in CORE_LEVEL else ""
 
 
-def test_tests_lie_where_what_they_test_does() -> None:
-    """A test lies in the folder of its package, or in one of what is about the whole; what supports tests is apart."""
-    tests = Path(__file__).parents[1]
-    folders = {path.parent.name for path in tests.rglob("test_*.py")}
-    whole = {"docs", "repository", "security"}
-    assert folders - whole == {path.name for path in ROOT.iterdir() if (tests / path.name).is_dir()}
-    assert [path.name for path in tests.glob("*.py")] == ["conftest.py"]
-    assert list((tests / "support").glob("test_*.py")) == []
-
-
 @pytest.mark.parametrize("path", modules(ROOT / "core"), ids=lambda path: str(path.relative_to(ROOT)))
 def test_core_decides_in_layers(path: Path) -> None:
     """notices → {results, history} → merge → matching → worksheet → links: never back."""
