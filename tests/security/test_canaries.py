@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -91,11 +91,12 @@ def kept_at(name: str, text: str, place: str) -> tuple[str, dict[str, str], dict
 def entrances(form: str, url: str) -> Iterator[Planted]:
     """Each entrance but Google's, with a canary of its own in ``form``; ``url`` is the mirror's.
 
-    Two places are enough for a form, since what is read there is handled by the same code from then on.
+    One place is enough for a form, since what is read there is handled by the same code from then on; `make hunt` takes
+    two.
     """
     chance, number = random.Random(form), list(FORMS).index(form)
     shaped = FORMS[form]
-    for place in PLACES if number == 0 else (PLACES[number % 4], PLACES[(number + 1) % 4]):
+    for place in PLACES if number == 0 else [PLACES[(number + more) % 4] for more in range(examples(1, 2))]:
         for nth, (kind, keys) in enumerate(PARSERS.items()):
             if number and kind.startswith(RENEWED) and (nth + number) % examples(2, 1):
                 continue
@@ -142,8 +143,8 @@ def entrances(form: str, url: str) -> Iterator[Planted]:
 
 def pings(form: str, url: str) -> Iterator[Planted]:
     """The same of what a configuration has once."""
-    chance = random.Random(f"ping {form}")
-    for place in PLACES:
+    chance, number = random.Random(f"ping {form}"), list(FORMS).index(form)
+    for place in PLACES if number == 0 else [PLACES[(number + more) % 4] for more in range(examples(1, 4))]:
         for kind, whole in (("path", "{url}/ping/{secret}"), ("password", "http://me:{secret}@{host}/ping")):
             secret = token(chance)
             whole = whole.format(url=url, secret=secret, host=url.removeprefix("http://"))
@@ -231,6 +232,11 @@ FIELDS = (
     '[[notify.targets]]\nurl = "json://localhost/x"\nevents = [§]', "[notify]\nlang = §", "[notify]\ndigest = §",
     '[[notify.targets]]\nurl = "json://localhost/x"\nlang = §',
 )  # fmt: skip
+
+
+def every(nth: int, number: int, planted: Iterable[Planted]) -> list[Planted]:
+    """The ``nth`` ones; all of them come where all ``number`` are asked for."""
+    return [one for at, one in enumerate(planted) if (at - number) % nth == 0]
 
 
 def pasted(kind: str, url: str) -> Iterator[Planted]:
@@ -483,7 +489,9 @@ def test_fields(world: World, kind: str) -> None:
     """Where a secret was pasted into a field of another, nothing quotes it, whether the field accepts it or not."""
     peopled(world)
     with Mirror() as mirror:
-        assert alone(world, list(pasted(kind, mirror.url)), [["check"], ["once"]]) == []
+        # In the suite each field gets two of the kinds of secret.
+        planted = every(examples(3, 1), list(SECRETS).index(kind), pasted(kind, mirror.url))
+        assert alone(world, planted, [["check"], ["once"]]) == []
 
 
 @pytest.mark.parametrize("kind", SECRETS)
@@ -521,12 +529,16 @@ def google_steps(world: World, form: str) -> Iterator[dict[str, Any]]:
         one = replace(planted, environment=named or {}, files=files)
         return step(world, toml_of(joined(without, more)), [one], [["once"], ["check"]])
 
-    if "\0" not in text:
-        yield once({}, {VARIABLE: text})
-    yield once({"sheets": {"credentials": text}})
-    yield once({"sheets": {"credentials": "any.key"}}, kept="any.key")
-    yield once({}, kept="google")
-    if list(GOOGLE_KEYS).index(form) % examples(3, 1):  # in the suite each third of them where it does not belong
+    number = list(GOOGLE_KEYS).index(form)
+    # What is read is handled by the same code, wherever it was: in the suite each form is at two of the four.
+    if number % 2 or examples(0, 1):
+        if "\0" not in text:
+            yield once({}, {VARIABLE: text})
+        yield once({"sheets": {"credentials": "any.key"}}, kept="any.key")
+    if not number % 2 or examples(0, 1):
+        yield once({"sheets": {"credentials": text}})
+        yield once({}, kept="google")
+    if number % examples(3, 1):  # in the suite each third of them where it does not belong
         return
     yield once({"sheets": {"credentials": good, "spreadsheet": text}})
     yield once({"sheets": {"credentials": good}, "database": {"path": text}})
@@ -577,12 +589,11 @@ def daemon_rounds(world: World, url: str) -> Iterator[list[Planted]]:
         accepted = [one for one in several if loads(world, one)]
         yield accepted
         yield [one for one in several if one not in accepted]
-    # `test_fields` and `test_databases` have them all; in the suite the daemon gets one kind of secret in each field.
+    # In the suite the daemon gets one kind of secret in each field; commands get more (`test_fields`).
     for number, kind in enumerate(SECRETS):
-        every = examples(len(SECRETS), 1)
-        yield from ([one] for nth, one in enumerate(pasted(kind, url)) if (nth - number) % every == 0)
+        yield from ([one] for one in every(examples(len(SECRETS), 1), number, pasted(kind, url)))
     for number, form in enumerate(FORMS):
-        yield from ([one] for nth, one in enumerate(databases(form)) if (nth - number) % examples(5, 1) == 0)
+        yield from ([one] for one in every(examples(5, 1), number, databases(form)))
 
 
 async def asked(world: World, daemon: Daemon, rounds: Sequence[Sequence[Planted]], told: list[str]) -> None:
