@@ -161,8 +161,7 @@ class RequestWorker:
 
     @contextlib.contextmanager
     def _refusals_reported(self) -> Iterator[None]:
-        """Inside, an unreachable server is ignored, for it comes back; a refusal (permission, missing table) is
-        logged."""
+        """Inside, an unreachable server is ignored, since it comes back; a refusal (permission, table) is logged."""
         try:
             yield
         except Refused as error:
