@@ -79,8 +79,7 @@ def contradicted(pinned: Pinned, decisions: Sequence[Decision], parsed: Metrics)
 
 
 def reasons(pins: Pinned, decisions: Sequence[Decision], parsed: Metrics, link: str) -> Iterator[tuple[str, str]]:
-    """What a person should know about an account's pins: the metric, and a sentence that stays the same while it is
-    true."""
+    """What a person should know about an account's pins: the metric, and a sentence that is stable while it is true."""
     for pin in pins.over:
         yield pin.metric, f"{pin}: past its date; worksheet and parsers decide again"
     for pin in pins.twice:

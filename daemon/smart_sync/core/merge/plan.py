@@ -264,7 +264,7 @@ class Confirmation(NamedTuple):
     value: int | None = None
 
     def answer(self) -> ConfirmedFinding:
-        """As `smart-sync confirm --json` has it: what is not empty."""
+        """As `smart-sync confirm --json` prints it: only what is not empty."""
         return cast(
             "ConfirmedFinding", {name: value for name, value in self._asdict().items() if value not in ("", None)}
         )
@@ -273,7 +273,7 @@ class Confirmation(NamedTuple):
 def of_account(
     state: AccountState, project_id: str, metric: str | None, lost: Collection[str], suspects: Mapping[str, int]
 ) -> Iterator[Confirmation]:
-    """What can be confirmed of one account; of one metric alone if it is named.
+    """What can be confirmed about one account; about one metric if it is named.
 
     ``lost`` are the metrics whose column the worksheet has lost, ``suspects`` the suspect values by metric.
     """

@@ -41,8 +41,7 @@ def text(kind: str, data: Sequence[Data], reader: Reader) -> str:
 
 
 def fitted(title: str, text: str, limit: int, reader: Reader) -> tuple[str, str]:
-    """Title and text within ``limit`` characters: the first lines of ``text``, the last one saying how many are
-    missing."""
+    """Title and text within ``limit`` characters: the first lines of ``text``; the last says how many are missing."""
     title = plain(title, max(limit // 2, 1))
     room = max(limit - len(title), 1)
     if len(text) <= room:

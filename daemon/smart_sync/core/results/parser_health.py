@@ -48,8 +48,7 @@ class Attempt:
         )
 
     def says_nothing(self, *, well: bool) -> bool:
-        """Whether it asked only for accounts long missing, or, if it was ``well``, failing before: this proves
-        nothing."""
+        """Whether it proves nothing: it asked only for accounts long missing, or (``well``) failing before."""
         if self.fetched or self.missing > self.known_missing or (well and self.dead):
             return False
         return not self.is_bad or (well and 0 < self.failed == self.known_failed)

@@ -35,8 +35,7 @@ class Message:
 def messages(
     result: PassResult, judgement: AlertDecision, became_stale: Sequence[ProjectResult] = ()
 ) -> tuple[Message, ...]:
-    """The messages of a pass: one that it finished, one per alert, one for all projects in ``became_stale``, and one
-    per kind of finding."""
+    """The messages of a pass: that it finished, each alert, all projects in ``became_stale``, each kind of finding."""
     alerts = (_alert(result, alert) for alert in judgement.alerts)
     stale = [_stale(result, became_stale)] if became_stale else []
     return (_finished(result), *alerts, *stale, *_findings(result))
