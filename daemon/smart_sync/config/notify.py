@@ -233,7 +233,7 @@ def _different(targets: tuple[TargetSettings, ...]) -> tuple[TargetSettings, ...
 
 
 class NotifySettings(Section):
-    """Messages to people: language, recipients, and the time of the daily one."""
+    """Messages to people: the language, the recipients, and the time of the daily digest."""
 
     #: The language of messages to people.
     lang: Literal["en", "ru"] = "en"

@@ -48,7 +48,7 @@ class Section(BaseModel):
 
 
 class DatabaseSettings(Section):
-    """The database: an SQLite file or a PostgreSQL server's."""
+    """The database: an SQLite file, or a database on a PostgreSQL server."""
 
     #: The SQLite file, often the web app's own. It is made at the first start if it is not there.
     path: Path = Path("var/view_counter.db")
@@ -83,7 +83,7 @@ class DatabaseSettings(Section):
 
 
 class ScheduleSettings(Section):
-    """When passes run by themselves: ``every`` (seconds), or ``cron`` in ``timezone``."""
+    """When passes run by themselves: ``every`` so many seconds, or by a ``cron`` expression in ``timezone``."""
 
     #: Time from the start of one pass to the start of the next. Without ``every`` and ``cron`` passes run on request
     #: only.

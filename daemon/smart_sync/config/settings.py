@@ -58,7 +58,7 @@ class DefaultsSettings(Section):
 
 
 class SyncSettings(Section):
-    """How a pass runs."""
+    """How a pass works, and which rows it may create."""
 
     #: What is created if the sheets have it and the database lacks it: nothing, accounts of known projects, or
     #: projects with their accounts.

@@ -36,8 +36,7 @@ WHERE project_id IN (SELECT value FROM json_each(?))
 
 
 class LastRead(NamedTuple):
-    """The seconds for which a worksheet has been read well in all, and the code of its trouble if a person accepted
-    it."""
+    """For how many seconds a worksheet has been read well, and the code of its trouble if a person accepted it."""
 
     clock: float
     accepted: str
