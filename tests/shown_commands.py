@@ -10,8 +10,11 @@ import click
 
 from markdown_pages import ROOT
 from reference_http import every_endpoint
+from smart_sync.cli.commands.common import COUNT
 from smart_sync.cli.main import cli
 
+#: Types whose values a line of a document shows as a person types them.
+CHECKED = (click.Choice, click.IntRange, click.DateTime, type(COUNT))
 #: What may stand before our command: its path, a schedule, a user.
 _OURS = re.compile(r"^(?:[\w./-]*/)?smart-sync(?= |$)")
 _SCHEDULE = re.compile(r"^(?:[\d*/,-]+ +){5}")
@@ -64,7 +67,7 @@ def mistake(arguments: list[str]) -> str:
         value = given.get(parameter.name or "")
         if parameter.required and not isinstance(value, str | tuple | int):
             return f"{parameter.name} is missing"
-        if isinstance(parameter.type, click.Choice | click.IntRange | click.DateTime) and isinstance(value, str):
+        if isinstance(parameter.type, CHECKED) and isinstance(value, str):
             try:
                 parameter.type(value, parameter, context)
             except click.UsageError as error:

@@ -291,6 +291,33 @@ async def test_an_outage_is_given_up_on_within_the_deadline(google: FakeGoogle, 
         assert await read(sheets, PRESENT) == ROWS
 
 
+@pytest.mark.parametrize(
+    ("moment", "fault", "told"),
+    [
+        ("token", {"status": 500}, "Google answers 500 for an access token"),
+        ("token", {"how": "html"}, "Google's answer for an access token is not what it should be"),
+        ("batch", {"status": 429}, "Google's read quota is used up"),
+    ],
+    ids=["token-500", "token-html", "batch-429"],
+)
+async def test_what_was_answered_last_is_told_with_the_deadline(
+    google: FakeGoogle, tmp_path: Path, moment: str, fault: dict[str, Any], told: str
+) -> None:
+    """Who runs out of time between two tries is told what the last one came to, and its remedy; the next pass anew."""
+    slow = Backoff(initial=5.0, longest=5.0, jitter=0.0)
+    google.fail(moment, 1, **fault)
+    async with GoogleSheets(google.settings(tmp_path, deadline=0.3), backoff=slow) as sheets:
+        sheets.begin()
+        failure = await read(sheets, PRESENT)
+        assert isinstance(failure, SheetUnavailable)
+        assert "within 0.3 s; the last answer: " + told in failure.reason
+        assert failure.remedy
+        google.fail("token" if moment == "token" else "batch", EVERY, how="hang")
+        sheets.begin()
+        assert "the last answer" not in str(await read(sheets, PRESENT))
+        google.release.set()
+
+
 async def test_one_broken_spreadsheet_leaves_the_others_whole(google: FakeGoogle, tmp_path: Path) -> None:
     """Spreadsheets do not wait for each other: one that hangs costs only its own projects."""
     for number in range(5):

@@ -10,12 +10,14 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from click import ClickException
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon_process import Daemon, write_config
 from smart_sync.admin import corrections as pins
+from smart_sync.cli.commands.data import pin, snapshots
 from smart_sync.cli.main import cli
 from smart_sync.control.client import Client
 from smart_sync.core.model import MAX_COUNT, METRICS, Outcome
@@ -301,6 +303,41 @@ async def test_the_commands_pin_list_and_take_back(world: World) -> None:
     assert (told["metric"], told["value"], told["project_name"], told["place"]) == ("followers", 950, "P", "command")
     assert "1 pin taken back" in await run("unpin", "@a")
     assert "nothing is pinned" in await run("pins")
+
+
+@pytest.mark.parametrize(
+    ("typed", "why"),
+    [
+        ("-3", "a count is never negative"),
+        ("-12480", "a count is never negative"),
+        ("many", "'many' is not a count"),
+        ("1.5", "'1.5' is not a whole number"),
+        ("12,480", "'12,480' can be read in more than one way"),
+        ("12.480", "'12.480' can be read in more than one way"),
+        ("-", "'-' is no number"),
+        ("9" * 20, "is too large"),
+    ],
+)
+def test_a_value_that_is_no_count_is_answered_by_what_one_is(typed: str, why: str) -> None:
+    """One line in plain words: what was typed, and what a value may be; a wrong option is still called one."""
+    done = CliRunner().invoke(cli, ["pin", "@cat", "views", typed], standalone_mode=False)
+    assert isinstance(done.exception, ClickException)
+    told = done.exception.format_message()
+    assert why in told
+    assert told.endswith("type a whole number from 0 up, without separators: 12480")
+    with pytest.raises(ClickException, match="No such option '--wy'"):
+        cli.main(["pin", "@cat", "views", "5", "--wy", "x"], standalone_mode=False)
+
+
+@pytest.mark.parametrize(
+    ("typed", "count"),
+    [("12480", 12480), ("12 480", 12480), ("12'480", 12480), ("1,234,567", 1234567), ("12K", 12000), ("0", 0)],
+)
+def test_a_value_is_typed_as_in_a_cell_where_it_means_one_number(typed: str, count: int) -> None:
+    """What is read alike in every country is taken, in ``pin`` and in ``snapshots repair``."""
+    pinned = pin.make_context("pin", ["@cat", "views", typed])
+    repaired = snapshots.commands["repair"].make_context("repair", ["@cat", "2026-03-09", "--views", typed])
+    assert (pinned.params["value"], repaired.params["views"]) == (count, count)
 
 
 @pytest.mark.sqlite
