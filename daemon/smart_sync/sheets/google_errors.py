@@ -99,7 +99,7 @@ def explain_token(error: GoogleAuthError, email: str) -> SpreadsheetUnavailable:
 
 
 def overdue(spreadsheet: str, seconds: float, last: SheetUnavailable | None = None) -> SheetUnavailable:
-    """Reading took longer than ``[sheets] deadline``; ``last``: what the last try of it had come to."""
+    """The failure that reading took longer than ``[sheets] deadline``; ``last``: the failure of its last try."""
     reason = f"Google did not give {spreadsheet} within {seconds:g} s"
     if last is not None:
         return SheetUnavailable(f"{reason}; the last answer: {last.reason}", last.remedy, trouble=last.trouble)

@@ -31,7 +31,7 @@ class Backoff:
 async def retried(
     call: Callable[[int], Awaitable[T]], what: str, ends: float, backoff: Backoff, failed: Callable[[Exception], None]
 ) -> T:
-    """What ``call(number of the try)`` returns; called again while it fails in a passing way, which ``failed`` is told.
+    """The result of ``call(number of the try)``, repeated while it fails temporarily; ``failed`` gets each failure.
 
     A wait that the server asks for (``Retry-After``) is kept, unless it goes beyond ``ends`` (loop time):
     then there is no further try.  Raises what the last try raised.
