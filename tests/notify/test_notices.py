@@ -156,6 +156,7 @@ _FAILURES = (
     *("NotReady", "AccountRefused", "TooMuch", "Throttled", "Paused", "failure"),
 )
 
+
 @pytest.mark.parametrize(
     ("pin", "russian"),
     [
@@ -230,10 +231,14 @@ def test_what_stands_in_a_sentence_is_translated_too(text: str) -> None:
             "Meta не принимает приложение: API access blocked (200); посмотрите панель приложения из [parsers.m]",
         ),
         (
-            "https://www.tiktok.com/@a: the API refuses the call (403): No, never (and 1,200 more accounts);"
-            " 3 accounts for other reasons",
-            "https://www.tiktok.com/@a: API отклоняет запрос (403): No, never (и ещё аккаунтов: 1,200);"
-            " по другим причинам, аккаунтов: 3",
+            (
+                "https://www.tiktok.com/@a: the API refuses the call (403): No, never (and 1,200 more accounts);"
+                " 3 accounts for other reasons"
+            ),
+            (
+                "https://www.tiktok.com/@a: API отклоняет запрос (403): No, never (и ещё аккаунтов: 1,200);"
+                " по другим причинам, аккаунтов: 3"
+            ),
         ),
         (
             "comments, views: too many calls, says TikTok (they need the scope video.list)",
