@@ -248,7 +248,7 @@ class GrownTotal(TypedDict, total=False):
 
 
 class UnreadSnapshots(TypedDict):
-    """Snapshots whose time cannot be read: how many, and what one of them says."""
+    """Snapshots with an unreadable time: their number, and one as an example."""
 
     count: int
     example: str

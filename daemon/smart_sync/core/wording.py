@@ -26,7 +26,7 @@ def listed(names: Sequence[str], most: int = 50) -> str:
 
 
 def unread_snapshots(count: int, example: str) -> str:
-    """That snapshots have a time that cannot be read, such as ``example``."""
+    """The sentence that snapshots have an unreadable time, such as ``example``."""
     which = f"{example!r}, say" if count > 1 else repr(example)
     several = f"{counted(count, 'snapshot')} with a snapshot_time that cannot be read ({which})"
     return f"{several}, in no day and no growth; write it in UTC as 2026-03-10 12:00:00"

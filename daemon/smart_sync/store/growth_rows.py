@@ -215,7 +215,7 @@ async def left_out(database: Database, account_ids: Collection[object], today: d
 
 
 async def unread(database: Database, account_ids: Collection[object]) -> dict[str, UnreadSnapshots]:
-    """Account id → its snapshots whose time cannot be read: they are in no growth; nothing of the other accounts."""
+    """Account id → its snapshots with an unreadable time, which count in no growth; only accounts that have some."""
     rows = await database.fetch(
         "SELECT CAST(account_id AS TEXT), count(*), coalesce(min(CAST(snapshot_time AS TEXT)), '')"
         " FROM account_snapshots WHERE account_id IN (SELECT value FROM json_each(?))"

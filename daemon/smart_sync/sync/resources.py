@@ -39,7 +39,7 @@ THREADS = MAX_CONCURRENCY + 32
 
 
 def allow_threads() -> None:
-    """Let the running event loop have `THREADS`, once, before its first pass.
+    """Give the running event loop `THREADS` threads, once, before its first pass.
 
     Requests to Google wait in threads: a Google that hangs must not take the last one from the merging.  By default
     there would be four more than the machine has processors.

@@ -224,7 +224,7 @@ def _refusing_index(name: str, drop: str) -> Finding:
 
 
 def _unread(number: int, example: str) -> Iterator[Finding]:
-    """That snapshots have a time that cannot be read."""
+    """The finding that snapshots have an unreadable time."""
     if number:
         told = unread_snapshots(number, shown(example))
         yield Finding("warning", f"account_snapshots: {told}", trouble="database-clock")

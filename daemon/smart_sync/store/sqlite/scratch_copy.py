@@ -151,7 +151,7 @@ UNREAD = (
 
 
 def unread_snapshots(path: Path) -> tuple[int, str]:
-    """What `UNREAD` finds in the file at ``path``."""
+    """The result of `UNREAD` for the file at ``path``."""
     with closing(connect(path)) as source:
         if "account_snapshots" not in tables(source):
             return 0, ""
