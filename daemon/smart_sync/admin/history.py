@@ -78,6 +78,7 @@ async def growth(
         projects = await projects_shown(database, project)
         found = [one for one in await accounts.of_projects(database, projects) if one.counts or one.left_since]
         told = await store.histories(database, [known.row_id for known in found], (metric,), days, until)
+        unread = await store.unread(database, [known.row_id for known in found])
         kinds = await growth_rows.account_kinds(database, projects, vote_terms or terms(stamp(now), None))
     histories = [(known, told.get(known.account.id, History())) for known in found]
     grown: list[_AccountGrowth] = []
@@ -86,6 +87,9 @@ async def growth(
         grown += [_account_growth(known, history, as_of, days, until) for known, history in own]
     left = [one for one in histories if not one[0].counts]
     answer = _answer(metric, period(until, days), projects, grown, left, kinds)
+    answer["unread_snapshots"] = [
+        {**_named(known), **unread[known.account.id]} for known in found if known.account.id in unread
+    ]
     answer["accounts"] = _chosen(answer["accounts"], sort, top)
     return answer
 
@@ -131,6 +135,7 @@ def _answer(
         "platforms": [_total(name, several, kinds, metric) for name, several in sorted(of_platform.items())],
         "movers": [_account(by_id[account_id], labels) for account_id in moved],
         "left": [_left(known, history) for known, history in left],
+        "unread_snapshots": [],
     }
 
 

@@ -247,6 +247,17 @@ class GrownTotal(TypedDict, total=False):
     coverage: Required[dict[str, int]]
 
 
+class UnreadSnapshots(TypedDict):
+    """Snapshots whose time cannot be read: how many, and what one of them says."""
+
+    count: int
+    example: str
+
+
+class UnreadAccount(NamedAccount, UnreadSnapshots):
+    """An account that has such snapshots."""
+
+
 class GrowthAnswer(TypedDict):
     """What ``smart-sync growth`` answers."""
 
@@ -260,3 +271,4 @@ class GrowthAnswer(TypedDict):
     platforms: list[GrownTotal]
     movers: list[GrownAccount]
     left: list[LeftAccount]
+    unread_snapshots: list[UnreadAccount]

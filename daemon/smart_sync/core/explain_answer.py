@@ -6,7 +6,7 @@ Stamps are naive UTC in ISO 8601; "" and None stand for what nobody knows.
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
-from smart_sync.core.answers import NamedAccount, ProjectRun
+from smart_sync.core.answers import NamedAccount, ProjectRun, UnreadSnapshots
 
 
 class SheetPlace(TypedDict):
@@ -190,6 +190,8 @@ class ExplainedAccount(NamedAccount):
     metrics: dict[str, MetricAnswer]
     without_vote: list[WithoutVote]
     warnings: list[str]
+    #: Those whose time cannot be read: they are in no day.
+    unread_snapshots: UnreadSnapshots | None
     timeline: list[TimelineEvent]
     repairs: list[RepairAnswer]
     edits: list[EditAnswer]

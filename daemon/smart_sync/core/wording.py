@@ -25,6 +25,13 @@ def listed(names: Sequence[str], most: int = 50) -> str:
     return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
+def unread_snapshots(count: int, example: str) -> str:
+    """That snapshots have a time that cannot be read, such as ``example``."""
+    which = f"{example!r}, say" if count > 1 else repr(example)
+    several = f"{counted(count, 'snapshot')} with a snapshot_time that cannot be read ({which})"
+    return f"{several}, in no day and no growth; write it in UTC as 2026-03-10 12:00:00"
+
+
 def quoted(names: Iterable[str]) -> str:
     """``'Link', 'Views' and 3 more``: the first twenty names, each in quotes."""
     return listed([repr(name) for name in names], 20)

@@ -177,6 +177,7 @@ class Explainer:
                 *await parsed_values.account_doubted_falls(self.database, account.id, metrics),
             ],
             "warnings": await self._video_warnings(known, state),
+            "unread_snapshots": (await growth_rows.unread(self.database, [known.row_id])).get(account.id),
             "timeline": await self._timeline(known, {metric: values[metric] for metric in metrics}, since),
             "repairs": await snapshots.of_account(self.database, account.id, metrics, EDITS),
             "edits": await sheet_edits.of_account(self.database, account.id, metrics, EDITS, since),

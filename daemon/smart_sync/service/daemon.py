@@ -5,7 +5,6 @@ import signal
 import sqlite3
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +13,6 @@ from smart_sync import __version__, config, logs
 from smart_sync.aio.tasks import BackgroundTasks, until_tick
 from smart_sync.clock import utc_now
 from smart_sync.config import Settings
-from smart_sync.config.sections import MAX_CONCURRENCY
 from smart_sync.control.api import Endpoints
 from smart_sync.core.model import Outcome
 from smart_sync.core.results.results import PassResult
@@ -27,7 +25,7 @@ from smart_sync.service.control_routes import ControlRoutes
 from smart_sync.store.engine import Database
 from smart_sync.store.sqlite.driver import version_at_risk
 from smart_sync.sync.reporter import Reporter
-from smart_sync.sync.resources import first_error, opened, report_projects, ungrouped_failures
+from smart_sync.sync.resources import allow_threads, first_error, opened, report_projects, ungrouped_failures
 from smart_sync.sync.scheduler import RunPass, Scheduler
 from smart_sync.sync.sync_pass import PassRequest, SyncPass
 
@@ -36,8 +34,6 @@ if TYPE_CHECKING:
 
 #: Seconds that a pass has to end by itself once the lease is lost.
 SETTLING = 0.5
-#: Threads for what blocks, made as they are needed: one for each spreadsheet that may be read at once, and some more.
-THREADS = MAX_CONCURRENCY + 32
 
 
 def run_daemon(config_path: Path, settings: Settings) -> int:
@@ -78,8 +74,7 @@ class Service:
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT.  Raises `SmartSyncError` if it cannot start; a bug passes through."""
         loop = asyncio.get_running_loop()
-        # Requests to Google wait in threads: a Google that hangs must not take the last one from the merging.
-        loop.set_default_executor(ThreadPoolExecutor(THREADS, "smart-sync"))
+        allow_threads()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_stop)
         async with asyncio.TaskGroup() as group:

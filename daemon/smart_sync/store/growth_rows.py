@@ -14,11 +14,13 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+from smart_sync.core.answers import UnreadSnapshots
 from smart_sync.core.history.growth import History
 from smart_sync.core.model import METRICS, Project
 from smart_sync.core.parsed import VoteTerms
 from smart_sync.core.results.coverage import kind_of
 from smart_sync.core.state import AccountState, as_text
+from smart_sync.core.wording import shown
 from smart_sync.store import account_states, unread_projects
 from smart_sync.store.clock_changes import local_day, newest_first
 from smart_sync.store.engine import Database
@@ -210,6 +212,17 @@ async def left_out(database: Database, account_ids: Collection[object], today: d
         (_ids(account_ids), today.isoformat()),
     )
     return int(count)
+
+
+async def unread(database: Database, account_ids: Collection[object]) -> dict[str, UnreadSnapshots]:
+    """Account id → its snapshots whose time cannot be read: they are in no growth; nothing of the other accounts."""
+    rows = await database.fetch(
+        "SELECT CAST(account_id AS TEXT), count(*), coalesce(min(CAST(snapshot_time AS TEXT)), '')"
+        " FROM account_snapshots WHERE account_id IN (SELECT value FROM json_each(?))"
+        " AND datetime(snapshot_time) IS NULL GROUP BY CAST(account_id AS TEXT)",
+        (_ids(account_ids),),
+    )
+    return {as_text(one): {"count": int(count), "example": shown(as_text(example))} for one, count, example in rows}
 
 
 @cache

@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import Settings
+from smart_sync.config.sections import MAX_CONCURRENCY
 from smart_sync.core.daemon_answers import ParserReport
 from smart_sync.core.model import Account
 from smart_sync.core.results.health import HealthInputs, no_projects
@@ -31,6 +33,18 @@ from smart_sync.sync.reporter import Reporter
 if TYPE_CHECKING:
     from smart_sync.parsers.registry import ConfiguredParser
     from smart_sync.store.postgres.lease import Lease
+
+#: Threads for what blocks, made as they are needed: one for each spreadsheet that may be read at once, and some more.
+THREADS = MAX_CONCURRENCY + 32
+
+
+def allow_threads() -> None:
+    """Let the running event loop have `THREADS`, once, before its first pass.
+
+    Requests to Google wait in threads: a Google that hangs must not take the last one from the merging.  By default
+    there would be four more than the machine has processors.
+    """
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "smart-sync"))
 
 
 class Collect(Protocol):

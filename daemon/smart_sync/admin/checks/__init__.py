@@ -25,6 +25,7 @@ from smart_sync.core.model import METRICS
 from smart_sync.parsers.csv_files import CsvSettings
 from smart_sync.service.preflight import obstacles
 from smart_sync.store.schema import open_database
+from smart_sync.sync.resources import allow_threads
 
 #: Bytes of free space: with fewer a pass will soon fail, and with fewer than `FULL` the next one may.
 MIN_FREE = 64 * 2**20
@@ -36,6 +37,7 @@ async def check(settings: Settings, clock: Clock = utc_now, *, offline: bool = F
 
     ``offline``: no platform is asked.  ``drilled``: accidents are planted in the copy (`drill`).
     """
+    allow_threads()
     wrong = await asyncio.to_thread(obstacles, settings)
     findings = [
         Finding(

@@ -12,7 +12,7 @@ from smart_sync.admin.checks.findings import OF_DATABASE, Finding
 from smart_sync.clock import utc_now
 from smart_sync.config import Settings
 from smart_sync.config.database_url import Server
-from smart_sync.core.wording import counted
+from smart_sync.core.wording import counted, shown, unread_snapshots
 from smart_sync.errors import DatabaseError, SmartSyncError
 from smart_sync.logs import printable
 from smart_sync.store.postgres import rehearsal
@@ -43,6 +43,7 @@ async def check_database(settings: Settings, copy: Path) -> tuple[bool, list[Fin
             account_id = await asyncio.to_thread(scratch_copy.copy_rows, path, copy)
             refused = await refusals(database, account_id, settings.sync, utc_now())
         doubled = await asyncio.to_thread(lambda: list(_doubled_days(path, settings.schedule.timezone)))
+        doubled += _unread(*await asyncio.to_thread(scratch_copy.unread_snapshots, path))
         if not foreign_snapshots.concerns(settings.parsed.query):  # else what another program writes there is wanted
             doubled += await asyncio.to_thread(lambda: list(_other_writer(path)))
     except (DatabaseError, sqlite3.Error) as error:
@@ -70,6 +71,7 @@ async def _check_server(settings: Settings, server: Server, copy: Path) -> tuple
     findings += [_refusing_index(name, drop) for name, drop in tried.unique]
     # In the copy, which has the snapshots of the last weeks.
     findings += await asyncio.to_thread(lambda: list(_doubled_days(copy, settings.schedule.timezone)))
+    findings += _unread(*tried.unread)
     if not foreign_snapshots.concerns(settings.parsed.query):
         findings += await asyncio.to_thread(lambda: list(_other_writer(copy)))
     return True, findings
@@ -219,6 +221,13 @@ def _refusing_index(name: str, drop: str) -> Finding:
         f" its snapshots would be missing: {printable(drop)}, or leave snapshots to one program",
         trouble="two-masters",
     )
+
+
+def _unread(number: int, example: str) -> Iterator[Finding]:
+    """That snapshots have a time that cannot be read."""
+    if number:
+        told = unread_snapshots(number, shown(example))
+        yield Finding("warning", f"account_snapshots: {told}", trouble="database-clock")
 
 
 def _doubled_days(path: Path, timezone: str) -> Iterator[Finding]:

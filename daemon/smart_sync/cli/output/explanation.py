@@ -23,7 +23,7 @@ from smart_sync.core.explain_answer import (
 )
 from smart_sync.core.model import METRICS
 from smart_sync.core.notices.troubles import with_code
-from smart_sync.core.wording import confirm, counted
+from smart_sync.core.wording import confirm, counted, unread_snapshots
 from smart_sync.logs import printable
 
 
@@ -106,6 +106,8 @@ def _notes(account: ExplainedAccount) -> Iterable[str]:
     codes = account.get("problem_codes", [])
     yield from (with_code(told, code) for told, code in zip_longest(account["problems"], codes, fillvalue=""))
     yield from (with_code(told, "campaign-unclear") for told in account["warnings"])
+    if unread := account.get("unread_snapshots"):
+        yield with_code(unread_snapshots(**unread), "database-clock")
     for metric, text in account["metrics"].items():
         if suspect := text["suspect"]:
             place = f" ({suspect['place']})" if suspect["place"] else ""

@@ -6,9 +6,10 @@ from datetime import date
 from rich.console import Console
 
 from smart_sync.cli.output.terminal import Column, console, count, left_over, print_line, print_table, when
-from smart_sync.core.answers import GrownAccount, GrownTotal, GrowthAnswer, LeftAccount
+from smart_sync.core.answers import GrownAccount, GrownTotal, GrowthAnswer, NamedAccount
 from smart_sync.core.history.growth import condensed, sparkline
-from smart_sync.core.wording import counted, listed
+from smart_sync.core.notices.troubles import with_code
+from smart_sync.core.wording import counted, listed, unread_snapshots
 from smart_sync.logs import printable
 
 #: Bars of a sparkline: it takes what the terminal has left beside names and numbers, and is left out below the least.
@@ -39,6 +40,11 @@ def show_growth(answer: GrowthAnswer) -> None:
     for entry in answer["left"]:
         since = f"since {when(entry['left_since'])}"
         print_line(screen, f"left: {_name(entry)}, {entry['platform']}: {count(entry['last'])}, {since}, in no total")
+    for unread in answer["unread_snapshots"][:_NAMED]:
+        told = f"{_name(unread)}, {unread['platform']}: {unread_snapshots(unread['count'], unread['example'])}"
+        print_line(screen, with_code(told, "database-clock"), "yellow", hang=2)
+    if (more := len(answer["unread_snapshots"]) - _NAMED) > 0:
+        print_line(screen, f"and {counted(more, 'more account')} with such snapshots; all of them: --json", "yellow")
 
 
 def _total(entry: GrownTotal) -> str:
@@ -145,5 +151,5 @@ def _percent(entry: GrownAccount) -> str:
     return f"{entry['growth'] / entry['first']:+,.1%}" if entry["growth"] is not None and entry["first"] else ""
 
 
-def _name(entry: GrownAccount | LeftAccount) -> str:
+def _name(entry: NamedAccount) -> str:
     return printable(entry["username"] or entry["link"])

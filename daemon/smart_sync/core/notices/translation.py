@@ -25,6 +25,9 @@ def _pattern(english: str) -> re.Pattern[str]:
 #: Places for a number, whose noun the Russian sentence has itself.
 _NUMBERS = frozenset({"rows", "n"})
 _NOUN = re.compile(r" (?:rows?|accounts?|last values?|of it)$")
+#: What `list_reasons` of the parsers writes behind and before a reason.
+_MORE_ACCOUNTS = re.compile(r"(?P<reason>.+) \(and (?P<number>[\d,]+) more accounts?\)", re.DOTALL)
+_LINK = re.compile(r"https?://\S+$")
 #: Words of ours that stand in places.
 _WORDS = {**METRIC_NAMES["ru"], "the inbox": "входящих", "an unnamed source": "безымянного источника"}
 
@@ -46,12 +49,18 @@ def _part(part: str) -> str:
 
 
 def _known(part: str) -> str | None:
+    if found := _MORE_ACCOUNTS.fullmatch(part):
+        known = _known(found["reason"])
+        return None if known is None else f"{known} (и ещё аккаунтов: {found['number']})"
     before, colon, rest = part.partition(": ")
     if colon and before in BEFORE:
         return f"{BEFORE[before]}: {_part(rest)}"
     for pattern, russian in _rules():
         if found := pattern.fullmatch(part):
             return russian.format(**{name: _filled(name, text) for name, text in found.groupdict().items()})
+    if colon and (_LINK.match(before) or all(name in METRIC_NAMES["ru"] for name in before.split(", "))):
+        known = _known(rest)
+        return None if known is None else f"{_filled('', before)}: {known}"
     return None
 
 

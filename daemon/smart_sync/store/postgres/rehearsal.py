@@ -15,12 +15,13 @@ from typing import Any
 from smart_sync.config import SyncSettings
 from smart_sync.config.database_url import Server
 from smart_sync.core.days import stamp
+from smart_sync.core.state import as_text
 from smart_sync.errors import SmartSyncError
 from smart_sync.store import schema
 from smart_sync.store.engine import Reader, StoreError, Transaction
 from smart_sync.store.postgres.postgres_database import PostgresDatabase
 from smart_sync.store.sqlite.driver import connect
-from smart_sync.store.sqlite.scratch_copy import COPIED
+from smart_sync.store.sqlite.scratch_copy import COPIED, UNREAD
 from smart_sync.store.write_probe import refusals
 
 #: Seconds that a check waits for a daemon that writes; and days of snapshots that it looks at.
@@ -40,6 +41,8 @@ class Rehearsal:
 
     refused: list[str] = field(default_factory=list)
     unique: list[tuple[str, str]] = field(default_factory=list)
+    #: How many snapshots have a time that cannot be read, and what one of them says.
+    unread: tuple[int, str] = (0, "")
 
 
 _UNIQUE = """
@@ -69,6 +72,8 @@ async def rehearse(server: Server, copy: Path, sync: SyncSettings, now: datetime
                         account_id = await _copy(transaction, copy, now)
                     within: Any = _SavepointDatabase(transaction)
                     found.refused = await refusals(within, account_id, sync, now)
+                    ((count, example),) = await transaction.fetch(UNREAD)
+                    found.unread = int(count), as_text(example)
                     table = f"{database.dialect.schema}.account_snapshots"
                     for name, is_constraint in await transaction.fetch(_UNIQUE, (table,)):
                         drop = "ALTER TABLE account_snapshots DROP CONSTRAINT" if is_constraint else "DROP INDEX"

@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 #: What is no parameter, though it holds a question mark: text and names in quotes, comments; then parameters.
 _PARAMETER = re.compile(r"""--[^\n]*|'(?:[^']|'')*'|"(?:[^"]|"")*"|\?(\d*)""")
+#: A table, perhaps behind its schema, whose name is in quotes where it needs them.
+_SCHEMA = r'(?:(?:\w+|"(?:[^"]|"")*")\.)?'
 _INSERT = re.compile(
-    r"\s*(?P<into>INSERT INTO (?P<table>[\w.]+) \((?P<columns>[^)]*)\))\s+"
+    rf"\s*(?P<into>INSERT INTO (?P<table>{_SCHEMA}\w+) \((?P<columns>[^)]*)\))\s+"
     r"(?:VALUES \((?P<values>.*?)\)|(?P<select>SELECT .*? FROM )(?P<rest>.*?))\s*(?P<conflict>ON CONFLICT.*)?",
     re.DOTALL,
 )
 _UPDATE = re.compile(
-    r"\s*(?P<set>UPDATE [\w.]+(?: AS \w+)? SET .*?)(?: FROM (?P<rest>.*?))? WHERE (?P<where>.*)", re.DOTALL
+    rf"\s*(?P<set>UPDATE {_SCHEMA}\w+(?: AS \w+)? SET .*?)(?: FROM (?P<rest>.*?))? WHERE (?P<where>.*)", re.DOTALL
 )
-_DELETE = re.compile(r"\s*(?P<from>DELETE FROM (?:\w+\.)?(?P<table>\w+)) WHERE (?P<where>.*)", re.DOTALL)
+_DELETE = re.compile(rf"\s*(?P<from>DELETE FROM {_SCHEMA}(?P<table>\w+)) WHERE (?P<where>.*)", re.DOTALL)
 #: A list given as JSON.  As a subquery it would be joined, row by row with every row where the planner expects few;
 #: as an array its values are looked up in an index, or hashed.
 _LISTED = re.compile(
@@ -61,7 +63,7 @@ def _with_parameters(sql: str, mark: str) -> str:
 @cache
 def written_to(sql: str, schema: str) -> tuple[str, bool]:
     """``sql`` writing to the web app's own table, not to the view that we read it through; and whether it does."""
-    changed, times = _SHARED_WRITE.subn(rf"\1{schema}.\2", sql, count=1)
+    changed, times = _SHARED_WRITE.subn(lambda found: f"{found[1]}{schema}.{found[2]}", sql, count=1)
     return (changed, True) if times and _SHARED_WRITE.match(sql) else (sql, False)
 
 
@@ -84,7 +86,7 @@ def bulk(sql: str) -> Bulk | None:
     """The `Bulk` of a statement, where that means the same; else None."""
     marked = _with_parameters(sql, "given.p")
     if found := _DELETE.fullmatch(marked):
-        itself = re.search(rf"\b(?:FROM|JOIN) (?:\w+\.)?{found['table']}\b", found["where"])
+        itself = re.search(rf"\b(?:FROM|JOIN) {_SCHEMA}{found['table']}\b", found["where"])
         return None if itself else Bulk(f"{found['from']} USING {GIVEN} WHERE {found['where']}", ())
     if "(SELECT" in marked:  # a row may change what the next one finds
         return None

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from smart_sync.core.days import clock_changes, stamp
 from smart_sync.core.model import METRICS
 from smart_sync.core.parsed import AHEAD
+from smart_sync.core.state import as_text
 from smart_sync.store.accounts import has_unclear_flag
 from smart_sync.store.clock_changes import local_day, newest_first
 from smart_sync.store.engine import Database
@@ -105,7 +106,11 @@ def doubled_days(source: sqlite3.Connection, timezone: str) -> int:
     if "account_snapshots" not in tables(source):
         return 0
     _set_clocks(source, timezone)
-    doubled = f"SELECT 1 FROM account_snapshots GROUP BY account_id, {local_day('snapshot_time')} HAVING count(*) > 1"
+    day = local_day("snapshot_time")
+    doubled = (
+        "SELECT 1 FROM account_snapshots WHERE datetime(snapshot_time) IS NOT NULL"
+        f" GROUP BY account_id, {day} HAVING count(*) > 1"
+    )
     return int(source.execute(f"SELECT count(*) FROM ({doubled})").fetchone()[0])
 
 
@@ -136,6 +141,22 @@ def zero_snapshots(source: sqlite3.Connection) -> int:
         f" WHERE NOT coalesce({above}, 0) AND datetime(s.snapshot_time) < k.last"
     )
     return int(source.execute(sql).fetchone()[0])
+
+
+#: How many snapshots have a time that cannot be read, and what one of them says.
+UNREAD = (
+    "SELECT count(*), coalesce(min(CAST(snapshot_time AS TEXT)), '') FROM account_snapshots"
+    " WHERE datetime(snapshot_time) IS NULL"
+)
+
+
+def unread_snapshots(path: Path) -> tuple[int, str]:
+    """What `UNREAD` finds in the file at ``path``."""
+    with closing(connect(path)) as source:
+        if "account_snapshots" not in tables(source):
+            return 0, ""
+        count, example = source.execute(UNREAD).fetchone()
+    return int(count), as_text(example)
 
 
 def snapshots_ahead(source: sqlite3.Connection, now: datetime) -> tuple[int, str]:
