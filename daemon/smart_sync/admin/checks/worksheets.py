@@ -32,7 +32,8 @@ async def check_worksheets(
 ) -> list[Finding]:
     """What a dry pass with ``settings``, whose database is a copy, says of each project and its names.
 
-    ``original``: the file of which the copy has all but the snapshots.  Not ``known``: the database could not be read, the copy is empty, and only of Google anything can be said.
+    ``original``: the file of which the copy has all but the snapshots.  Not ``known``: the database could not be read,
+    the copy is empty, and only of Google anything can be said.
     """
     try:
         async with opened(settings, Reporter(), clock=clock) as resources:

@@ -24,7 +24,7 @@ from smart_sync.errors import DatabaseReplaced
 from smart_sync.logs import emit
 from smart_sync.store.engine import LONG_WAIT
 from smart_sync.store.sqlite import foreign_snapshots
-from smart_sync.store.sqlite.driver import connect, is_busy, rows_of, time_limit, translated_errors
+from smart_sync.store.sqlite.driver import connect, is_busy, rows_of, time_limit, translated_errors, uri
 from smart_sync.store.sqlite.sqlite_catalogue import SqliteDialect, SqliteTransaction
 
 #: Seconds inside SQLite; `interrupt()` does not break a busy wait, so it must be short.
@@ -100,8 +100,7 @@ class SqliteDatabase:
         columns = ", ".join(("id", "account_id", *METRICS, "snapshot_time"))
         async with self._reading:
             with self._translated_errors():
-                uri = f"{original.absolute().as_uri()}?mode=ro"
-                await self._reader.execute_fetchall("ATTACH ? AS original", (uri,))
+                await self._reader.execute_fetchall("ATTACH ? AS original", (uri(original, "ro"),))
                 await self._reader.execute_fetchall("PRAGMA query_only = OFF")
                 await self._reader.execute_fetchall(
                     f"CREATE TEMP VIEW account_snapshots AS SELECT {columns} FROM original.account_snapshots"
