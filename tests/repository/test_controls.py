@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from daemon_process import NO_TRANSACTIONS, PATIENCE, weakened
+from loaded_program import FIRST_CODE
 
 ROOT = Path(__file__).parents[2]
 #: Module → its path, as pytest is told it.
@@ -304,17 +305,15 @@ WEAKNESSES = {
 }
 
 
-#: Has everything of others imported, and runs pytest in a fork for each line of standard input: a third of the cost.
+#: Has everything imported, and runs pytest in a weakened fork for each line of standard input: a third of the cost.
 _FORKER = """
-import gc, importlib, json, os, pkgutil, sys
+import gc, json, os, sys
+from pathlib import Path
 import anyio.pytest_plugin, fastapi, httpx2, hypothesis.stateful, psycopg, pytest, pytest_asyncio.plugin, structlog
-import smart_sync, fake_google
-for module in pkgutil.walk_packages(smart_sync.__path__, "smart_sync."):
-    if not module.name.endswith("__main__") and ".integrations" not in module.name:
-        importlib.import_module(module.name)
-# What is ours is imported anew in each fork, after it has been weakened.
-for name in [name for name in sys.modules if name.partition(".")[0] in ("smart_sync", "fake_google")]:
-    del sys.modules[name]
+import fake_google, loaded_program
+loaded_program.load()
+loaded_program.shared()  # it has the forks' daemons
+meant = loaded_program.names()
 gc.collect()
 gc.freeze()
 for line in sys.stdin:
@@ -325,7 +324,7 @@ for line in sys.stdin:
         said = os.open(output, os.O_WRONLY | os.O_CREAT, 0o600)
         os.dup2(said, 1)
         os.dup2(said, 2)
-        exec(code)
+        loaded_program.weaken(Path(code), meant)
         ended = pytest.main(arguments)
         sys.stdout.flush()
         os._exit(ended)
@@ -363,15 +362,18 @@ def test_the_tests_notice(weakness: str, forker: subprocess.Popen[str]) -> None:
 def run_weakened(weak: Weakness, folder: Path, forker: subprocess.Popen[str]) -> str:
     """What pytest says of the tests."""
     environment = {**weakened(folder, weak.code), "SOAK_SEED": "1"}
+    code = str(Path(environment["PYTHONPATH"], FIRST_CODE))
     environment |= {"SOAK_SCHEDULES": "80", "SOAK_FUZZ_FRAMES": "400", "CLIENTS_PATIENCE": "3"}
     arguments = ["-v", "--tb=line", "-p", "no:cacheprovider", "-p", "no:xdist", f"--basetemp={folder / 'run'}"]
+    # One engine is enough to notice, and a server of its own is most of the time of a test.
+    arguments += ["-k", "not postgres"]
     # The plugins are there before pytest is: it need not rewrite what they assert.
     arguments += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
     arguments += [f"--rootdir={ROOT}", f"--config-file={ROOT / 'pyproject.toml'}"]
     arguments += [f"{MODULES[module]}::{name}" for module, _, name in (test.partition("::") for test in weak.tests)]
     assert forker.stdin is not None
     assert forker.stdout is not None
-    forker.stdin.write(json.dumps([weak.code, environment, arguments, str(folder / "output")]) + "\n")
+    forker.stdin.write(json.dumps([code, environment, arguments, str(folder / "output")]) + "\n")
     forker.stdin.flush()
     assert select.select([forker.stdout], [], [], 4 * PATIENCE)[0], "the tests hang"
     assert forker.stdout.readline() == "ended\n"

@@ -218,7 +218,8 @@ def run_schedule(
 ) -> Searched:
     """Passes through so many of the faults, the commands, and everything that came out."""
     searched, config = Searched(), configured(world, mirror)
-    with Daemon(config, environment, forked=False) as daemon:
+    # The environment of a fork is that of the process before it: only a control, which searches less of it, is one.
+    with Daemon(config, environment, forked="PYTHONPATH" in environment) as daemon:
         daemon.hang_up()
         ask = Client(daemon.socket, timeout=PATIENCE).request
         for number, (kind, status, how, answer, content) in enumerate(SCHEDULE[:faults]):

@@ -5,6 +5,7 @@ import random
 import signal
 import sqlite3
 import statistics
+import tempfile
 import threading
 import time
 from collections.abc import Mapping
@@ -26,6 +27,12 @@ from world import World
 KILLS = int(os.environ.get("SOAK_KILLS", "20"))
 SEED = int(os.environ.get("SOAK_SEED", "1"))
 PROJECTS = {f"P{number}": [f"p{number}a{account}" for account in range(10)] for number in range(3)}
+
+
+@pytest.fixture
+def tmp_path(disk_folder: Path) -> Path:
+    """On the disk: in memory a commit takes so short that hardly any kill falls into one."""
+    return Path(tempfile.mkdtemp(dir=disk_folder))
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -202,11 +203,11 @@ main()' "$@"
 
 
 @pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+def machine(disk_folder: Path) -> Mapping[str, str]:
     """What each section of the script printed."""
     if reason := systemd_machine.why_not():
         pytest.skip(reason)
-    printed = systemd_machine.boot(tmp_path_factory.mktemp("machine"), SCRIPT, FILES)
+    printed = systemd_machine.boot(disk_folder, SCRIPT, FILES)
     parts = re.split(r"^=== (.*)\n", printed, flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 

@@ -246,8 +246,11 @@ async def test_a_file_taken_away_in_the_middle_of_a_pass_is_not_acknowledged(wor
 
 
 def damage_pages(path: Path) -> None:
+    """Those of a table that is written last in a pass: it would begin to write, if nobody looked before."""
+    with closing(sqlite3.connect(path)) as connection:
+        ((page,),) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'sync_runs'").fetchall()
     content = bytearray(path.read_bytes())
-    content[4096 * 2 : 4096 * 6] = os.urandom(4096 * 4)
+    content[4096 * (page - 1) : 4096 * page] = os.urandom(4096)
     path.write_bytes(content)
 
 

@@ -31,6 +31,9 @@ from typing import Any, Self
 PATIENCE = 60.0
 #: What an interpreter looks at when it begins: a fork comes too late for it.
 _OF_THE_START = ("PYTHON", "LC_", "LANG", "LD_", "MALLOC_")
+#: What an interpreter runs before all else where it finds it by PYTHONPATH.
+FIRST_CODE = "sitecustomize.py"
+_BEGUN_WITH = os.environ.get("PYTHONPATH")
 _LOCK = threading.Lock()
 
 
@@ -115,8 +118,19 @@ class Loaded:
 
 
 def can_start_with(more: Mapping[str, str]) -> bool:
-    """Whether these variables mean the same to a fork as to an interpreter that begins with them."""
-    return not any(name.startswith(_OF_THE_START) for name in more)
+    """Whether these variables mean the same to a fork as to an interpreter that begins with them.
+
+    A PYTHONPATH does if it is one folder with `FIRST_CODE` alone.
+    """
+    begin = {name for name in more if name.startswith(_OF_THE_START)}
+    return not begin or (begin == {"PYTHONPATH"} and _first_code(more) is not None)
+
+
+def _first_code(environment: Mapping[str, str]) -> Path | None:
+    folder = Path(environment.get("PYTHONPATH", ""))
+    code = folder / FIRST_CODE
+    is_alone = folder.is_absolute() and {found.name for found in folder.iterdir()} <= {FIRST_CODE, "__pycache__"}
+    return code if is_alone and code.exists() else None
 
 
 def shared() -> Loaded:
@@ -175,7 +189,8 @@ def _serve() -> None:
     from smart_sync.store.sqlite import sqlite_library
 
     sqlite_library.prefer_newer()  # as the command line does, before anything else has loaded another one
-    _load()
+    load()
+    meant = names()
     gc.collect()
     gc.freeze()
     # What is loaded here is no garbage of a daemon's: looking at it would copy all of it into each fork.
@@ -203,7 +218,7 @@ def _serve() -> None:
                 control.detach()
                 for _, told in alive.values():
                     told.close()
-                _become(json.loads(message), descriptors[:3])
+                _become(json.loads(message), descriptors[:3], meant)
             for descriptor in descriptors[:3]:
                 os.close(descriptor)
             told = socket.socket(fileno=descriptors[3])
@@ -213,7 +228,8 @@ def _serve() -> None:
             selector.register(watched, selectors.EVENT_READ)
 
 
-def _load() -> None:
+def load() -> None:
+    """Import the whole program, but for what runs in other people's processes."""
     import smart_sync
 
     for module in pkgutil.walk_packages(smart_sync.__path__, "smart_sync."):
@@ -221,7 +237,27 @@ def _load() -> None:
             importlib.import_module(module.name)
 
 
-def _become(ask: dict[str, Any], streams: Sequence[int]) -> None:
+def names() -> dict[str, dict[str, object]]:
+    """What each name of each module of the program stands for."""
+    mine = [name for name in sys.modules if name.partition(".")[0] == "smart_sync"]
+    return {name: dict(vars(sys.modules[name])) for name in mine}
+
+
+def weaken(code: Path, meant: Mapping[str, Mapping[str, object]]) -> None:
+    """Run ``code``; what it makes of a name holds for the modules too that have imported the name already.
+
+    ``meant`` is what `names` has said before.
+    """
+    exec(compile(code.read_text(), str(code), "exec"), {"__name__": "sitecustomize"})
+    for name, before in meant.items():
+        after = vars(sys.modules[name])
+        for one in [one for one, value in before.items() if after.get(one, value) is not value]:
+            for other, others in meant.items():
+                if others.get(one) is before[one]:
+                    setattr(sys.modules[other], one, after[one])
+
+
+def _become(ask: dict[str, Any], streams: Sequence[int], meant: Mapping[str, Mapping[str, object]]) -> None:
     """Be the process that was asked for; the interpreter ends with it, as any."""
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
@@ -238,6 +274,8 @@ def _become(ask: dict[str, Any], streams: Sequence[int]) -> None:
     sys.path[0], sys.argv = ask["folder"], ["smart-sync", *ask["arguments"]]
     code: Any = 0
     try:
+        if os.environ.get("PYTHONPATH", _BEGUN_WITH) != _BEGUN_WITH and (first := _first_code(os.environ)):
+            weaken(first, meant)
         runpy.run_module("smart_sync", run_name="__main__")
     except SystemExit as end:
         code = end.code
