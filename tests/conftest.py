@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis
+import psycopg
 import pytest
 
 from beside import Beside
 from celery_processes import redis
 from fake_google import FakeGoogle
 from postgres_server import Server, shared
+from postgres_sessions import KEPT
 from smart_sync import logs
 from smart_sync.core.redaction import KnownSecrets
 from world import PostgresWorld, World
@@ -206,11 +208,15 @@ def prepared(postgres_server: Server | None) -> Iterator[str]:
 
 
 @pytest.fixture
-def engine(request: pytest.FixtureRequest) -> str:
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """The URL of the database that a world is on; "": a file."""
     if getattr(request, "param", "sqlite") == "sqlite":
         return ""
-    return str(request.getfixturevalue("postgres" if "bare" in request.fixturenames else "prepared"))
+    if "bare" in request.fixturenames:
+        return str(request.getfixturevalue("postgres"))
+    url = str(request.getfixturevalue("prepared"))
+    monkeypatch.setattr(psycopg.AsyncConnection, "connect", KEPT.connect)
+    return url
 
 
 @pytest.fixture
