@@ -104,9 +104,13 @@ class Endpoints:
             facts, _ = await self._health.facts()
             answer = result.answer() | {"warnings": health.warnings(facts)}
             return Response(200, answer | {"refused_projects": dict(self._resources.announce.refused_projects)})
-        own = result.of(project_id)
+        project_result = result.of(project_id)
         # It may have been switched off between the question and the pass.
-        return Response(200, choice.with_note(own.answer())) if own else await self._refused(project_id)
+        return (
+            Response(200, choice.with_note(project_result.answer()))
+            if project_result
+            else await self._refused(project_id)
+        )
 
     async def _sync_status(self, request: Request) -> Response:
         """Say what the daemon is doing, its last pass and its next one: `StatusAnswer`."""

@@ -12,9 +12,9 @@ def headers(webhook: WebhookSettings, message: Message, now: datetime) -> dict[s
     """The content type, the signatures at the time ``now`` if there is a secret, and the configured headers."""
     configured = {name: value.get_secret_value() for name, value in webhook.headers.items()}
     typed = {} if webhook.method in WITHOUT_BODY else {"Content-Type": "application/json"}
-    own = typed | _signed(webhook, message, now) if webhook.secret else typed
+    signed = typed | _signed(webhook, message, now) if webhook.secret else typed
     taken = {name.lower() for name in configured}
-    return {name: value for name, value in own.items() if name.lower() not in taken} | configured
+    return {name: value for name, value in signed.items() if name.lower() not in taken} | configured
 
 
 def body(webhook: WebhookSettings, message: Message) -> str:

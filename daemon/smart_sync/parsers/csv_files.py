@@ -46,15 +46,15 @@ class CsvParser:
     async def fetch(self, accounts: Sequence[Account]) -> AsyncIterator[Fetched]:
         """The file's values for ``accounts``. Raises `ParserFailed` if it cannot be read, or has no values."""
         self.flaw = ""
-        found, state = await asyncio.to_thread(_read, self._settings.path)
-        bad = [line for line in found if isinstance(line, BadLine)]
+        lines, state = await asyncio.to_thread(_read, self._settings.path)
+        bad = [line for line in lines if isinstance(line, BadLine)]
         if state != self._reported:
             self._report(bad)
             self._reported = state
         written = _time(self._settings.path, state[0])
-        rows = [line for line in found if isinstance(line, Row)]
+        rows = [line for line in lines if isinstance(line, Row)]
         if not rows:
-            why = str(found[0]) if found else "no line is below its header"
+            why = str(lines[0]) if lines else "no line is below its header"
             raise ParserFailed(
                 f"{self._settings.path} has no values: {why}; did what should have written it fail?",
                 trouble="parsed-values",
@@ -93,14 +93,14 @@ def match(rows: Iterable[Row], accounts: Sequence[Account]) -> list[tuple[Accoun
     by_link: dict[str, list[Account]] = {}
     for account in accounts:
         by_link.setdefault(account.link, []).append(account)
-    known = by_identity(accounts)
-    found = []
+    groups = by_identity(accounts)
+    matches = []
     for row in rows:
         meant = by_id.get(row.account_id)
         if meant is None and row.link:
-            meant = by_link.get(row.link) or known.get(identity(row.link))
-        found += [(account, row) for account in meant or ()]
-    return found
+            meant = by_link.get(row.link) or groups.get(identity(row.link))
+        matches += [(account, row) for account in meant or ()]
+    return matches
 
 
 def _time(path: Path, seconds: float) -> datetime:

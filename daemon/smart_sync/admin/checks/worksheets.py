@@ -45,11 +45,11 @@ async def check_worksheets(settings: Settings, clock: Clock = utc_now, *, known:
 
 async def check_last_pass(where: Location) -> list[Finding]:
     """What the database refused in the newest pass of each project, which a dry run on a copy cannot find out."""
-    found: list[tuple[str, str, str]] = []
+    refusals: list[tuple[str, str, str]] = []
     with contextlib.suppress(DatabaseError):  # one without our tables of today has been told of
         async with open_existing(where, read_only=True) as database:
-            found = await pass_history.refused_by_database(database)
-    errors = by_text((name, f"the last pass, {at[:16].replace('T', ' ')} UTC: {error}") for name, error, at in found)
+            refusals = await pass_history.refused_by_database(database)
+    errors = by_text((name, f"the last pass, {at[:16].replace('T', ' ')} UTC: {error}") for name, error, at in refusals)
     return [Finding("error", f"{listed(names)}: {text}", trouble="database-columns") for text, names in errors.items()]
 
 
@@ -70,8 +70,12 @@ async def _name_findings(resources: Resources, result: PassResult) -> list[Findi
         try:
             titles = await resources.sheets.titles()
         except SheetUnavailable as trouble:
-            known = {one.trouble for one in result.results}
-            troubles = [Finding("error", str(trouble), trouble=trouble.trouble)] if str(trouble) not in known else []
+            project_troubles = {one.trouble for one in result.results}
+            troubles = (
+                [Finding("error", str(trouble), trouble=trouble.trouble)]
+                if str(trouble) not in project_troubles
+                else []
+            )
     names = await scratch_copy.names_in_use(resources.database)
     if resources.settings.sync.create_missing == "projects":
         names.projects.update(titles)
@@ -142,9 +146,11 @@ def _project_findings(result: ProjectResult) -> Iterator[Finding]:
     if result.outcome not in (Outcome.FAILED, Outcome.DEGRADED):
         new = result.counts.new_accounts
         coming = f"; {counted(new, 'row')} will become {'an account' if new == 1 else 'accounts'}" if new else ""
-        in_sheet, known = result.counts.sheet - new, result.counts.accounts - new
-        are = "is" if known == 1 else "are"
-        yield Finding("ok", f"{name}: {in_sheet:,} of {counted(known, 'account')} {are} in the worksheet{coming}")
+        in_sheet, known_accounts = result.counts.sheet - new, result.counts.accounts - new
+        are = "is" if known_accounts == 1 else "are"
+        yield Finding(
+            "ok", f"{name}: {in_sheet:,} of {counted(known_accounts, 'account')} {are} in the worksheet{coming}"
+        )
     for link in result.left:
         message = f"{name}: {link} will leave: its row is gone for good, and no parser has a value"
         yield Finding("warning", message, trouble="rows-gone")

@@ -143,8 +143,8 @@ def problem_on_record(recorded: object) -> Problem:
 
 
 def _parse_sentence(sentence: str) -> dict[str, object]:
-    found = _SENTENCE.fullmatch(sentence)
-    if found is None:
+    match = _SENTENCE.fullmatch(sentence)
+    if match is None:
         return {"reason": sentence}
-    row = found["row"]
-    return found.groupdict() | {"row": int(row) if row else None, "column": found["column"] or None}
+    row = match["row"]
+    return match.groupdict() | {"row": int(row) if row else None, "column": match["column"] or None}
