@@ -154,7 +154,7 @@ def _read_text(cell: str, locale: str, metric: str, scale: int) -> int | None:
         raise Unreadable(_why_not(text))
     before, number, exponent, after = match.groups()
     read = _digits(number.translate(_SAME), speaking)
-    power, is_own_word = _power(before, after, speaking, metric, foreign=read.foreign) or _refuse(text)
+    power, own = _power(before, after, speaking, metric, foreign=read.foreign) or _refuse(text)
     if (power or exponent) and (scale or (power and exponent)):
         raise Unreadable("two units, which would multiply each other")
     if power >= _TRILLION:  # nobody has so many, and "12T" may be tons or thousands
@@ -163,19 +163,17 @@ def _read_text(cell: str, locale: str, metric: str, scale: int) -> int | None:
     count = _check_range(_whole(int(read.digits) * 10 ** max(0, power), 10 ** (read.decimals + max(0, -power))))
     if not (power or number[0].isdigit()):
         raise Unreadable("a number cannot begin so")
-    if read.unclear and not _is_decided(
-        read, exponent=exponent is not None, word=bool(power), own_word=is_own_word and not scale
-    ):
+    if read.unclear and not _is_decided(read, exponent=exponent is not None, word=bool(power), own=own and not scale):
         raise Ambiguous("its separators can be read in more than one way")
     return count
 
 
-def _is_decided(read: _Digits, *, exponent: bool, word: bool, own_word: bool) -> bool:
+def _is_decided(read: _Digits, *, exponent: bool, word: bool, own: bool) -> bool:
     """Whether the locale settles an ambiguous separator: nobody writes 25 as 25.000, or 25K as 25.000K."""
     if exponent:
         return read.decimals > 0
     if word:
-        return own_word and not (read.decimals and read.digits.endswith("0"))
+        return own and not (read.decimals and read.digits.endswith("0"))
     return not read.decimals
 
 
