@@ -142,7 +142,7 @@ class _Pass:
 
     async def _fetch(self, means: Asking) -> None:
         try:
-            async with aclosing(self.source.adapted.fetch(self.due, means)) as stream:
+            async with aclosing(self.source.fetch(self.due, means)) as stream:
                 async for fetched in stream:
                     self._take(fetched)
                     if self._is_batch_due():
@@ -229,7 +229,7 @@ class _Pass:
         else:
             for account, reason in self.gone:
                 self._count_missing(account, reason)
-        report.flaw = self.source.adapted.flaw
+        report.flaw = self.source.flaw
         report.reason = "; ".join(filter(None, (report.reason or list_reasons(self.troubles), report.flaw)))
         if report.finished and not report.left:
             report.missing += len(self.open)
@@ -237,7 +237,7 @@ class _Pass:
                 self.source.asked.answered(account_id, self.now)
         elif not report.left:
             report.failed += len(self.open)
-        if (usage := self.source.adapted.usage(means)) is not None:
+        if (usage := self.source.usage(means)) is not None:
             report.calls, report.quota_left = usage.calls, usage.quota_left
             report.reason = "; ".join(filter(None, (report.reason, usage.remark)))
         report.reason = logs.redact(report.reason)
@@ -245,7 +245,7 @@ class _Pass:
     def _record_cut_off(self, means: Asking) -> None:
         """Accounts whose requests were cut off come after the others the next time, or they might starve them."""
         self.source.asked.was_cut_off |= not self.has_gone_through
-        noted, jobs = self.source.adapted.cut_off(means)
+        noted, jobs = self.source.cut_off(means)
         if noted is not None:
             tried = noted & self.open.keys()
             noted -= tried

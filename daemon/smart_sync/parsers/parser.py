@@ -73,7 +73,7 @@ class Parser(Protocol):
     text: what of its source it could not read in the last pass; and ``tried`` and ``jobs``, sets of the ids of accounts
     whose requests were cut off, and of those of them for which a job was started that is paid for.  Its ``fetch`` may
     also take ``asking`` (`asking.Asking`, by name): the HTTP client, the budget and the rate of the pass, and where to
-    say what it has used.  All this is `adapter`'s to find.
+    say what it has used.  All this `registry.ConfiguredParser` looks for.
     """
 
     #: How ``[parsers.<name>]`` is validated.
