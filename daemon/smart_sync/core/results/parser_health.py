@@ -15,21 +15,29 @@ class Verdict(StrEnum):
     RECOVERED = "parser.recovered"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Attempt:
-    """What one pass of a parser came to; counts are accounts."""
+    """What one pass of a parser came to, counted while it goes on; counts are accounts."""
 
     parser: str
-    fetched: int
-    #: Those that the source does not have or show, and how many of them were known for that.
-    missing: int
-    known_missing: int
-    failed: int
+    fetched: int = 0
+    #: Those that the source does not have or show, and how many of them were known for that: these are asked about ever
+    #: more rarely.
+    missing: int = 0
+    known_missing: int = 0
+    failed: int = 0
     #: It went through all accounts that were due.
-    finished: bool
+    finished: bool = False
+    #: Why it could not go on, or else what was wrong with the accounts that were not read whole; else empty.
     reason: str = ""
     #: Those of the failed that had failed the last time, too.
     known_failed: int = 0
+    #: Those that it did not come to, as its rate or budget let no more through.
+    left: int = 0
+    #: Requests, None where nobody counts them, and what the platform says is left of its quota.
+    calls: int | None = None
+    quota_left: str | None = None
+    seconds: float = 0.0
     #: Which of its tokens only a person can replace; "" if none.
     dead: str = ""
     #: What of its source could not be read, though it went on; "" if nothing.
