@@ -1,8 +1,9 @@
 """Whether a parser is failing, from what its passes came to; reported once, at the beginning and at the end."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
+
+from smart_sync.core.days import seconds_between
 
 #: A parser that got nothing of so many accounts is failing, whatever the reason.
 MANY = 5
@@ -93,15 +94,10 @@ def judge_parser(
             return ParserState(recovered_at=now, reason=attempt.flaw), Verdict.RECOVERED
         return ParserState(recovered_at=before.recovered_at, reason=attempt.flaw), None
     since = min(before.since or now, now)
-    relapse = before.recovered_at is not None and 0 <= _seconds(before.recovered_at, now) <= fails_after
-    lasts = _seconds(since, now) > fails_after
+    relapse = before.recovered_at is not None and 0 <= seconds_between(before.recovered_at, now) <= fails_after
+    lasts = seconds_between(since, now) > fails_after
     news = before.told_at is None and (lasts or bool(attempt.dead) or (attempt.got_nothing_of_many and not relapse))
     told_at = now if news else before.told_at
     return ParserState(
         since, told_at, before.recovered_at, attempt.dead or attempt.reason, before.projects
     ), Verdict.FAILED if news else None
-
-
-def _seconds(since: str, now: str) -> float:
-    """From one stamp to another."""
-    return (datetime.fromisoformat(now) - datetime.fromisoformat(since)).total_seconds()
