@@ -40,41 +40,9 @@ class Collect(Protocol):
         """Ask about ``new`` accounts, or those of ``only`` these projects, or all."""
 
 
-class Means(Protocol):
-    """What bringing projects up to date needs: `Resources`, or what a worker has."""
-
-    @property
-    def settings(self) -> Settings:
-        """The configuration."""
-
-    @property
-    def database(self) -> Database:
-        """The database, open."""
-
-    @property
-    def sheets(self) -> SheetSource:
-        """Where worksheets come from."""
-
-    @property
-    def collect(self) -> Collect:
-        """Asks the parsers."""
-
-    @property
-    def announce(self) -> Reporter:
-        """Reports events."""
-
-    @property
-    def clock(self) -> Clock:
-        """The time."""
-
-    @property
-    def parsed_query(self) -> str:
-        """What `parsed_query.prepare` made of ``[parsed] query``."""
-
-
 @dataclass(frozen=True, slots=True)
-class Resources:
-    """What passes work with, opened in order by `opened`, closed in reverse."""
+class Means:
+    """What bringing projects up to date needs; all that a worker has."""
 
     settings: Settings
     database: Database
@@ -82,13 +50,19 @@ class Resources:
     collect: Collect
     announce: Reporter
     clock: Clock
+    #: What `parsed_query.prepare` made of ``[parsed] query``.
+    parsed_query: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resources(Means):
+    """What passes work with, opened in order by `opened`, closed in reverse."""
+
     webhooks: Webhooks
     ping: Ping
     digest: Digest
-    #: What `parsed_query.prepare` made of ``[parsed] query``.
-    parsed_query: str = ""
     #: What each parser reported last (`Collector.overview`).
-    parsers: Callable[[], list[ParserReport]] = list
+    parsers: Callable[[], list[ParserReport]]
 
 
 @contextlib.asynccontextmanager
@@ -167,8 +141,6 @@ def _build(
         fails_after=settings.sheets.stale_after,
         timezone=timezone,
     )
-    ping = Ping(settings.ping)
-    digest = Digest(settings, database, webhooks, clock)
     resources = Resources(
         settings,
         database,
@@ -176,10 +148,10 @@ def _build(
         collector.collect,
         announce,
         clock,
-        webhooks,
-        ping,
-        digest,
         query,
+        webhooks,
+        Ping(settings.ping),
+        Digest(settings, database, webhooks, clock),
         collector.overview,
     )
     return resources, collector
