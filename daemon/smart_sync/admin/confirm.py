@@ -17,6 +17,7 @@ from smart_sync.errors import SmartSyncError
 from smart_sync.store import absences, account_states, accounts, open_suspects, parsed_query, projects
 from smart_sync.store.absences import DoubtfulRow
 from smart_sync.store.engine import Database
+from smart_sync.store.requested_project import choose
 from smart_sync.store.schema import open_existing
 
 
@@ -64,7 +65,7 @@ def _nothing(scope: _Scope, sought: str, metric: str | None) -> str:
 
 async def _scope(database: Database, sought: str, vote_terms: VoteTerms, query: str) -> _Scope:
     scope = _Scope()
-    project = await projects.find(database, sought)
+    project = (await choose(database, sought, by_name=True)).project
     doubts = await absences.doubtful_rows(database)
     if project is not None:
         states, _ = await account_states.read(database, project, vote_terms, query)

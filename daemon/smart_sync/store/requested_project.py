@@ -1,6 +1,5 @@
 """The project that a caller asks for, and the answer where it is not synced, or not synced any more."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from smart_sync.core.answers import ProjectAnswer
@@ -90,12 +89,6 @@ def _refusal(requested: str, rows: list[_Row]) -> ProjectAnswer:
         answer["remedy"] = "set its is_active to 1 in projects to sync it"
     elif name in active:
         answer["remedy"] = f"that is a name; the id is {active[name]}"
-    elif meant := _nearest(requested, active):
+    elif meant := nearest(requested, active):
         answer["remedy"] = f'did you mean "{meant}"?'
     return answer
-
-
-def _nearest(requested: str, names: Mapping[str, str]) -> str:
-    """The name that was probably meant, whatever its case; empty if none is like it."""
-    folded = {name.casefold(): name for name in names}
-    return folded.get(nearest(requested.casefold(), folded), "")
