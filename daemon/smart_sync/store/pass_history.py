@@ -3,12 +3,12 @@
 import json
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import asdict
-from datetime import datetime
 from itertools import chain, islice
 from typing import Any, TypeVar, cast
 
 from smart_sync.core.answers import ProjectRun, Run
 from smart_sync.core.counts import Counts, PassCounts, Where, as_json, names
+from smart_sync.core.days import seconds_between
 from smart_sync.core.history.timeline import Asked
 from smart_sync.core.model import Outcome, Problem, Trigger
 from smart_sync.core.notices.troubles import problem_on_record
@@ -124,14 +124,16 @@ async def recent_runs(
     ``project_id``: only passes that this project took part in.  ``failed``: only passes in which a project (this
     one) failed or that were cut off.  Each has ``results``: the project that is asked for, else whatever was not well.
     """
-    runs = await _runs(
-        database,
-        "(CAST(?2 AS TEXT) IS NULL OR id IN (SELECT run_id FROM sync_project_runs WHERE project_id = ?2))"
+    rows = await database.glance(
+        f"SELECT {COLUMNS} FROM sync_runs WHERE"
+        " (CAST(?2 AS TEXT) IS NULL OR id IN (SELECT run_id FROM sync_project_runs WHERE project_id = ?2))"
         " AND (?3 = 0 OR (CAST(?2 AS TEXT) IS NULL AND finished_at IS NULL)"
         " OR id IN (SELECT run_id FROM sync_project_runs"
-        " WHERE outcome = 'failed' AND (CAST(?2 AS TEXT) IS NULL OR project_id = ?2)))",
+        " WHERE outcome = 'failed' AND (CAST(?2 AS TEXT) IS NULL OR project_id = ?2)))"
+        " ORDER BY started_at DESC LIMIT ?1",
         (limit, project_id, failed),
     )
+    runs = [run_of(row) for row in rows]
     for run in runs:
         run |= {"outcome": _outcome(run), "seconds": _seconds(run)}
         run["results"] = await _project_runs(
@@ -154,7 +156,7 @@ def _outcome(run: Run) -> str:
 def _seconds(run: Run) -> float | None:
     if run["finished_at"] is None:
         return None
-    return (datetime.fromisoformat(run["finished_at"]) - datetime.fromisoformat(run["started_at"])).total_seconds()
+    return seconds_between(run["started_at"], run["finished_at"])
 
 
 async def project_id(database: Database, id_or_name: str) -> str | None:
@@ -176,11 +178,13 @@ async def project_runs(database: Database, project_id: str, limit: int) -> list[
 async def last_of_project(database: Database, project_id: str) -> tuple[ProjectRun | None, tuple[Problem, ...]]:
     """The newest pass of a project, and what is on record of it; None: there was none."""
     rows = await database.glance(
-        "SELECT problems FROM sync_project_runs WHERE project_id = ? ORDER BY finished_at DESC LIMIT 1", (project_id,)
+        f"SELECT {', '.join(_OF_PROJECT)} FROM sync_project_runs WHERE project_id = ?"
+        " ORDER BY finished_at DESC LIMIT 1",
+        (project_id,),
     )
-    runs = await project_runs(database, project_id, 1)
-    problems = (problem_on_record(one) for row in rows for one in json.loads(row[0]))
-    return next(iter(runs), None), tuple(problems)
+    if not rows:
+        return None, ()
+    return _project_run(rows[0]), tuple(problem_on_record(one) for one in json.loads(rows[0][-1]))
 
 
 async def newest_problems(database: Database, project_id: str | None = None) -> list[Problem]:
@@ -235,13 +239,6 @@ async def reasons(database: Database, started_at: Collection[str]) -> dict[str, 
         tuple(started_at),
     )
     return {started_at: Asked(trigger, requested_by) for started_at, trigger, requested_by in rows}
-
-
-async def _runs(database: Database, condition: str, parameters: tuple[Any, ...]) -> list[Run]:
-    rows = await database.glance(
-        f"SELECT {COLUMNS} FROM sync_runs WHERE {condition} ORDER BY started_at DESC LIMIT ?1", parameters
-    )
-    return [run_of(row) for row in rows]
 
 
 async def _project_runs(database: Database, condition: str, parameters: tuple[Any, ...]) -> list[ProjectRun]:

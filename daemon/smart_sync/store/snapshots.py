@@ -12,8 +12,7 @@ from smart_sync.core.explain_answer import RepairAnswer
 from smart_sync.core.merge.day_snapshot import OwnSnapshots, SnapshotStep, StoredSnapshot, snapshot_id, step
 from smart_sync.core.merge.plan import Plan
 from smart_sync.core.model import METRICS, Metrics
-from smart_sync.store import clock_changes
-from smart_sync.store.clock_changes import local_day, newest_first
+from smart_sync.store.clock_changes import IN_ORDER, NEWEST_FIRST, local_day
 from smart_sync.store.engine import Database, Transaction
 
 _VIDEOS = METRICS.index("videos")
@@ -27,7 +26,7 @@ WHERE s.account_id IN (SELECT value FROM json_each(?1))
   AND s.snapshot_time >= ?2 AND s.snapshot_time < ?3
   AND NOT (s.snapshot_time LIKE '____-__-__T__:__:__.______' AND (s.snapshot_time < ?4 OR s.snapshot_time >= ?5))
   AND datetime(s.snapshot_time) >= datetime(?4) AND datetime(s.snapshot_time) < datetime(?5)
-ORDER BY {clock_changes.in_order("s.snapshot_time")}, s.id DESC
+ORDER BY {IN_ORDER}, s.id DESC
 """
 #: Which of these rows there are, and whether each is one of the day.
 _THERE = """
@@ -215,7 +214,7 @@ async def repair(
     rows = await transaction.fetch(
         f"SELECT id, account_id, snapshot_time, {', '.join(values)} FROM account_snapshots"
         f" WHERE account_id = ? AND {local_day('snapshot_time')} = ?"
-        f" ORDER BY {newest_first('snapshot_time')}, id",
+        f" ORDER BY {NEWEST_FIRST}, id",
         (account_id, day),
     )
     row_id, *found = next(((row[0], *row[3:]) for row in rows if is_own(*row[:3])), (None,))
