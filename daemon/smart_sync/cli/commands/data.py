@@ -188,8 +188,7 @@ def backup(file: Path, as_json: bool) -> None:
     if str(file) == "-":
         raise click.UsageError("a backup is verified before it has its name, so it needs one; give a file, not -")
     _path, settings = load()
-    made = back_up(settings.database.where, file).answer()
-    show(made, as_json, show_backup)
+    show(back_up(settings.database.where, file), as_json, show_backup)
 
 
 @click.command("migrate-store", epilog=example("smart-sync migrate-store view_counter.db env:DATABASE_URL"))

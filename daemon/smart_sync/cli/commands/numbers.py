@@ -129,9 +129,8 @@ def report(
     Whether each project is on target, its totals, what is to be put right.  Days and times are those of
     [schedule] timezone.
     """
-    from smart_sync import report as growth
     from smart_sync.core.days import day_of, stamp
-    from smart_sync.report import csv_tables
+    from smart_sync.report import build, csv_tables, query
     from smart_sync.report.inputs import Options
 
     _path, settings = load()
@@ -141,10 +140,11 @@ def report(
     options = Options(
         audience, lang, settings.schedule.timezone, title, since.date() if since else None, settings.lifetime_sources()
     )
-    facts = growth.gather_inputs(settings.database.where, project, days, now, settings.vote_terms(stamp(now)), options)
+    path, vote_terms = settings.database.where, settings.vote_terms(stamp(now))
+    facts = asyncio.run(query.read(path, project, days, now, vote_terms, options))
     if folder is not None:
         csv_tables.write(folder, csv_tables.tables(facts, days, options.since, options.lifetime))
-    page = growth.page(facts, days, now, options).encode()
+    page = build.page(facts, days, now, options).encode()
     if str(output) == "-":
         with printing():
             sys.stdout.buffer.write(page)

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from itertools import islice
 from sys import intern
 
+from smart_sync.core.foreign_text import INVISIBLE
 from smart_sync.core.links.link_text import PLAIN_LINK
 from smart_sync.core.model import METRICS, NO_METRICS, Cell, Metrics, SheetRow, Table, Worksheet
 from smart_sync.core.wording import listed, shown
 from smart_sync.core.worksheet import headers
-from smart_sync.core.worksheet.cells import NO_VALUE, Unreadable, read_count
+from smart_sync.core.worksheet.cells import FULL_WIDTH, NO_VALUE, Unreadable, read_count
 from smart_sync.core.worksheet.headers import Header, letters
 from smart_sync.core.worksheet.link_cells import UNUSABLE, link_of, why_unreadable
-from smart_sync.core.worksheet.pin_marks import read_pinned
 from smart_sync.core.worksheet.problem_list import ProblemList
 from smart_sync.core.worksheet.titles import MAX_TITLE, Titles, is_total, normal
 
@@ -20,6 +20,10 @@ _NOTHING: frozenset[str] = frozenset()
 _NO_OWNER = [-1] * 4
 #: Rows in which numbers are looked for under titles that nobody understood.
 MAX_LOOKED_AT = 1000
+#: ``950!`` pins the number of its cell: it means 950, whatever the parsers say, until the mark goes.
+PIN = "!"
+#: Full-width, or as telephones write it.
+_PINS = FULL_WIDTH | dict.fromkeys(map(ord, "❗❕"), PIN)
 
 
 class NoHeader(ValueError):
@@ -245,6 +249,22 @@ class _Reader:
 
 def _texts(cells: Sequence[Cell]) -> tuple[str, ...]:
     return tuple(shown(cell) for cell in cells if isinstance(cell, str) and normal(cell))
+
+
+def read_pinned(cell: Cell, how: tuple[str, str, int], problem: Unreadable) -> tuple[int | None, Unreadable | None]:
+    """The pinned number of a cell that holds no plain one, or why it cannot be read.
+
+    ``how``: the locale, metric and scale of `read_count`, which has raised ``problem``.  The mark is the cell's last
+    sign, with or without a space before it (as in French); what stands before it is read as any cell is.
+    """
+    text = cell.translate(INVISIBLE).translate(_PINS).strip() if isinstance(cell, str) else ""
+    if not text.endswith(PIN) or text.startswith("#"):  # an error of the spreadsheet bears no mark
+        return None, problem
+    try:
+        count = read_count(text.removesuffix(PIN).rstrip(), *how)
+    except Unreadable as other:
+        return None, other
+    return count, Unreadable("a mark that pins, and no number") if count is None else None
 
 
 def _is_word(text: str) -> bool:
