@@ -17,7 +17,7 @@ from smart_sync.core.counts import Counts
 from smart_sync.core.merge.suspects import Suspect
 from smart_sync.core.model import Outcome, Problem, Project, Trigger
 from smart_sync.core.notices import phrases, reasons, translation
-from smart_sync.core.notices.digest_text import DigestFacts, DigestProject, digest_message
+from smart_sync.core.notices.digest_text import DigestFacts, DigestProject, digest_message, problem_shown
 from smart_sync.core.notices.reader import Reader
 from smart_sync.core.notices.texts import MAX_LINES, texts
 from smart_sync.core.pins import Pin
@@ -74,7 +74,7 @@ def everything() -> dict[str, Message]:
                 "2026-03-10",
                 (DigestProject("Лето", 2, 4812300, 12400), DigestProject("Зима", 1, None, None)),
                 [{"project_name": "Лето", "link": "@анна", "metric": "views", "before": 1, "after": 9999} | NOWHERE],
-                ["Лето!F7: views: not a count (много)"],
+                [problem_shown(Problem("views: not a count", "Лето", 7, "F", "много"))],
                 [{"project_name": "Зима", "read_at": None, "reason": WHY[0]}],
                 unwell=[{"project_name": "Зима", "outcome": "failed", "reason": WHY[0]}],
                 parsers=[{"parser": "ютуб", "since": STAMP, "reason": WHY[0]}],

@@ -11,7 +11,6 @@ from smart_sync.core.counts import Counts, PassCounts, Where, as_json, names
 from smart_sync.core.days import seconds_between
 from smart_sync.core.history.timeline import Asked
 from smart_sync.core.model import Outcome, Problem, Trigger
-from smart_sync.core.notices.troubles import problem_on_record
 from smart_sync.core.project_names import written
 from smart_sync.core.results.results import MAX_PROBLEMS, PassResult, ProjectResult
 from smart_sync.core.state import as_text
@@ -184,21 +183,18 @@ async def last_of_project(database: Database, project_id: str) -> tuple[ProjectR
     )
     if not rows:
         return None, ()
-    return _project_run(rows[0]), tuple(problem_on_record(one) for one in json.loads(rows[0][-1]))
+    return _project_run(rows[0]), tuple(_problems(rows[0][-1]))
 
 
 async def newest_problems(database: Database, project_id: str | None = None) -> list[Problem]:
-    """What the newest pass of each project, or of one, found wrong with its worksheet.
-
-    What versions before 1.0 have left is not known by its place, and is left out until the next pass.
-    """
+    """What the newest pass of each project, or of one, found wrong with its worksheet."""
     rows = await database.glance(
         "SELECT r.problems FROM (SELECT project_id, max(finished_at) AS at FROM sync_project_runs GROUP BY project_id)"
         " n JOIN sync_project_runs r ON r.project_id = n.project_id AND r.finished_at = n.at"
         " WHERE CAST(?1 AS TEXT) IS NULL OR r.project_id = ?1 ORDER BY r.project_id",
         (project_id,),
     )
-    return [problem_on_record(one) for row in rows for one in json.loads(row[0]) if isinstance(one, dict)]
+    return [one for row in rows for one in _problems(row[0])]
 
 
 async def refused_by_database(database: Database) -> list[tuple[str, str, str]]:
@@ -213,8 +209,7 @@ async def refused_by_database(database: Database) -> list[tuple[str, str, str]]:
     of_database = [
         row
         for row in rows
-        if row[1] == Outcome.FAILED.value
-        or any(problem_on_record(one).code == "database-columns" for one in json.loads(row[3]) if isinstance(one, dict))
+        if row[1] == Outcome.FAILED.value or any(problem.code == "database-columns" for problem in _problems(row[3]))
     ]
     return [(as_text(name), error, at) for name, _, error, _, at in of_database]
 
@@ -256,9 +251,14 @@ def _project_run(row: Sequence[Any]) -> ProjectRun:
     return cast("ProjectRun", run)
 
 
-def _problem_texts(problems: str) -> list[str]:
-    """The problems on record as texts; versions before 1.0 have left texts."""
-    return [one if isinstance(one, str) else str(problem_on_record(one)) for one in json.loads(problems)]
+def _problems(recorded: str) -> list[Problem]:
+    """The problems on record.  What 0.1.0 has left are sentences of no place that is known, which go with a pass."""
+    return [Problem(**one) for one in json.loads(recorded) if isinstance(one, dict)]
+
+
+def _problem_texts(recorded: str) -> list[str]:
+    """The same as sentences, with those of 0.1.0."""
+    return [one if isinstance(one, str) else str(Problem(**one)) for one in json.loads(recorded)]
 
 
 #: Passes dated ahead of a stamp, where most are not: those of a clock that was ahead, not those before one behind.

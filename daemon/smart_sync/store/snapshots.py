@@ -53,12 +53,12 @@ class WrittenSnapshots(NamedTuple):
 
 
 class _Steps(NamedTuple):
-    """What to do with the snapshots of the day: the ids of new rows → their accounts, and the values of others by id.
+    """What to do with the snapshots of the day: id → account and values of the new rows, id → values of the others.
 
     Of those that are refreshed the time stays, of those that are moved it becomes that of the pass.
     """
 
-    new: dict[str, str]
+    new: dict[str, tuple[str, Metrics]]
     refreshed: dict[str, tuple[Any, ...]]
     moved: dict[str, tuple[Any, ...]]
 
@@ -69,8 +69,7 @@ async def write(transaction: Transaction, plans: Sequence[Plan], writing: Snapsh
     fetched = any(steps) and await has_fetched_column(transaction)
     await _update(transaction, writing, steps, fetched)
     await _withdraw(transaction, plans, writing)
-    values = {key: plan.snapshots[key] for plan in plans for key in plan.snapshots}
-    return await _insert_snapshots(transaction, steps.new, values, writing, fetched)
+    return await _insert_snapshots(transaction, steps.new, writing, fetched)
 
 
 async def count_new(database: Database, plan: Plan, writing: SnapshotRules) -> int:
@@ -113,18 +112,14 @@ def _decided(merged: Mapping[str, Metrics], rows: Iterable[Any], writing: Snapsh
             continue
         what, row_id = step(account_id, snapshots or (), values, utc_date, day)
         if what is SnapshotStep.INSERT:
-            steps.new[row_id] = account_id
+            steps.new[row_id] = account_id, values
         elif what is not SnapshotStep.NOTHING:
             (steps.moved if what is SnapshotStep.MOVE else steps.refreshed)[row_id] = values
     return steps
 
 
 async def _insert_snapshots(
-    transaction: Transaction,
-    ids: Mapping[str, str],
-    merged: Mapping[str, Metrics],
-    writing: SnapshotRules,
-    fetched: bool,
+    transaction: Transaction, rows: Mapping[str, tuple[str, Metrics]], writing: SnapshotRules, fetched: bool
 ) -> WrittenSnapshots:
     columns = ["id", "account_id", "snapshot_time", *METRICS, *(["total_videos_fetched"] if fetched else [])]
     new = await transaction.execute_many(
@@ -133,22 +128,20 @@ async def _insert_snapshots(
         # In the order of the index by account, whose pages are so touched once (measured beside 700,000 snapshots:
         # 100,000 more in 6 s in place of 14).
         (
-            (row_id, account_id, writing.now, *_values(merged[account_id], fetched))
-            for row_id, account_id in sorted(ids.items(), key=lambda one: one[1])
+            (row_id, account_id, writing.now, *_values(metrics, fetched))
+            for row_id, (account_id, metrics) in sorted(rows.items(), key=lambda one: one[1][0])
         ),
     )
-    if new == len(ids):
-        return WrittenSnapshots(ids.values())
+    if new == len(rows):
+        return WrittenSnapshots([account_id for account_id, _ in rows.values()])
     # Another program has given ours a time of another day; or a unique index of the web app's, of one row a day, leaves
     # no room for it.
-    existing = await _existing(transaction, ids, writing.day)
-    moved: dict[str, tuple[Any, ...]] = {
-        row_id: merged[ids[row_id]] for row_id, is_todays in existing.items() if not is_todays
-    }
+    existing = await _existing(transaction, rows, writing.day)
+    moved: dict[str, tuple[Any, ...]] = {row_id: rows[row_id][1] for row_id, todays in existing.items() if not todays}
     await _update(transaction, writing, _Steps({}, {}, moved), fetched)
     return WrittenSnapshots(
-        [account_id for row_id, account_id in ids.items() if existing.get(row_id)],
-        [account_id for row_id, account_id in ids.items() if row_id not in existing],
+        [account_id for row_id, (account_id, _) in rows.items() if existing.get(row_id)],
+        [account_id for row_id, (account_id, _) in rows.items() if row_id not in existing],
     )
 
 

@@ -4,9 +4,43 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from smart_sync.core.days import seconds_between
+from smart_sync.core.trouble_codes import Code
 
 #: A parser that got nothing of so many accounts is failing, whatever the reason.
 MANY = 5
+#: Code → words of the reasons that have it, for a reason is on record without its code; the first that matches counts.
+_WORDS: dict[Code, tuple[str, ...]] = {
+    "google-api-off": ("enable the YouTube Data API",),
+    "parsed-values": (
+        *("a parsed_at that is no time", "has brought no parsed value since", "there is no file"),
+        *("is not a text file in UTF-8", "has a time that no calendar has", "check [parsers] path", "has no values: "),
+    ),
+    "csv-file": (" cannot be read: ",),
+    "campaign-unclear": (
+        *("counts the lifetime", "campaign cannot be counted", "its campaign is not counted", "which videos"),
+    ),
+    "token-ended": (
+        *("refuses the token", "is dead", "grant a new one", "could not be renewed", "the tokens of [parsers."),
+        *("parse --tokens", "not a file of tokens"),
+    ),
+    "parser-quota": (
+        *("quota of the day is used up", "the budget of", "the rate of", "too many calls", "asks again at"),
+        *("wants to be paid",),
+    ),
+    "parser-key": (
+        *("refuses the credentials", "refuses the key", "refuses the app", "refuses: "),
+        *("in a row; if that holds", "] headers, query or key"),
+    ),
+    "parser-terms": ("accepted = true",),
+    "account-gone": (
+        *("the platform does not have it", "does not show it", "has no such", "the answer has no row for it"),
+    ),
+}  # fmt: skip
+
+
+def trouble_of(reason: str) -> Code:
+    """The code of the trouble because of which a parser fails."""
+    return next((code for code, words in _WORDS.items() if any(word in reason for word in words)), "parser-failed")
 
 
 class Verdict(StrEnum):
