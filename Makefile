@@ -64,21 +64,21 @@ types: $(VENV)/.dev
 	$(BIN)/mypy
 
 docs: $(VENV)/.dev  # renews docs/reference/ from the code, and builds the site into build/site
-	$(BIN)/python tests/reference_pages.py
+	$(BIN)/python tests/support/reference_pages.py
 	$(BIN)/zensical build --strict
 
 picture: $(VENV)/.dev  # draws README's picture from what the program says
-	$(BIN)/python tests/edit_picture.py
+	$(BIN)/python tests/support/edit_picture.py
 
 bench: $(VENV)/.dev
-	@PYTHONPATH=tests:. $(BIN)/python -m bench $(ARGS)
+	@PYTHONPATH=tests/support:. $(BIN)/python -m bench $(ARGS)
 
 accidents: $(VENV)/.dev
-	@PYTHONPATH=tests:. $(BIN)/python -m bench.accidents $(ARGS)
+	@PYTHONPATH=tests/support:. $(BIN)/python -m bench.accidents $(ARGS)
 
 hunt: $(VENV)/.dev
 	HYPOTHESIS_PROFILE=hunt $(BIN)/pytest -n $(WORKERS) -m "hypothesis or at_length" -o asyncio_debug=true
-	HYPOTHESIS_PROFILE=hunt $(BIN)/pytest -n $(WORKERS) tests/test_campaign*.py tests/test_one_truth.py tests/test_settled.py  # on both engines
+	HYPOTHESIS_PROFILE=hunt $(BIN)/pytest -n $(WORKERS) tests/parsers/test_campaign*.py tests/sync/test_one_truth.py tests/sync/test_settled.py  # on both engines
 
 KILLS ?= 2000
 CUTS ?= 18000
@@ -97,7 +97,7 @@ SEED ?= 1
 soak: $(VENV)/.dev  # the last lines: "promise: tried N, broken 0" for each
 	HYPOTHESIS_PROFILE=hunt SOAK_KILLS=$(KILLS) SOAK_CUTS=$(CUTS) SOAK_PASSES=$(PASSES) SOAK_FUZZ_FRAMES=$(FRAMES) SOAK_EDGES=$(EDGES) \
 	SOAK_SCHEDULES=$(FAULTS) SOAK_LOCKED=$(LOCKED) SOAK_TOKENS=$(TOKENS) SOAK_QUOTA=$(QUOTA) SOAK_SERVERS=$(SERVERS) SOAK_TAKEOVERS=$(TAKEOVERS) SOAK_SEED=$(SEED) SOAK_FUZZ_SEED=$(SEED) SOAK_SEEDS=$(WORLDS) SOAK_DAYS=60 SOAK_REPLICA=1 \
-	$(BIN)/python tests/soak.py
+	$(BIN)/python tests/support/soak.py
 
 # Apart from the packages under test.
 $(VENV)/tools:
@@ -105,9 +105,9 @@ $(VENV)/tools:
 	$@/bin/pip install --quiet pip-audit uv build twine
 
 audit: $(VENV)/.dev $(VENV)/tools
-	$(BIN)/pytest -q tests/test_deployment.py
-	$(BIN)/python tests/audit.py $(VENV)/tools/bin/pip-audit requirements.lock
-	$(BIN)/python tests/audit.py $(VENV)/tools/bin/pip-audit deploy/requirements.lock
+	$(BIN)/pytest -q tests/repository/test_deployment.py
+	$(BIN)/python tests/support/audit.py $(VENV)/tools/bin/pip-audit requirements.lock
+	$(BIN)/python tests/support/audit.py $(VENV)/tools/bin/pip-audit deploy/requirements.lock
 
 COMPILE = $(VENV)/tools/bin/uv pip compile --universal --python-version 3.11 --generate-hashes \
   --no-header --no-annotate --no-emit-index-url --quiet
@@ -131,10 +131,10 @@ build: $(VENV)/tools
 release: $(VENV)/.dev $(VENV)/tools
 	@test -n "$(VERSION)" || { echo "release: say which: make release VERSION=1.2.0" >&2; exit 2; }
 	$(MAKE) test
-	$(BIN)/python tests/release.py $(VERSION)
+	$(BIN)/python tests/support/release.py $(VERSION)
 
 newcomer:
-	@$(PYTHON) tests/newcomer.py $(ARGS)
+	@$(PYTHON) tests/support/newcomer.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) var build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -81,7 +81,9 @@ def _start(stack: ExitStack, world: FleetWorld, sizes: Sizes, number: int) -> No
     variables = {
         "SMART_SYNC_CONFIG": str(own),
         "BENCH_WINDOW": str(sizes.window),
-        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "tests")]),
+        "PYTHONPATH": os.pathsep.join(
+            [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "tests/support")]
+        ),
     }
     log = place / "worker.log"
     command = ["worker", "--concurrency", "2", "--loglevel", "INFO", "--hostname", f"w{number}@%h"]

@@ -1,9 +1,9 @@
 """Past one machine: what 10,000 spreadsheets and 10 million accounts ask of Google, of workers and of one PostgreSQL.
 
-``PYTHONPATH=tests:. python -m bench.simulate`` has the task of a worker do some spreadsheets on this machine, with a
-real server, and lets the figures loose on a large world: each spreadsheet is read by one call, as fast as the quotas of
-the service accounts, the processes of the workers and the latency allow, decided by a worker, and written in its turn,
-for the database has one writer.  Nothing here asks Google anything; the quotas are those that it documents.
+``PYTHONPATH=tests/support:. python -m bench.simulate`` has the task of a worker do some spreadsheets on this machine,
+with a real server, and lets the figures loose on a large world: each spreadsheet is read by one call, as fast as the
+quotas of the service accounts, the processes of the workers and the latency allow, decided by a worker, and written in
+its turn, for the database has one writer.  Nothing here asks Google anything; the quotas are those that it documents.
 """
 
 import asyncio

@@ -1,10 +1,12 @@
 """Fixtures that several test modules share."""
 
+import contextlib
 import functools
 import gc
 import os
 import resource
 import shutil
+import tempfile
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
@@ -25,6 +27,27 @@ from world import PostgresWorld, World
 hypothesis.settings.register_profile("suite", derandomize=True)
 hypothesis.settings.register_profile("hunt", print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
+
+
+#: Where files are in memory, and the bytes of room there that a run may need.
+_MEMORY, _ROOM = Path("/dev/shm"), 4 * 2**30
+
+
+def _in_memory() -> None:
+    """Let temporary files of the tests, and of all that they start, be in memory where there is room for them.
+
+    A database is synced to the disk with each commit: the tests would wait for it a third of their time.  What would
+    become of a file without power is played from a recording, and does not depend on where the file is.
+    """
+    with contextlib.suppress(OSError):
+        found = os.statvfs(_MEMORY)
+        if found.f_bavail * found.f_frsize >= _ROOM and not found.f_flag & (os.ST_NOEXEC | os.ST_RDONLY):
+            os.environ.setdefault("TMPDIR", str(_MEMORY))
+            os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", os.environ["TMPDIR"])
+            tempfile.tempdir = None
+
+
+_in_memory()
 
 
 #: What a module uses that starts processes, servers or a browser.
@@ -80,6 +103,13 @@ def _log_of_nobody(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     logs.reset()
     logs._protected = KnownSecrets()
+
+
+@pytest.fixture(scope="module")
+def disk_folder() -> Iterator[Path]:
+    """A folder on the disk, for what begins a file system of its own there."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="smart-sync-") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

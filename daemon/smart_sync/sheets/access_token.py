@@ -72,6 +72,8 @@ class Token:
         self._lock = asyncio.Lock()
         self._failures = 0
         self._failure = SpreadsheetUnavailable("", trouble="google-key")
+        #: What the last try of a refresh that is still being tried has come to.
+        self.last_failure: SheetUnavailable | None = None
 
     @property
     def email(self) -> str:
@@ -117,10 +119,19 @@ class Token:
         async def once(_number: int) -> None:
             await asyncio.to_thread(credentials.refresh, self._request)
 
+        def failed(error: Exception) -> None:
+            if isinstance(error, requests.RequestException):
+                self.last_failure = explained(error)
+
+        def explained(error: requests.RequestException) -> SheetUnavailable:
+            return explain(error, str(credentials.service_account_email), "an access token")
+
+        self.last_failure = None
         try:
-            await retried(once, "an access token", ends, self._backoff)
+            await retried(once, "an access token", ends, self._backoff, failed)
         except requests.RequestException as error:
-            raise explain(error, str(credentials.service_account_email), "an access token") from None
+            raise explained(error) from None
+        self.last_failure = None
 
 
 def _grant(fields: Mapping[str, object], response: requests.Response) -> dict[str, object]:

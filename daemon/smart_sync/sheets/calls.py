@@ -131,13 +131,20 @@ class Calls:
                 self._meter.add(retries=1)
             return await self._with_token(manager, ends, fetch, *args)
 
+        last: SheetUnavailable | None = None
+
+        def failed(error: Exception) -> None:
+            nonlocal last
+            if isinstance(error, requests.RequestException):
+                last = explain(error, self.email, what)
+
         if asyncio.get_running_loop().time() >= ends:
             raise overdue(what, self._settings.deadline)
         try:
             async with asyncio.timeout_at(ends):
-                return await retried(once, what, ends, self._backoff)
+                return await retried(once, what, ends, self._backoff, failed)
         except TimeoutError:
-            raise overdue(what, self._settings.deadline) from None
+            raise overdue(what, self._settings.deadline, self._token.last_failure or last) from None
         except requests.RequestException as error:
             raise explain(error, self.email, what) from None
         except StoreError as error:

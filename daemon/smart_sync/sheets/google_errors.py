@@ -98,13 +98,12 @@ def explain_token(error: GoogleAuthError, email: str) -> SpreadsheetUnavailable:
     )
 
 
-def overdue(spreadsheet: str, seconds: float) -> SheetUnavailable:
-    """Reading took longer than ``[sheets] deadline``."""
-    return SheetUnavailable(
-        f"Google did not give {spreadsheet} within {seconds:g} s",
-        "if it lasts, check the network, or raise [sheets] deadline",
-        trouble="google-away",
-    )
+def overdue(spreadsheet: str, seconds: float, last: SheetUnavailable | None = None) -> SheetUnavailable:
+    """Reading took longer than ``[sheets] deadline``; ``last``: what the last try of it had come to."""
+    reason = f"Google did not give {spreadsheet} within {seconds:g} s"
+    if last is not None:
+        return SheetUnavailable(f"{reason}; the last answer: {last.reason}", last.remedy, trouble=last.trouble)
+    return SheetUnavailable(reason, "if it lasts, check the network, or raise [sheets] deadline", trouble="google-away")
 
 
 def _explain_refusal(response: requests.Response, email: str, spreadsheet: str) -> SheetUnavailable:

@@ -28,8 +28,10 @@ class Backoff:
     announce: Callable[..., None] = logs.emit
 
 
-async def retried(call: Callable[[int], Awaitable[T]], what: str, ends: float, backoff: Backoff) -> T:
-    """What ``call(number of the try)`` returns; called again while it fails in a passing way.
+async def retried(
+    call: Callable[[int], Awaitable[T]], what: str, ends: float, backoff: Backoff, failed: Callable[[Exception], None]
+) -> T:
+    """What ``call(number of the try)`` returns; called again while it fails in a passing way, which ``failed`` is told.
 
     A wait that the server asks for (``Retry-After``) is kept, unless it goes beyond ``ends`` (loop time):
     then there is no further try.  Raises what the last try raised.
@@ -39,6 +41,7 @@ async def retried(call: Callable[[int], Awaitable[T]], what: str, ends: float, b
     def worth_it(error: Exception) -> bool | float:
         if not is_passing(error):
             return False
+        failed(error)
         asked_for = retry_after(error, datetime.now(UTC))
         seconds = backs_off_for if asked_for is None else asked_for
         if asked_for is not None and asyncio.get_running_loop().time() + seconds >= ends:

@@ -46,6 +46,46 @@ def example(line: str) -> str:
     return f"\b\nExample:\n  {line}"
 
 
+class _Count(click.ParamType[int]):
+    """A count as a worksheet's cell may hold it, where it means the same in every country."""
+
+    name = "count"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Raises `click.BadParameter`."""
+        from smart_sync.core.worksheet.cells import Unreadable, read_count
+
+        counts: set[int | None] = set()
+        reasons = []
+        for locale in ("en_US", "de_DE"):  # what separates groups in one of these is the other's decimal sign
+            try:
+                counts.add(read_count(value, locale))
+            except Unreadable as error:
+                reasons.append(str(error))
+        if len(counts) == 1 and not reasons and (count := counts.pop()) is not None:
+            return count
+        why = "can be read in more than one way" if counts - {None} else f"is {next(iter(reasons), 'no number')}"
+        raise click.BadParameter(f"{value!r} {why}; {_COUNT_IS}", ctx, param)
+
+
+_COUNT_IS = "type a whole number from 0 up, without separators: 12480"
+#: The type of an argument or option that is a count.
+COUNT = _Count()
+
+
+class TakesCount(click.Command):
+    """A command with a count for an argument: a negative number is no unknown option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Raises `click.UsageError`."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if not error.option_name[1:].isdecimal():
+                raise
+            raise click.UsageError(f"a count is never negative; {_COUNT_IS}", ctx) from None
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print data for programs.")
 
 

@@ -10,7 +10,9 @@ from typing import BinaryIO
 import click
 
 from smart_sync.cli.commands.common import (
+    COUNT,
     SOME_FAILED,
+    TakesCount,
     complain,
     config_option,
     example,
@@ -20,7 +22,7 @@ from smart_sync.cli.commands.common import (
     show,
 )
 from smart_sync.cli.complete import account_names, all_names
-from smart_sync.core.model import MAX_COUNT, METRICS
+from smart_sync.core.model import METRICS
 
 
 @click.command(epilog=example('smart-sync confirm "Spring Launch" --metric likes'))
@@ -42,10 +44,12 @@ def confirm(what: str, metric: str | None, as_json: bool) -> None:
     show(asyncio.run(findings.confirm(settings, what, metric, _now())), as_json, show_confirmed)
 
 
-@click.command(epilog=example('smart-sync pin nova views 950 --until 2026-12-31 --why "counted by hand"'))
+@click.command(
+    cls=TakesCount, epilog=example('smart-sync pin nova views 950 --until 2026-12-31 --why "counted by hand"')
+)
 @click.argument("account", metavar="ACCOUNT", shell_complete=account_names)
 @click.argument("metric", type=click.Choice(METRICS))
-@click.argument("value", type=click.IntRange(0, MAX_COUNT), required=False)
+@click.argument("value", type=COUNT, required=False)
 @click.option(
     "--until", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD", help="The last day on which it counts."
 )
@@ -104,7 +108,7 @@ def snapshots() -> None:
 def _value_options(command: Callable[..., None]) -> Callable[..., None]:
     """An option for each metric."""
     for metric in reversed(METRICS):
-        command = click.option(f"--{metric}", type=click.IntRange(0, MAX_COUNT), help="What it was that day.")(command)
+        command = click.option(f"--{metric}", type=COUNT, help="What it was that day.")(command)
     return command
 
 

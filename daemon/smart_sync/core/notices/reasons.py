@@ -256,6 +256,7 @@ RUSSIAN = {
 }
 #: What stands before a colon, and what follows it is a reason of its own.
 BEFORE = {
+    "the last answer": "последний ответ",
     "no worker could read it": "ни один рабочий процесс не смог его прочитать",
     "link": "ссылка",
     "no account is created for this row": "для этой строки аккаунт не создаётся",
