@@ -105,7 +105,8 @@ async def _findings(database: Database, scope: _Scope, metric: str | None) -> li
 async def _accept(
     database: Database, scope: _Scope, findings: list[Confirmation], now: str, defaults: Mapping[str, object]
 ) -> None:
-    new = [new_account(*row) for row in scope.rows if ("doubtful", row.project_id, row.link) in _keys(findings)]
+    doubtful = {(finding.project_id, finding.link) for finding in findings if finding.kind == "doubtful"}
+    new = [new_account(*row) for row in scope.rows if (row.project_id, row.link) in doubtful]
     by_account: dict[str, list[Confirmation]] = {}
     for finding in findings:
         by_account.setdefault(finding.account_id, []).append(finding)
@@ -129,7 +130,3 @@ async def _accept(
         await absences.forget_doubts(transaction, [account for account in new if account.link not in refused])
     for link, reason in refused.items():
         raise NothingToConfirm(f"the database refuses the account {link}: {reason}; see: smart-sync check")
-
-
-def _keys(findings: list[Confirmation]) -> set[tuple[str, str, str]]:
-    return {(finding.kind, finding.project_id, finding.link) for finding in findings}

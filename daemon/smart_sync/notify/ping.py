@@ -100,7 +100,8 @@ class Ping(BackgroundTasks):
                     if self._is_push:
                         await _ask("GET", _pushed(self._url, signal, text))
                     else:
-                        await _post(_with(self._url, signal), _body(text))
+                        body = "\n".join(text).encode()[:MAX_BODY].decode(errors="ignore")
+                        await _post(_with(self._url, signal), body.encode())
         except http_post.NotReached as error:
             emit("ping.failed", signal=signal, reason=str(error))
 
@@ -133,10 +134,6 @@ class _Refused(http_post.NotReached):
     def __init__(self, status: int) -> None:
         super().__init__(f"answered {status}")
         self.status = status
-
-
-def _body(text: list[str]) -> bytes:
-    return "\n".join(text).encode()[:MAX_BODY].decode(errors="ignore").encode()
 
 
 def _with(url: str, signal: Signal) -> str:

@@ -171,7 +171,9 @@ class Collector:
             )
         finally:
             await self._keep()
-        await self._apply_retention()
+        for source in self._sources:  # what was said longer ago than may be kept is taken back
+            if (keep := options(source.settings).retention) is not None:
+                await parsed_values.apply_retention(self._database, source.name, self._clock(), keep)
         for verdict, attempt, state in await self._judge(attempts, accounts):
             event = "parser.failing" if verdict is Verdict.FAILED else "parser.recovered"
             reason, concerned = attempt.dead or attempt.reason or None, state.projects or None
@@ -223,12 +225,6 @@ class Collector:
             return
         for source, found in changes:
             source.asked.kept(found)
-
-    async def _apply_retention(self) -> None:
-        """Take back what sources said longer ago than may be kept."""
-        for source in self._sources:
-            if (keep := options(source.settings).retention) is not None:
-                await parsed_values.apply_retention(self._database, source.name, self._clock(), keep)
 
     def _allowance(self, source: "ConfiguredParser") -> Allowance | None:
         return budget.allowance(self._database, source.table, source.settings, self._clock)
