@@ -74,8 +74,8 @@ _MADE: dict[str, tuple[type, int, int]] = {
     "Obstacle": (Obstacle, 0, 1),
     "Unfetched": (Unfetched, 1, 4),
 }
-#: Without one: that a webhook is not reached, and a reason that becomes another error's.
-_MODULES_WITHOUT = ("__init__", "write_probe")
+#: Without one: that a webhook is not reached, a reason that becomes another error's, and what has its code on record.
+_MODULES_WITHOUT = ("__init__", "write_probe", "pass_history")
 #: Without a code: what the database says of a statement that it refuses, and what other classes have explained.
 _WITHOUT = (
     *("X1: X1", "db: X1", "half of a pair of code points (X1) is no text"),

@@ -18,7 +18,7 @@ def active_project(alias: str = "projects") -> str:
     return f"CAST({alias}.is_active AS BIGINT) = 1"
 
 
-def active_account(alias: str = "project_social_accounts") -> str:
+def active_account(alias: str) -> str:
     """The SQL condition that a row of ``project_social_accounts`` is active, whatever its project is."""
     return f"CAST(coalesce({alias}.is_active, 1) AS BIGINT) = 1"
 
