@@ -5,6 +5,7 @@ import base64
 import json
 import logging
 import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -17,11 +18,13 @@ import structlog
 from stamina.instrumentation import RetryDetails
 
 from daemon_process import Daemon, write_config
+from fake_google import Call
 from smart_sync import sync_all_projects_standalone, sync_single_project_standalone
 from smart_sync.errors import Busy
 from smart_sync.store.instance_lock import InstanceLock
 from smart_sync.store.schema import open_database
-from world import KEY, World
+from smart_sync.sync.once import once
+from world import HEADER, KEY, World
 
 
 @pytest.fixture
@@ -211,3 +214,32 @@ def test_a_daemon_is_not_waited_for_and_a_pass_is(tmp_path: Path) -> None:
             holder.take(tmp_path / "x.db")
             with pytest.raises(Busy, match="smart-sync sync" if daemon else "when its pass is over"):
                 other.take(tmp_path / "x.db", patience=60 if daemon else 0.3)
+
+
+async def test_a_google_that_hangs_leaves_threads_to_the_others(world: World) -> None:
+    """A pass without a daemon has as many threads as the daemon: it asks for all spreadsheets, though some hang."""
+    hanging = min(32, (os.cpu_count() or 1) + 4)  # as many as an event loop has threads by default
+    names = {f"s{number}": f"{number:044}" for number in range(hanging + 1)}
+    for name, key in names.items():
+        world.google.add(key, {name: [list(HEADER)]})
+        world.add_project(name)
+        world.execute("UPDATE projects SET google_sheet_name = ? WHERE name = ?", (name, name))
+    world.sections["sheets"] = world.google.settings(
+        world.folder, KEY, spreadsheets=names, concurrency=64, timeout=60.0, reads_per_minute=3000
+    )
+    asked, all_asked = set(), threading.Event()
+
+    def arrived(call: Call) -> None:
+        if call.kind == "batch":
+            asked.add(call.path)
+            if len(asked) > hanging:
+                all_asked.set()
+            world.google.release.wait(60)
+
+    world.google.arrived = arrived
+    under_way = asyncio.create_task(asyncio.to_thread(once, world.settings))
+    try:
+        assert await asyncio.to_thread(all_asked.wait, 20)
+    finally:
+        world.google.release.set()
+        await under_way

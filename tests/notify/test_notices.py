@@ -143,6 +143,18 @@ def sentences() -> Iterator[tuple[str, str]]:
             yield f"causes:{number}", re.sub(r"{[^}]*}", "X1", found[1])
     calls = {"SheetUnavailable": 2, "SpreadsheetUnavailable": 2, "SpreadsheetMissing": 2, "Problem": 1, "Unreadable": 1}
     yield from ((place, text) for place, _call, text in texts_of(calls))
+    # What a platform says itself stands behind a colon, if it says anything.
+    stems = {path.stem for path in (ROOT / "parsers").glob("*.py")}
+    for place, _call, text in texts_of(dict.fromkeys(_FAILURES, 1)):
+        if place.partition(":")[0] in stems:
+            yield place, re.sub(r"(?<=[)\w])X1(?=;|$)", ": X1", text)
+
+
+#: How a parser says that something was refused, or came to nothing.
+_FAILURES = (
+    *("ParserFailed", "Refused", "TokenEnded", "AccountGone", "AccountFailed", "TokenRefused", "CallFailed"),
+    *("NotReady", "AccountRefused", "TooMuch", "Throttled", "Paused", "failure"),
+)
 
 
 @pytest.mark.parametrize(
@@ -179,6 +191,7 @@ _FILLED_IN = {
     "X1 is X1",
     "X1 X1 in",
     "X1 of worksheet X1 X1 gone at once",
+    "X1 in [parsers.X1] headers, query or key",
 } | {f"{what} it, or X1" for what in ("restore", "correct")}
 
 
@@ -204,6 +217,46 @@ def test_what_stands_in_a_sentence_is_translated_too(text: str) -> None:
     russian = translation.translated(text, "ru")
     names = r"parsed_at|parser\.finished|LINK"
     assert re.findall(r"[A-Za-z]{2,}", re.sub(names, "", russian)) == [], russian
+
+
+@pytest.mark.parametrize(
+    ("text", "russian"),
+    [
+        (
+            "TikTok refuses the token: The access token is invalid; renew the account's token in [parsers.t.tokens]",
+            "TikTok не принимает токен: The access token is invalid; обновите токен аккаунта в [parsers.t.tokens]",
+        ),
+        (
+            "Meta refuses the app: API access blocked (200); see the app's dashboard for [parsers.m]",
+            "Meta не принимает приложение: API access blocked (200); посмотрите панель приложения из [parsers.m]",
+        ),
+        (
+            (
+                "https://www.tiktok.com/@a: the API refuses the call (403): No, never (and 1,200 more accounts);"
+                " 3 accounts for other reasons"
+            ),
+            (
+                "https://www.tiktok.com/@a: API отклоняет запрос (403): No, never (и ещё аккаунтов: 1,200);"
+                " по другим причинам, аккаунтов: 3"
+            ),
+        ),
+        (
+            "comments, views: too many calls, says TikTok (they need the scope video.list)",
+            "комментарии, просмотры: TikTok: слишком много запросов (для них нужно право video.list)",
+        ),
+        (
+            "too many calls (429): try again, 5 times in a row; nothing to do unless it lasts",
+            "слишком много запросов (429): try again, 5 раз подряд; ничего, если это не повторяется",
+        ),
+        (
+            "the API refuses the credentials (401); renew them in [parsers.x] headers, query or key",
+            "API не принимает ключ (401); обновите его в [parsers.x]: headers, query или key",
+        ),
+    ],
+)
+def test_of_a_refusal_only_the_platforms_own_words_stay(text: str, russian: str) -> None:
+    """Who refuses what, and what to do, is told in the reader's language; behind it what the platform has written."""
+    assert translation.translated(text, "ru") == russian
 
 
 def test_a_translation_says_no_more_than_the_sentence() -> None:

@@ -9,9 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from old_database import schema_4
+from smart_sync.admin.checks import check
 from smart_sync.admin.history import growth
+from smart_sync.cli.output.explanation import show_explanations
+from smart_sync.cli.output.growth_table import show_growth
 from smart_sync.core.history.growth import History, change
 from smart_sync.core.model import METRICS
+from smart_sync.report.explain import explain
 from smart_sync.store.engine import Database
 from smart_sync.store.growth_rows import VIEW, histories, newest_days
 from smart_sync.store.schema import open_database
@@ -161,3 +165,31 @@ async def test_text_in_a_snapshot_of_before_is_no_value(world: World) -> None:
     assert world.execute("SELECT followers_delta, likes_delta FROM account_growth ORDER BY day DESC LIMIT 1") == [
         (None, 2)
     ]
+
+
+async def test_a_snapshot_whose_time_cannot_be_read_is_named(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """`growth`, `explain` and `check` say how many there are and what one says; two of them make no doubled day."""
+    world.add_project("P", ["a", "b"])
+    times = ["2026-03-09 12:00:00", "1772971200", "09.03.2026 12:00"]
+    for number, (account, time) in enumerate([("a", time) for time in times] + [("b", times[0])]):
+        world.execute(
+            "INSERT INTO account_snapshots (id, account_id, views, snapshot_time) VALUES (?, ?, 5, ?)",
+            (str(number), f"account-{account}", time),
+        )
+    async with open_database(world.where):
+        pass
+    told = "2 snapshots with a snapshot_time that cannot be read ('09.03.2026 12:00', say), in no day and no growth"
+    grown = await growth(world.where, "P", "views", 5, NOON)
+    (entry,) = grown["unread_snapshots"]
+    assert (entry["username"], entry["count"], entry["example"]) == ("a", 2, "09.03.2026 12:00")
+    show_growth(grown)
+    explained = await explain(world.settings, "@a", METRICS, NOON)
+    assert explained["accounts"][0]["unread_snapshots"] == {"count": 2, "example": "09.03.2026 12:00"}
+    assert (await explain(world.settings, "@b", METRICS, NOON))["accounts"][0]["unread_snapshots"] is None
+    show_explanations(explained)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert shown.count(told) == 2
+    assert "[database-clock]" in shown
+    found = [one for one in (await check(world.settings, lambda: NOON)).findings if "account_snapshots" in one.message]
+    assert [(one.level, one.code) for one in found] == [("warning", "database-clock")]
+    assert told in found[0].message

@@ -72,6 +72,42 @@ async def test_many_rows_are_what_one_after_the_other_would_be(database: Databas
     assert len(found[0]) == len(given)
 
 
+@pytest.mark.parametrize("schema", ["app", "My-Schema", 'a"b.c \\1'])
+async def test_many_rows_are_one_statement_whatever_the_schema_is_called(postgres: str, schema: str) -> None:
+    """Snapshots go into the web app's own table, many at once; its schema may have a name that needs quotes."""
+    quoted = '"' + schema.replace('"', '""') + '"'
+    name = urlsplit(postgres).path.lstrip("/")
+    with psycopg.connect(postgres, autocommit=True) as admin:
+        admin.execute(f"CREATE SCHEMA {quoted}")
+        admin.execute(f'ALTER DATABASE "{name}" SET search_path = {quoted}')
+    columns = "id, account_id, views, snapshot_time"
+    rows = [(f"s{number}", "a", number, "2026-03-10T12:00:00.000000") for number in range(MANY)]
+    async with open_database(server(postgres)) as database:
+        with psycopg.connect(postgres, autocommit=True) as admin:
+            for write in ("INSERT", "UPDATE", "DELETE"):
+                admin.execute(f"CREATE SEQUENCE {write}s")
+                admin.execute(
+                    f"CREATE FUNCTION count_{write}() RETURNS trigger LANGUAGE plpgsql"
+                    f" AS $$BEGIN PERFORM nextval('{write}s'); RETURN NULL; END$$"
+                )
+                admin.execute(
+                    f"CREATE TRIGGER of_{write} AFTER {write} ON {quoted}.account_snapshots EXECUTE FUNCTION"
+                    f" count_{write}()"
+                )
+        async with database.transaction() as transaction:
+            insert = f"INSERT INTO account_snapshots ({columns}) VALUES (?, ?, ?, ?)"
+            assert await transaction.execute_many(insert, rows) == MANY
+            update = "UPDATE account_snapshots SET views = ? WHERE id = ?"
+            assert await transaction.execute_many(update, [(7, row[0]) for row in rows]) == MANY
+            delete = "DELETE FROM account_snapshots WHERE id = ?"
+            assert await transaction.execute_many(delete, [(row[0],) for row in rows]) == MANY
+    with psycopg.connect(postgres) as admin:
+        counts = [
+            admin.execute(f"SELECT last_value FROM {write}s").fetchone() for write in ("insert", "update", "delete")
+        ]
+    assert counts == [(1,), (1,), (1,)]
+
+
 @pytest.mark.parametrize(
     "sql", [upsert("kinds", "id, number", "id"), "UPDATE kinds SET id = ?, number = ? WHERE id = ?1"]
 )

@@ -1,4 +1,4 @@
-"""``smart-sync backup FILE``: a copy of the database as it was at one moment, while everything goes on writing."""
+"""``smart-sync backup FILE``: a consistent copy of the database, made while others keep writing."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""``smart-sync history`` and ``smart-sync growth``: what passes have done, and how numbers have grown.  Reads only.
+"""``smart-sync history`` and ``smart-sync growth``: past passes, and how numbers have grown. Only reads.
 
 Numbers and days are those of `store.growth_rows`, as in the view ``account_growth``; totals are of the active accounts
 that have not left.
@@ -31,7 +31,7 @@ MOVERS = 5
 
 
 async def history(where: Location, limit: int, project: str | None, *, failed: bool) -> HistoryAnswer:
-    """The newest passes, of one project (id or name, also one that is gone) or all; only the failed ones if wanted.
+    """The newest passes: all, or those of one project (id or name, also a deleted one); ``failed``: only failed ones.
 
     Raises `UnknownProject` and `DatabaseError`.
     """
@@ -47,7 +47,7 @@ async def history(where: Location, limit: int, project: str | None, *, failed: b
 
 @dataclass(frozen=True, slots=True)
 class _AccountGrowth:
-    """An account and what it has grown."""
+    """An account with its growth."""
 
     known: KnownAccount
     history: History
@@ -67,7 +67,7 @@ async def growth(
     sort: str = "growth",
     top: int | None = None,
 ) -> GrowthAnswer:
-    """The growth of ``metric`` over the last ``days`` days, of one project (id or name) or all active ones.
+    """The growth of ``metric`` over the last ``days`` days, for one project (id or name) or all active ones.
 
     ``sort``: one of `core.history.growth.SORTS`; ``top``: so many accounts of each project (None: all), while
     totals are of all of them.  ``vote_terms`` is what parsed values are judged by.
@@ -78,6 +78,7 @@ async def growth(
         projects = await projects_shown(database, project)
         found = [one for one in await accounts.of_projects(database, projects) if one.counts or one.left_since]
         told = await store.histories(database, [known.row_id for known in found], (metric,), days, until)
+        unread = await store.unread(database, [known.row_id for known in found])
         kinds = await growth_rows.account_kinds(database, projects, vote_terms or terms(stamp(now), None))
     histories = [(known, told.get(known.account.id, History())) for known in found]
     grown: list[_AccountGrowth] = []
@@ -86,18 +87,21 @@ async def growth(
         grown += [_account_growth(known, history, as_of, days, until) for known, history in own]
     left = [one for one in histories if not one[0].counts]
     answer = _answer(metric, period(until, days), projects, grown, left, kinds)
+    answer["unread_snapshots"] = [
+        {**_named(known), **unread[known.account.id]} for known in found if known.account.id in unread
+    ]
     answer["accounts"] = _chosen(answer["accounts"], sort, top)
     return answer
 
 
 def _chosen(entries: Iterable[GrownAccount], sort: str, top: int | None) -> list[GrownAccount]:
-    """The accounts in the order of ``sort``, project by project, at most ``top`` of each."""
+    """The accounts sorted by ``sort`` within each project, at most ``top`` per project."""
     groups = _grouped(entries, lambda entry: entry["project_id"])
     return [entry for group in groups.values() for entry in sorted(group, key=lambda one: _rank(one, sort))[:top]]
 
 
 def _rank(entry: GrownAccount, sort: str) -> tuple[bool, float, str]:
-    """What is not known comes last; what is equal goes by name."""
+    """The sort key of an account: unknown values last, ties by name."""
     growth, first, name = entry["growth"], entry["first"], str(entry["username"] or entry["link"]).casefold()
     percent = growth / first if growth is not None and first else None
     value = {"growth": growth, "percent": percent, "value": entry["last"], "name": 0}[sort]
@@ -131,6 +135,7 @@ def _answer(
         "platforms": [_total(name, several, kinds, metric) for name, several in sorted(of_platform.items())],
         "movers": [_account(by_id[account_id], labels) for account_id in moved],
         "left": [_left(known, history) for known, history in left],
+        "unread_snapshots": [],
     }
 
 
@@ -179,7 +184,7 @@ def _last(history: History) -> int | None:
 
 
 def _total(name: str, grown: Sequence[_AccountGrowth], kinds: Kinds, metric: str) -> GrownTotal:
-    """Accounts together; those with nothing to compare add nothing to the growth."""
+    """The sum over several accounts; those with nothing to compare with add nothing to the growth."""
     together = combined((one.change for one in grown), 0)
     return {
         "name": name,

@@ -37,7 +37,7 @@ BESIDE_READING = 180.0
 
 @dataclass(frozen=True, slots=True)
 class DaemonStatus:
-    """Tells it, until a stop or a reload; ``started``: `time.monotonic` of the start; ``leader``: as in the answer."""
+    """Answers with the status; ``started``: `time.monotonic` of the daemon's start; ``leader``: as in the answer."""
 
     resources: Resources
     runner: Scheduler
@@ -45,7 +45,7 @@ class DaemonStatus:
     leader: str | None = None
 
     async def facts(self) -> tuple[health.HealthInputs, Standing | None]:
-        """What is known now; without the standing where the database cannot be read."""
+        """The current inputs; without the database's part if it cannot be read."""
         try:
             stands = await standing(self.resources.database)
         except StoreError as trouble:
@@ -53,7 +53,7 @@ class DaemonStatus:
         return await self.inputs(stands), stands
 
     async def inputs(self, stands: Standing | None, error: str = "") -> health.HealthInputs:
-        """What is known beside how things stand in the database, or why that cannot be told."""
+        """The inputs besides the database's state ``stands``, or the error that it could not be read with."""
         settings = self.resources.settings
         outcomes = [result["outcome"] for result in self.runner.results.values()]
         return health.HealthInputs(
@@ -114,7 +114,7 @@ class DaemonStatus:
         }
 
     async def answer(self) -> StatusAnswer:
-        """The answer of ``sync_status``.  Raises `StoreError` where the database cannot be read."""
+        """The status. Raises `StoreError` if the database cannot be read."""
         stands = await standing(self.resources.database)
         facts = await self.inputs(stands)
         runner, last = self.runner, stands.last_pass
@@ -138,7 +138,7 @@ class DaemonStatus:
         }
 
     def unread(self, why: str) -> StatusAnswer:
-        """The same where the database cannot be read."""
+        """The status if the database cannot be read."""
         return {
             "success": True,
             "total_projects": 0,
@@ -158,7 +158,7 @@ class DaemonStatus:
         }
 
     def _always(self) -> OwnStatus:
-        """What the daemon knows by itself."""
+        """The part that needs no database."""
         return {
             "cache_enabled": False,
             "timestamp": stamp(self.resources.clock()),
@@ -171,7 +171,7 @@ class DaemonStatus:
         }
 
     async def _parsers(self, stands: Standing) -> list[ParserReport]:
-        """The parsers' reports, each with the stamp since which it has been failing, its pause and its budget."""
+        """The parsers' reports, each with the stamp since which it has failed, its pause and its budget."""
         reports = self.resources.parsers()
         if not reports:
             return []
@@ -190,7 +190,7 @@ class DaemonStatus:
         ]
 
     def _reading(self) -> ReadingAnswer:
-        """What reading the worksheets has cost in this pass, or in the last one."""
+        """The cost of reading the worksheets in this pass, or the last one."""
         sheets, usage = self.resources.settings.sheets, self.resources.sheets.usage()
         return {
             "source": sheets.source,
@@ -203,7 +203,7 @@ class DaemonStatus:
         }
 
     def _results_of(self, stands: Standing) -> list[ProjectAnswer]:
-        """The active projects, each with its result in the last pass that it took part in, if any."""
+        """The active projects, each with its result in its last pass, if any."""
         stale = {one.project_id: one for one in stands.stale}
         shown = []
         for project in stands.active:

@@ -1,4 +1,4 @@
-"""The events of what works beside the passes: parsers, webhooks, the dead man's switch, workers."""
+"""The events outside the passes: parsers, webhooks, the dead man's switch, workers."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""The parsers that the configuration asks for, ready to be asked."""
+"""The parsers of the configuration, ready to use."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
@@ -22,7 +22,7 @@ from smart_sync.parsers.token_book import TokenBook
 
 
 class ConfiguredParser:
-    """A configured parser with all the parts that one may have, and what it has to remember.
+    """A configured parser with defaults for the optional parts it lacks, and its stored state.
 
     It lives as long as the configuration.  The optional parts of a `Parser` are looked for here alone: those that it
     has not are filled in.
@@ -43,7 +43,7 @@ class ConfiguredParser:
         self._serves = getattr(parser, "serves", None)
 
     def fetch(self, accounts: Sequence[Account], asking: Asking) -> AsyncGenerator[Fetched, None]:
-        """As `Parser.fetch`; one that takes no ``asking`` uses what it has itself."""
+        """`Parser.fetch`; a parser that takes no ``asking`` uses its own client."""
         if self._platform is not None:
             self._platform.begin(asking)
         fetch: Callable[..., AsyncIterator[Fetched]] = self.parser.fetch
@@ -51,7 +51,7 @@ class ConfiguredParser:
         return cast("AsyncGenerator[Fetched, None]", found)  # it is closed with the pass
 
     def serves(self, account: Account) -> bool:
-        """Whether it is for ``account`` (the link says the platform, else the account does), and wants to be asked."""
+        """Whether the parser is for ``account`` (by the link's platform, else the account's) and wants to be asked."""
         served = self.settings.platforms
         if served and platform_for_parsers(account.link, account.platform) not in served:
             return False
@@ -59,27 +59,27 @@ class ConfiguredParser:
 
     @property
     def flaw(self) -> str:
-        """What of its source it could not read in the last pass, though it went on; empty if nothing."""
+        """What it could not read of its source in the last pass, although it went on; "" if nothing."""
         return redact(str(getattr(self.parser, "flaw", "")))
 
     def usage(self, asking: Asking) -> Usage | None:
-        """What a pass has cost; None: the parser does not say."""
+        """The cost of a pass; None if the parser does not report it."""
         own = asking.usage if self._takes_asking or self._platform is not None else getattr(self.parser, "usage", None)
         return own if isinstance(own, Usage) else None
 
     @property
     def memory(self) -> dict[str, dict[str, str]] | None:
-        """What it remembers of accounts, by the identity of their links; None: nothing."""
+        """Its stored notes about accounts, by the identity of their links; None if it keeps none."""
         memory = getattr(self.parser, "remembered", None)
         return memory if isinstance(memory, dict) else None
 
     @property
     def needs_everybody(self) -> bool:
-        """Whether something follows from when it asked about an account that has values."""
+        """Whether the times of requests matter also for accounts that have values."""
         return self.asked.every is not None or self.asked.was_cut_off or bool(self.memory)
 
     def cut_off(self, asking: Asking) -> tuple[set[str] | None, set[str]]:
-        """The ids of accounts whose requests were cut off, and of those for which a job was started.
+        """The ids of accounts whose requests were interrupted, and of those with a started job.
 
         None: the parser does not say of whom.
         """
@@ -90,11 +90,11 @@ class ConfiguredParser:
 
     @property
     def book(self) -> TokenBook | None:
-        """What is known of its tokens; None: it has none."""
+        """Its token book; None if it has no tokens."""
         return self._platform.book if self._platform is not None else None
 
     async def inspect_tokens(self, asking: Asking) -> None:
-        """Ask the platform about its tokens, now, if it has any.  Raises `ParserFailed`."""
+        """Ask the platform about its tokens now, if it has any. Raises `ParserFailed`."""
         if self._platform is not None:
             await self._platform.inspect_all(asking)
 
@@ -127,7 +127,7 @@ def _asked_accounts(table: ParserSettings) -> AskedAccounts:
 
 
 def lifetime_parsers(sources: Iterable[ConfiguredParser], account: Account) -> list[str]:
-    """The tables of the parsers that count the lifetime of ``account``, and could count the campaign of its project."""
+    """The tables of the parsers that count the lifetime of ``account`` although they could count its campaign."""
     return [
         source.table
         for source in sources
@@ -136,5 +136,5 @@ def lifetime_parsers(sources: Iterable[ConfiguredParser], account: Account) -> l
 
 
 def counts(table: ParserSettings) -> Count | None:
-    """What a parser counts; None for one that cannot count a campaign."""
+    """What a parser counts; None if it cannot count a campaign."""
     return options(table).count

@@ -1,1 +1,1 @@
-"""`smart-sync report`: how the accounts have grown, as one HTML file that mails and opens from disk."""
+"""`smart-sync report`: the accounts' growth as one HTML file that can be mailed and opened from disk."""

@@ -1,11 +1,10 @@
-"""The daemon: open, serve, close; the signals that stop it, and the reload that opens it anew."""
+"""The daemon: open, serve, close; the signals that stop it, and reloads."""
 
 import asyncio
 import signal
 import sqlite3
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +13,6 @@ from smart_sync import __version__, config, logs
 from smart_sync.aio.tasks import BackgroundTasks, until_tick
 from smart_sync.clock import utc_now
 from smart_sync.config import Settings
-from smart_sync.config.sections import MAX_CONCURRENCY
 from smart_sync.control.api import Endpoints
 from smart_sync.core.model import Outcome
 from smart_sync.core.results.results import PassResult
@@ -27,7 +25,7 @@ from smart_sync.service.control_routes import ControlRoutes
 from smart_sync.store.engine import Database
 from smart_sync.store.sqlite.driver import version_at_risk
 from smart_sync.sync.reporter import Reporter
-from smart_sync.sync.resources import first_error, opened, report_projects, ungrouped_failures
+from smart_sync.sync.resources import allow_threads, first_error, opened, report_projects, ungrouped_failures
 from smart_sync.sync.scheduler import RunPass, Scheduler
 from smart_sync.sync.sync_pass import PassRequest, SyncPass
 
@@ -36,8 +34,6 @@ if TYPE_CHECKING:
 
 #: Seconds that a pass has to end by itself once the lease is lost.
 SETTLING = 0.5
-#: Threads for what blocks, made as they are needed: one for each spreadsheet that may be read at once, and some more.
-THREADS = MAX_CONCURRENCY + 32
 
 
 def run_daemon(config_path: Path, settings: Settings) -> int:
@@ -59,7 +55,7 @@ def run_daemon(config_path: Path, settings: Settings) -> int:
 
 
 class Service:
-    """The daemon: serves until it is told to stop; a reload closes everything and opens it with the new settings."""
+    """The daemon: serves until it is stopped; a reload closes everything and opens it with the new settings."""
 
     def __init__(self, config_path: Path, settings: Settings) -> None:
         self._config_path = config_path
@@ -78,8 +74,7 @@ class Service:
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT.  Raises `SmartSyncError` if it cannot start; a bug passes through."""
         loop = asyncio.get_running_loop()
-        # Requests to Google wait in threads: a Google that hangs must not take the last one from the merging.
-        loop.set_default_executor(ThreadPoolExecutor(THREADS, "smart-sync"))
+        allow_threads()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_stop)
         async with asyncio.TaskGroup() as group:
@@ -95,7 +90,7 @@ class Service:
         self._announce("daemon.stopped")
 
     async def reload(self) -> None:
-        """Read the configuration again, and open everything anew with it.  Raises `ConfigError` and changes nothing."""
+        """Read the configuration again and reopen everything with it. Raises `ConfigError` and changes nothing."""
         self._next = await asyncio.to_thread(self._read_again)
         self._announce("config.reloaded")
         self._ended.set()
@@ -118,7 +113,7 @@ class Service:
             systemd.notify("STATUS=reload refused: the configuration has mistakes, see the log")
 
     async def _serve_until_stopped(self) -> None:
-        """Serve, and serve again after each reload.  Where new settings do not start, the last ones are taken again."""
+        """Serve, again after each reload. If new settings do not start, go back to the previous ones."""
         async with Claim() as claim:
             while not self._stop.is_set():
                 self._ended.clear()
@@ -136,7 +131,7 @@ class Service:
                 self._settings, self._next = self._next or self._settings, None
 
     async def _serve(self, settings: Settings, lease: "Lease | None") -> None:
-        """Lead, or stand by while another daemon leads, by turns until a stop or a reload."""
+        """Lead, or stand by while another daemon leads, until a stop or a reload."""
         async with ControlRoutes(settings.control, self._ended) as control:
             if lease is None:
                 await self._lead(settings, control)
@@ -156,7 +151,7 @@ class Service:
                             await waits.until_leading(self._ended)
 
     async def _lead(self, settings: Settings, control: ControlRoutes, lease: "Lease | None" = None) -> None:
-        """Open, serve, close.  The order of the end: no new work, answer who waits, stop listening, close."""
+        """Open, serve, close. Shutdown order: no new work, answer waiting clients, stop listening, close."""
         wait = settings.sync.parsers_wait
         async with (
             opened(settings, self._announce, parsers_wait=wait, lease=lease) as resources,
@@ -200,7 +195,7 @@ class Service:
         memory.settle()
 
     async def _until_over(self, work: asyncio.Task[None], lease: "Lease | None") -> None:
-        """Until a stop, a reload or the loss of the lease, or the work has died of a bug (which its group raises)."""
+        """Wait for a stop, a reload, the loss of the lease, or the end of the work by a bug, which its group raises."""
         ends = [self._ended] if lease is None else [self._ended, lease.free]
         over = [asyncio.create_task(end.wait(), name="daemon:end") for end in ends]
         await asyncio.wait({*over, work}, return_when=asyncio.FIRST_COMPLETED)
@@ -208,7 +203,7 @@ class Service:
             one.cancel()
 
     async def _end(self, runner: Scheduler, work: asyncio.Task[None]) -> None:
-        """A reload lets the pass under way end; a stop, or the loss of the lease, cuts it off."""
+        """End the running pass: a reload waits for it; a stop, or the loss of the lease, cancels it."""
         reloading = self._ended.is_set() and not self._stop.is_set()
         why = "is reloading its configuration" if reloading else "is stopping"
         runner.stop(why if self._ended.is_set() else "does not lead any more")
@@ -225,7 +220,7 @@ class Service:
 
 
 def _with_status(run_pass: RunPass) -> RunPass:
-    """The same, telling systemd what is going on (``systemctl status``)."""
+    """Wrap ``run_pass`` to report its state to systemd (``systemctl status``)."""
 
     async def run(request: PassRequest) -> PassResult:
         systemd.notify(f"STATUS=syncing ({request.trigger})")
@@ -241,7 +236,7 @@ def _with_status(run_pass: RunPass) -> RunPass:
 
 
 async def rest(database: Database) -> None:
-    """A pass is over: nothing of it stays in memory until the next."""
+    """Release the memory of a pass that is over."""
     # First what lets the event loop go on: a client is being answered, and the sweep halts everything.
     await database.rest()
     memory.sweep()
@@ -249,7 +244,7 @@ async def rest(database: Database) -> None:
 
 
 async def _feed_watchdog() -> None:
-    """Signs of life from the event loop itself: if it hangs, they stop, and systemd restarts us."""
+    """Send systemd's watchdog signs of life from the event loop: if it hangs, systemd restarts us."""
     interval = systemd.watchdog_interval()
     if interval is None:
         return

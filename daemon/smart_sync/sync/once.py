@@ -1,4 +1,4 @@
-"""One pass without a daemon: for cron, and for Python callers."""
+"""One pass without a daemon: for cron and Python callers."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from smart_sync.store import instance_lock, parser_records
 from smart_sync.store.engine import StoreError
 from smart_sync.store.requested_project import choose
 from smart_sync.sync.reporter import Reporter
-from smart_sync.sync.resources import opened, report_projects
+from smart_sync.sync.resources import allow_threads, opened, report_projects
 from smart_sync.sync.sync_pass import PassRequest, SyncPass
 
 #: Seconds that a process which ends after its pass waits for those who are told of it.
@@ -23,7 +23,7 @@ def once(
     *,
     patience: float = 0.0,
 ) -> SyncAnswer:
-    """One pass without a daemon, over one project (id or name) or all; answers as the control channel does.
+    """Run a pass without a daemon, over one project (id or name) or all; answers as the control channel does.
 
     Raises `Busy` if another pass holds the database for longer than ``patience`` seconds, or a daemon holds it, and
     other `SmartSyncError`.
@@ -37,6 +37,7 @@ def once(
 
 
 async def _once(settings: Settings, project: str | None, patience: float) -> SyncAnswer:
+    allow_threads()
     async with opened(settings, Reporter(), waiting=patience) as resources:
         await report_projects(resources)
         choice = None if project is None else await choose(resources.database, project, by_name=True)

@@ -1,4 +1,4 @@
-"""What people see of growth on a terminal.  Texts of others are shown as text, never obeyed."""
+"""Terminal output of `growth`."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date
@@ -6,9 +6,9 @@ from datetime import date
 from rich.console import Console
 
 from smart_sync.cli.output.terminal import Column, console, count, left_over, print_line, print_table, when
-from smart_sync.core.answers import GrownAccount, GrownTotal, GrowthAnswer, LeftAccount
+from smart_sync.core.answers import GrownAccount, GrownTotal, GrowthAnswer, NamedAccount
 from smart_sync.core.history.growth import condensed, sparkline
-from smart_sync.core.wording import counted, listed
+from smart_sync.core.wording import counted, listed, unread_snapshots, with_code
 from smart_sync.logs import printable
 
 #: Bars of a sparkline: it takes what the terminal has left beside names and numbers, and is left out below the least.
@@ -17,7 +17,7 @@ _NAMED = 5
 
 
 def show_growth(answer: GrowthAnswer) -> None:
-    """A table per project, a line with a sparkline per account; then platforms and the biggest movers."""
+    """Show a table per project, one line with a sparkline per account; then platforms and the largest movers."""
     screen = console()
     print_line(screen, f"{answer['metric']}, {answer['since']} to {answer['until']}", "bold")
     for project in answer["projects"]:
@@ -39,6 +39,11 @@ def show_growth(answer: GrowthAnswer) -> None:
     for entry in answer["left"]:
         since = f"since {when(entry['left_since'])}"
         print_line(screen, f"left: {_name(entry)}, {entry['platform']}: {count(entry['last'])}, {since}, in no total")
+    for unread in answer["unread_snapshots"][:_NAMED]:
+        told = f"{_name(unread)}, {unread['platform']}: {unread_snapshots(unread['count'], unread['example'])}"
+        print_line(screen, with_code(told, "database-clock"), "yellow", hang=2)
+    if (more := len(answer["unread_snapshots"]) - _NAMED) > 0:
+        print_line(screen, f"and {counted(more, 'more account')} with such snapshots; all of them: --json", "yellow")
 
 
 def _total(entry: GrownTotal) -> str:
@@ -50,7 +55,7 @@ def _total(entry: GrownTotal) -> str:
 
 
 def _covered(entry: GrownTotal) -> str:
-    """What is behind the sum, where not all of it is exact."""
+    """The coverage of a total, if not all of it is exact."""
     kinds = {kind: number for kind, number in entry["coverage"].items() if number}
     if not kinds.keys() - {"exact"}:
         return ""
@@ -89,23 +94,23 @@ def _print_accounts(
 
 
 def _since(entry: GrownAccount) -> str:
-    """The day that the growth is counted from, where it is not the one that was asked for."""
+    """The day from which the growth is counted, if it is not the requested one."""
     return "" if entry["exact"] or entry["since"] is None else str(entry["since"])
 
 
 def _shared_since(entries: Sequence[GrownAccount]) -> str:
-    """The same, where it is the same day for all."""
+    """That day for all entries, if it is the same for all."""
     days = {_since(entry) for entry in entries}
     return days.pop() if len(days) == 1 else ""
 
 
 def _short(day: str, until: str) -> str:
-    """A day without its year, where that is the one of ``until``."""
+    """A day without its year if that is the year of ``until``."""
     return f"{date.fromisoformat(day):%d %b}" if day[:4] == until[:4] else day
 
 
 def _ends(entry: GrownAccount) -> str:
-    """Which days hold the growth of several, because last known values stood in until then."""
+    """The days that contain the growth of several days, because values were carried before."""
     days = entry["ends_carried"]
     if not days:
         return ""
@@ -145,5 +150,5 @@ def _percent(entry: GrownAccount) -> str:
     return f"{entry['growth'] / entry['first']:+,.1%}" if entry["growth"] is not None and entry["first"] else ""
 
 
-def _name(entry: GrownAccount | LeftAccount) -> str:
+def _name(entry: NamedAccount) -> str:
     return printable(entry["username"] or entry["link"])

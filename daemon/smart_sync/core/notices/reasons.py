@@ -1,11 +1,13 @@
-"""Reasons and remedies of ours in Russian, sentence by sentence; `translation` finds them in a text."""
+"""Our reasons and remedies in Russian, sentence by sentence; `translation` finds them in a text."""
 
 from smart_sync.core.notices.cell_reasons import CELLS
+from smart_sync.core.notices.parser_reasons import PARSERS
 from smart_sync.core.notices.phrases import METRIC_NAMES
 
 #: A part of a reason or remedy, as it stands between semicolons → the same in Russian.
 RUSSIAN = {
     **CELLS,
+    **PARSERS,
     "this makes another number of {metrics}": "с этой надписью столбцы {metrics} — другие числа",
     "that is not read": "они не читаются",
     "write it into the title": "впишите её в название столбца",

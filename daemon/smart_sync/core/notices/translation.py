@@ -1,4 +1,4 @@
-"""A reason or remedy of ours in another language; what others say (Google, a server) stays as it is."""
+"""Translates our reasons and remedies; foreign text in them (Google's, a server's) stays as it is."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from smart_sync.core.notices.reasons import BEFORE, PINS, RUSSIAN
 
 @cache
 def _rules() -> tuple[tuple[re.Pattern[str], str], ...]:
-    """The pattern of a part, and its translation."""
+    """Patterns of sentence parts, with their translations."""
     # Those that say the most of their own first: a text of others may hold anything.
     specific = sorted(RUSSIAN.items(), key=lambda pair: -len(re.sub(r"\{\w+\}", "", pair[0])))
     return tuple((_pattern(english), russian) for english, russian in specific)
@@ -25,12 +25,15 @@ def _pattern(english: str) -> re.Pattern[str]:
 #: Places for a number, whose noun the Russian sentence has itself.
 _NUMBERS = frozenset({"rows", "n"})
 _NOUN = re.compile(r" (?:rows?|accounts?|last values?|of it)$")
+#: What `list_reasons` of the parsers writes behind and before a reason.
+_MORE_ACCOUNTS = re.compile(r"(?P<reason>.+) \(and (?P<number>[\d,]+) more accounts?\)", re.DOTALL)
+_LINK = re.compile(r"https?://\S+$")
 #: Words of ours that stand in places.
 _WORDS = {**METRIC_NAMES["ru"], "the inbox": "входящих", "an unnamed source": "безымянного источника"}
 
 
 def translated(text: str, lang: Language) -> str:
-    """``text``, a reason or remedy of ours, in ``lang``; each part that is not known stays as it is."""
+    """``text``, a reason or remedy of ours, in ``lang``; parts without a translation stay as they are."""
     if lang == "en":
         return text
     return "; ".join(_part(part) for part in text.split("; "))
@@ -46,17 +49,23 @@ def _part(part: str) -> str:
 
 
 def _known(part: str) -> str | None:
+    if found := _MORE_ACCOUNTS.fullmatch(part):
+        known = _known(found["reason"])
+        return None if known is None else f"{known} (и ещё аккаунтов: {found['number']})"
     before, colon, rest = part.partition(": ")
     if colon and before in BEFORE:
         return f"{BEFORE[before]}: {_part(rest)}"
     for pattern, russian in _rules():
         if found := pattern.fullmatch(part):
             return russian.format(**{name: _filled(name, text) for name, text in found.groupdict().items()})
+    if colon and (_LINK.match(before) or all(name in METRIC_NAMES["ru"] for name in before.split(", "))):
+        known = _known(rest)
+        return None if known is None else f"{_filled('', before)}: {known}"
     return None
 
 
 def _filled(name: str, text: str) -> str:
-    """What stands in a place of a sentence: the names of metrics, reasons, and what is said of a pin, are ours too."""
+    """The translation of what fills a placeholder: names of metrics, reasons, and notes about pins."""
     if name == "why":
         return _part(text)
     if name == "pin":

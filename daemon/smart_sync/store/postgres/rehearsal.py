@@ -1,4 +1,4 @@
-"""What opening a server's database and writing to it would do, tried in a transaction that is rolled back.
+"""Tries opening a server's database and writing to it, in a transaction that is rolled back.
 
 And a copy, in an SQLite file, of what a pass reads: `check` runs its dry pass there.
 """
@@ -15,12 +15,13 @@ from typing import Any
 from smart_sync.config import SyncSettings
 from smart_sync.config.database_url import Server
 from smart_sync.core.days import stamp
+from smart_sync.core.state import as_text
 from smart_sync.errors import SmartSyncError
 from smart_sync.store import schema
 from smart_sync.store.engine import Reader, StoreError, Transaction
 from smart_sync.store.postgres.postgres_database import PostgresDatabase
 from smart_sync.store.sqlite.driver import connect
-from smart_sync.store.sqlite.scratch_copy import COPIED
+from smart_sync.store.sqlite.scratch_copy import COPIED, UNREAD
 from smart_sync.store.write_probe import refusals
 
 #: Seconds that a check waits for a daemon that writes; and days of snapshots that it looks at.
@@ -28,18 +29,20 @@ _PATIENCE, _DAYS = 5.0, 35
 
 
 class _RolledBackError(Exception):
-    """Everything was tried."""
+    """The trial is complete; ends its transaction."""
 
 
 @dataclass(slots=True)
 class Rehearsal:
-    """A line for each table whose new rows are refused; and the unique indexes that can refuse our snapshots.
+    """A line for each table that refuses new rows, and the unique indexes that can refuse our snapshots.
 
     Of these each has the statement that takes it away.
     """
 
     refused: list[str] = field(default_factory=list)
     unique: list[tuple[str, str]] = field(default_factory=list)
+    #: How many snapshots have a time that cannot be read, and what one of them says.
+    unread: tuple[int, str] = (0, "")
 
 
 _UNIQUE = """
@@ -52,7 +55,7 @@ ORDER BY 1
 
 
 async def rehearse(server: Server, copy: Path, sync: SyncSettings, now: datetime) -> Rehearsal:
-    """Fill ``copy``, a database of this version without rows, and try to write.
+    """Fill ``copy``, an empty database of this version, and try to write to the server's.
 
     Raises `SmartSyncError` for what would keep a pass from opening the database.
     """
@@ -69,6 +72,8 @@ async def rehearse(server: Server, copy: Path, sync: SyncSettings, now: datetime
                         account_id = await _copy(transaction, copy, now)
                     within: Any = _SavepointDatabase(transaction)
                     found.refused = await refusals(within, account_id, sync, now)
+                    ((count, example),) = await transaction.fetch(UNREAD)
+                    found.unread = int(count), as_text(example)
                     table = f"{database.dialect.schema}.account_snapshots"
                     for name, is_constraint in await transaction.fetch(_UNIQUE, (table,)):
                         drop = "ALTER TABLE account_snapshots DROP CONSTRAINT" if is_constraint else "DROP INDEX"
@@ -80,7 +85,7 @@ async def rehearse(server: Server, copy: Path, sync: SyncSettings, now: datetime
 
 
 class _SavepointDatabase:
-    """A database whose transactions are parts of an open one, each undone at its end."""
+    """A database whose transactions are savepoints of an open one, each rolled back at its end."""
 
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
@@ -88,7 +93,7 @@ class _SavepointDatabase:
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        """What is written inside is taken back at its end."""
+        """A savepoint that is rolled back at its end."""
         await self._transaction.execute("SAVEPOINT rehearsal")
         try:
             yield self._transaction
@@ -97,7 +102,7 @@ class _SavepointDatabase:
 
 
 async def _copy(source: Reader, copy: Path, now: datetime) -> str | None:
-    """Copy the rows that a pass reads, and the snapshots of the last weeks; the id of an account, if there is one."""
+    """Copy the rows that a pass reads, and the snapshots of the last weeks; return the id of an account, if any."""
     since = stamp(now - timedelta(days=_DAYS))
     account: str | None = None
     for table in COPIED:
@@ -126,7 +131,7 @@ def _insert(copy: Path, table: str, names: str, rows: Sequence[Any]) -> None:
 
 
 async def copy_query(server: Server, query: str, copy: Path) -> str:
-    """Keep what ``query`` gives in a table of ``copy``; returns the query that reads it there.
+    """Store ``query``'s result in a table of ``copy``; return the query that reads it there.
 
     Raises `SmartSyncError` for what is no SELECT of this database, or takes too long.
     """

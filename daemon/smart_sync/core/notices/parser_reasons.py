@@ -1,0 +1,117 @@
+"""Russian texts about platforms, sellers and their tokens; see `reasons`.
+
+Behind the colon stands what the platform says itself, in its own words.
+"""
+
+#: As `reasons.RUSSIAN`.
+PARSERS = {
+    # A platform, in its own codes.
+    "TikTok refuses the token: {why}": "TikTok не принимает токен: {why}",
+    "renew the account's token in {table}": "обновите токен аккаунта в {table}",
+    "TikTok refuses: {why}": "TikTok отказывает: {why}",
+    "TikTok answers: {why}": "TikTok отвечает: {why}",
+    "too many calls, says TikTok": "TikTok: слишком много запросов",
+    "{why} (they need the scope {scope})": "{why} (для них нужно право {scope})",
+    "YouTube refuses the key: {why}": "YouTube не принимает ключ: {why}",
+    "put a valid one into {table} key": "впишите действующий в {table} key",
+    "YouTube refuses: {why}": "YouTube отказывает: {why}",
+    "enable the YouTube Data API v3 for the key of {table}": "включите YouTube Data API v3 для ключа из {table}",
+    "too many calls, says YouTube": "YouTube: слишком много запросов",
+    "the YouTube quota of the day is used up": "дневная квота YouTube исчерпана",
+    "the channel's answer does not say where its videos are": "в ответе о канале не сказано, где его видео",
+    "the list holds something that is no video": "в списке есть что-то, кроме видео",
+    "Meta refuses the token: {why}": "Meta не принимает токен: {why}",
+    "renew the token of {table}": "обновите токен в {table}",
+    "Meta refuses the app: {why} ({n})": "Meta не принимает приложение: {why} ({n})",
+    "see the app's dashboard for {table}": "посмотрите панель приложения из {table}",
+    "Meta refuses: {why} ({n})": "Meta отказывает: {why} ({n})",
+    "Meta answers: {why} ({n})": "Meta отвечает: {why} ({n})",
+    "Meta does not show it: {why}": "Meta его не показывает: {why}",
+    "too many calls, says Meta ({n})": "Meta: слишком много запросов ({n})",
+    "Meta gives no more than {n} of the {wanted} latest videos at once": (
+        "Meta отдаёт разом не больше {n} из {wanted} последних видео"
+    ),
+    "the sums are of those": "суммы — по ним",
+    # Tokens.
+    "the token of {account} is dead: {why}": "токен {account} больше не действует: {why}",
+    "the token is dead: {why}": "токен больше не действует: {why}",
+    "grant a new one and put it into {key}": "выпустите новый и впишите его в {key}",
+    "the token of {account} could not be renewed": "токен {account} не удалось обновить",
+    "the token of {account} could not be renewed: {why}": "токен {account} не удалось обновить: {why}",
+    "it could not be renewed": "его не удалось обновить",
+    "the next pass tries it again": "следующий проход попробует снова",
+    "it expired on {day}": "его срок истёк {day}",
+    "the platform has ended it: {why}": "платформа его отозвала: {why}",
+    "the platform says that it is not valid: {why}": "платформа говорит, что он недействителен: {why}",
+    "not valid": "недействителен",
+    "the answer has no access token": "в ответе нет токена",
+    "it answers {status}": "ответ {status}",
+    "no answer": "нет ответа",
+    "it says no more": "без объяснений",
+    "the platform refuses the application: {why}": "платформа не принимает приложение: {why}",
+    "correct [parsers.{table}]": "исправьте [parsers.{table}]",
+    "there is no place to keep the tokens of [parsers.{table}.accounts]": (
+        "негде хранить токены из [parsers.{table}.accounts]"
+    ),
+    # Any API, by its status.
+    "the API refuses the call ({status})": "API отклоняет запрос ({status})",
+    "the API refuses the call ({status}): {why}": "API отклоняет запрос ({status}): {why}",
+    "the API redirects ({status}), which is refused": "API перенаправляет ({status}), это не принимается",
+    "correct its address": "исправьте его адрес",
+    "the API refuses the credentials (401)": "API не принимает ключ (401)",
+    "renew them": "обновите его",
+    "renew them in {table} headers, query or key": "обновите его в {table}: headers, query или key",
+    "the API wants to be paid (402)": "API требует оплаты (402)",
+    "the API wants to be paid (402): {why}": "API требует оплаты (402): {why}",
+    "renew the plan": "продлите тариф",
+    "the platform does not have it ({status})": "на платформе его нет ({status})",
+    "the source does not have it": "у источника его нет",
+    "the source does not have it: {why}": "у источника его нет: {why}",
+    "the source refuses": "источник отказывает",
+    "the source refuses: {why}": "источник отказывает: {why}",
+    "too many calls (429)": "слишком много запросов (429)",
+    "too many calls (429): {why}": "слишком много запросов (429): {why}",
+    "the API answers {status}": "API отвечает {status}",
+    "not ready yet (202)": "ещё не готово (202)",
+    "not ready yet (202): {why}": "ещё не готово (202): {why}",
+    "not ready within {n} s ({what})": "не готово за {n} с ({what})",
+    "no answer within {n} s": "нет ответа за {n} с",
+    "cannot be reached: {why}": "нет связи: {why}",
+    "{n} for other reasons": "по другим причинам, аккаунтов: {n}",
+    "{why}, {n} times in a row": "{why}, {n} раз подряд",
+    "if that holds for every account, correct {table} or what its credentials may do": (
+        "если так со всеми аккаунтами, исправьте {table} или права его ключа"
+    ),
+    # What an answer holds.
+    "the answer is not JSON": "ответ — не JSON",
+    "the answer is empty": "ответ пуст",
+    "the answer is not what it should be": "ответ не такой, как должен быть",
+    "the answer is larger than {n} bytes": "ответ больше {n} байт",
+    "the answer holds none of the metrics": "в ответе нет ни одной метрики",
+    "the answer holds none of the metrics: {why}": "в ответе нет ни одной метрики: {why}",
+    "the answer has no list of {what}": "в ответе нет списка {what}",
+    "the answer has no {what} ({expression})": "в ответе нет {what} ({expression})",
+    "the answer has no {what} ({expression}): {why}": "в ответе нет {what} ({expression}): {why}",
+    "the answer does not say whose it is ({expression})": "в ответе не сказано, чей он ({expression})",
+    'the answer is of "{name}", asked was for "{other}"': "ответ про «{name}», а запрос был про «{other}»",
+    "the answer does not say where the list goes on": "в ответе не сказано, где продолжение списка",
+    "the answer does not say where the list of {what} goes on": "в ответе не сказано, где продолжение списка {what}",
+    "the answer does not say whether the list of videos goes on": (
+        "в ответе не сказано, есть ли у списка видео продолжение"
+    ),
+    "the answer does not fit the expression {expression}: {why}": "ответ не подходит к выражению {expression}: {why}",
+    "{expression} finds no number but {what}": "{expression} находит не число, а {what}",
+    "what {expression} finds is no count: {why}": "то, что находит {expression}, — не число: {why}",
+    "among what is added up is a number below 0 ({n})": "среди слагаемых есть число меньше 0 ({n})",
+    "{expression} finds no array of videos": "{expression} не находит массива видео",
+    "{expression} finds no id in one of the videos": "{expression} не находит id у одного из видео",
+    "the token of the next page is {what}": "токен следующей страницы — {what}",
+    "correct next ({expression})": "исправьте next ({expression})",
+    "no row's {key} names an account of the batch": "ни в одной строке {key} не называет аккаунт из запроса",
+    "correct key": "исправьте key",
+    "the list of videos does not go on: each page names itself as the next one": (
+        "список видео не продолжается: каждая страница называет следующей саму себя"
+    ),
+    "there are more than {n} pages": "страниц больше {n}",
+    "raise max_pages, or set on_more = 'take'": "увеличьте max_pages или задайте on_more = 'take'",
+}
