@@ -20,6 +20,7 @@ from smart_sync.logs import redact
 from smart_sync.store import plan_writer, projects, snapshots
 from smart_sync.store.engine import OF_THE_WHOLE, Refused, StoreError, Transaction
 from smart_sync.store.open_suspects import ReportedFindings
+from smart_sync.sync import renamed_worksheets
 from smart_sync.sync.planner import Case, Draft, MergeCrashed, Planner, crash_of, let_go
 from smart_sync.sync.resources import Means
 
@@ -45,6 +46,8 @@ class Pass:
     without_row: dict[str, Collection[str]] = field(default_factory=dict)
     #: How many accounts each project has.
     sizes: Mapping[str, int] = field(default_factory=dict)
+    #: Project whose worksheet is not there → the title of the one that has its accounts; by id.
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)
@@ -106,7 +109,11 @@ class ProjectSync:
         """Sync ``project``, from its worksheet or an earlier result of ``reading`` it; announce nothing."""
         watch = _Stopwatch()
         async with self._in_flight:
-            job = _Job(project, reading or await self._read(project), watch, this.sizes.get(project.id, 0))
+            reading = reading or await self._read(project)
+            title = this.renamed.get(project.id)
+            if title and isinstance(reading, SheetUnavailable) and reading.code == "missing":
+                reading = renamed_worksheets.told(reading, project, title)
+            job = _Job(project, reading, watch, this.sizes.get(project.id, 0))
             await this.parsed.wait()
             watch.record("read")
             result = await self._bring_up_to_date(job, this)

@@ -22,6 +22,8 @@ RUSSIAN = {
     'worksheet "{title}" is not in {place}': "листа «{title}» нет в {place}",
     'worksheet "{title}" is not in the spreadsheet': "листа «{title}» нет в таблице",
     "rename the worksheet or the project": "переименуйте лист или проект",
+    'worksheet "{title}" has its accounts': "его аккаунты — на листе «{title}»",
+    'name it "{name}" again, or rename the project': "верните листу имя «{name}» или переименуйте проект",
     "a rule of account_snapshots refuses the row of the day of {accounts}: readers do not see the merged values": (
         "правило account_snapshots не принимает строку дня, {accounts}: читатели не видят объединённых значений"
     ),
