@@ -2,8 +2,9 @@
 
 import asyncio
 import csv
+import json
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
 from string import Formatter
@@ -14,7 +15,8 @@ from report_data import NOW, TODAY, ReportDatabase, fill, grown, report_of
 from smart_sync import config
 from smart_sync.core.campaign import target
 from smart_sync.core.history.target import Pace, Standing, Target, Verdict
-from smart_sync.report import csv_tables, query
+from smart_sync.core.model import Problem
+from smart_sync.report import csv_tables
 from smart_sync.report.inputs import Options, ProjectFacts
 from smart_sync.report.query import read
 from smart_sync.report.totals import joined, lifetime_sources, standing, totals, weighed
@@ -206,7 +208,8 @@ def test_suspects_and_cells_stand_with_their_addresses(filled: ReportDatabase) -
         " VALUES (?, ?, ?, ?, ?, ?, ?, 1, 1)",
         [(account, "likes", 500, 50, "", "Project 1!D7", "a digit is missing")],
     )
-    filled.execute("UPDATE sync_project_runs SET problems = ?", [('["Project 1!D9: not a count (12t)"]',)])
+    problem = Problem("not a count", "Project 1", 9, "D", "12t", "number-unreadable")
+    filled.execute("UPDATE sync_project_runs SET problems = ?", [(json.dumps([asdict(problem)]),)])
     html = report_of(filled.path).decode()
     text = re.sub(r"<[^>]+>", "|", html)
     assert re.search(r"views\|+Project 1!F7\|+–\|+1,000\|+90,000\|+90,000\|+10 Mar 2026, 09:00", text)
@@ -275,7 +278,7 @@ def test_since_title_and_audience(filled: ReportDatabase) -> None:
 
 def test_the_tables_have_the_same_numbers(filled: ReportDatabase, tmp_path: Path) -> None:
     """`--csv` writes what the page shows, as plain numbers; the folder is made, and one that cannot be is an error."""
-    inputs = asyncio.run(query.read(filled.path, None, 90, NOW))
+    inputs = asyncio.run(read(filled.path, None, 90, NOW))
     csv_tables.write(tmp_path / "new" / "csv", csv_tables.tables(inputs, 90, None, frozenset()))
     read_back = {
         path.stem: [*csv.DictReader(path.read_text("utf-8-sig").splitlines())]
