@@ -5,6 +5,7 @@ from itertools import islice
 from sys import intern
 
 from smart_sync.core.foreign_text import INVISIBLE
+from smart_sync.core.links.identity import profile_link
 from smart_sync.core.links.link_text import PLAIN_LINK
 from smart_sync.core.model import METRICS, NO_METRICS, Cell, Metrics, SheetRow, Table, Worksheet
 from smart_sync.core.wording import listed, shown
@@ -20,10 +21,8 @@ _NOTHING: frozenset[str] = frozenset()
 _NO_OWNER = [-1] * 4
 #: Rows in which numbers are looked for under titles that nobody understood.
 MAX_LOOKED_AT = 1000
-#: ``950!`` pins the number of its cell: it means 950, whatever the parsers say, until the mark goes.
-PIN = "!"
-#: Full-width, or as telephones write it.
-_PINS = FULL_WIDTH | dict.fromkeys(map(ord, "❗❕"), PIN)
+#: ``950!`` pins the cell's number: it is 950, whatever the parsers say, until the mark goes; full-width, or as pictures.
+_PINS = FULL_WIDTH | dict.fromkeys(map(ord, "❗❕"), "!")
 
 
 class NoHeader(ValueError):
@@ -125,10 +124,8 @@ class _Reader:
             text = _text(cells, self._link)
             link = link_of(text, self._worksheet.links.get(number, ())) if text else ""
             if profile_link(link) and any(self._read_metrics(number, cells, ProblemList(""))[0]):
-                reason = (
-                    f"this row is not read, for the header is below it, in row {header_row + 1}; move it below that"
-                )
-                self.problems.add("link-unreadable", reason, number, self._link, link)
+                reason = f"this row is not read, for the header is below it, in row {header_row + 1}"
+                self.problems.add("link-unreadable", f"{reason}; move it below that", number, self._link, link)
 
     def not_understood(self) -> tuple[str, ...]:
         """The titles of count columns that were not understood, if a metric has no column."""
@@ -270,10 +267,10 @@ def read_pinned(cell: Cell, how: tuple[str, str, int], problem: Unreadable) -> t
     sign, with or without a space before it (as in French); what stands before it is read as any cell is.
     """
     text = cell.translate(INVISIBLE).translate(_PINS).strip() if isinstance(cell, str) else ""
-    if not text.endswith(PIN) or text.startswith("#"):  # an error of the spreadsheet bears no mark
+    if not text.endswith("!") or text.startswith("#"):  # an error of the spreadsheet bears no mark
         return None, problem
     try:
-        count = read_count(text.removesuffix(PIN).rstrip(), *how)
+        count = read_count(text.removesuffix("!").rstrip(), *how)
     except Unreadable as other:
         return None, other
     return count, Unreadable("a mark that pins, and no number") if count is None else None
