@@ -21,7 +21,7 @@ _NOTHING: frozenset[str] = frozenset()
 _NO_OWNER = [-1] * 4
 #: Rows in which numbers are looked for under titles that nobody understood.
 MAX_LOOKED_AT = 1000
-#: ``950!`` pins the cell's number: it is 950, whatever the parsers say, until the mark goes; full-width, or as pictures.
+#: ``950!`` pins the cell: it means 950, whatever the parsers say, until the mark goes; it may be full-width or a picture.
 _PINS = FULL_WIDTH | dict.fromkeys(map(ord, "❗❕"), "!")
 
 
