@@ -21,7 +21,7 @@ _NOTHING: frozenset[str] = frozenset()
 _NO_OWNER = [-1] * 4
 #: Rows in which numbers are looked for under titles that nobody understood.
 MAX_LOOKED_AT = 1000
-#: ``950!`` pins the cell: it means 950, whatever the parsers say, until the mark goes; it may be full-width or a picture.
+#: ``950!`` pins its cell: it means 950, whatever the parsers say, until the mark goes; pictures and full-width too.
 _PINS = FULL_WIDTH | dict.fromkeys(map(ord, "❗❕"), "!")
 
 
