@@ -298,7 +298,7 @@ def test_times_are_on_the_readers_clock() -> None:
 
 
 def test_what_to_do_about_a_cell_is_told_whole_and_on_the_readers_clock() -> None:
-    """The command at the end of a long sentence is not cut off, the link in it not repeated, and no moment is in UTC."""
+    """The command at the end of a long sentence is not cut off, the link in it not repeated, no time is in UTC."""
     link = "https://www.tiktok.com/@a_rather_long_name_of_a_blogger"
     gone = (
         "the row is gone; its last known values are used since 2026-03-10 21:30 UTC; row 12: not a link may be it;"

@@ -82,7 +82,7 @@ def test_growth_is_the_newest_value_less_the_last_one_that_is_old_enough(several
 
 @given(st.lists(st.integers(0, 99), min_size=2, max_size=20), st.sets(st.integers(1, 19)))
 def test_what_ends_a_carried_stretch_is_left_out_of_averages_and_movers(several: list[int], ends: set[int]) -> None:
-    """What an account has moved is that of the other days; the mean also leaves out those on which it stood still before."""
+    """What moved is that of the other days; the mean also leaves out those before on which the number stood still."""
     whole = history([*several], *ends)
     last = len(several) - 1
     others = [two - one for day, (one, two) in enumerate(pairwise(several), 1) if day not in ends]

@@ -1,4 +1,4 @@
-"""``[database] url``: which database of which PostgreSQL server, with a password that is never shown."""
+"""``[database] url``: the PostgreSQL server and database; the password is never shown."""
 
 import re
 import shlex
@@ -13,18 +13,24 @@ from smart_sync import logs
 from smart_sync.config import secrets
 
 _URL = re.compile(
-    r"postgres(?:ql)?://(?:(?P<who>[^/?#]*)@)?(?P<hosts>[^/?#@]*)(?:/(?P<name>[^/?#]*))?(?:\?(?P<more>[^#]*))?"
+    r"postgres(?:ql)?://(?:(?P<who>[^/?#@]*)@)?(?P<hosts>[^/?#@]*)(?:/(?P<name>[^/?#]*))?(?:\?(?P<more>[^#]*))?"
 )
 _HOSTS = re.compile(r"[A-Za-z0-9_.,:\[\]-]*")
 _NAME = re.compile(r"[A-Za-z0-9_.$-]{0,63}")
 _SECRET_KEYS = {"password", "sslpassword"}
+_BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+#: What may stand beside a password in a query: whatever else is there may be the rest of one with an & in it.
+_BESIDE_PASSWORD = re.compile(
+    r"(?:host|hostaddr|port|dbname|user|options|application_name|replication|(?:channel_|client_|connect_|fallback_|gss|"
+    r"keepalives|krb|load_|max_|min_|oauth_|pass|require|scram_|service|ssl|target_|tcp_)[a-z_]*)=[^=]*"
+)
 #: Seconds, unless ``[database] takeover`` says otherwise.
 TAKEOVER = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A database of a PostgreSQL server."""
+    """A database on a PostgreSQL server."""
 
     url: SecretStr = field(repr=False)
     #: The URL without user, password and options: for messages.
@@ -37,13 +43,13 @@ class Server:
 
     @property
     def has_password(self) -> bool:
-        """Whether the address holds one."""
+        """Whether the address contains a password."""
         url = urlsplit(self.url.get_secret_value())
         in_query = any(key in _SECRET_KEYS for key, _ in parse_qsl(url.query))
         return in_query or ":" in url.netloc.rpartition("@")[0]
 
     def dump_command(self, target: str) -> str:
-        """The command that makes a backup of it in a file; asks for the password, unless PGPASSWORD has it."""
+        """The command that backs it up into a file; it asks for the password unless PGPASSWORD has it."""
         url = urlsplit(self.url.get_secret_value())
         more = parse_qsl(url.query)
         kept = urlencode([(key, value) for key, value in more if key not in _SECRET_KEYS], safe="/")
@@ -58,7 +64,7 @@ Location = Path | Server
 
 
 def looked_up(url: str) -> Server:
-    """The server whose URL ``url`` is, or says where it is kept.  Raises ValueError."""
+    """The server for ``url``, or for the URL that it refers to (``env:NAME`` etc.). Raises ValueError."""
     return server(secrets.found(url))
 
 
@@ -75,14 +81,14 @@ DatabaseUrl = Annotated[Server, BeforeValidator(_looked_up)]
 
 
 def server(url: str) -> Server:
-    """The server that a URL names, whose password no message will show from now on.  Raises ValueError."""
+    """The server for a URL; its password is removed from all output from now on. Raises ValueError."""
     protect_password(url)
     found = _URL.fullmatch(url)
-    if found is None:
+    if found is None or _BAD_PERCENT.search(url) or not _is_whole_password(found["more"] or ""):
         secrets.protect(url)
         raise ValueError(
             "expected postgresql://HOST/DATABASE with user and password before the host (not shown); in a password,"
-            " write @ as %40, / as %2F, # as %23 and ? as %3F"
+            " write @ as %40, / as %2F, # as %23, ? as %3F, & as %26 and % as %25"
         )
     hosts, name = found["hosts"], unquote(found["name"] or "")
     more = dict(parse_qsl(found["more"] or "", keep_blank_values=True))
@@ -96,8 +102,15 @@ def server(url: str) -> Server:
     return Server(SecretStr(url), name_shown)
 
 
+def _is_whole_password(query: str) -> bool:
+    """False where a password in ``query`` may end at an & of its own: the library would show the rest of it."""
+    options = query.split("&") if query else []
+    has_secret = any(one.partition("=")[0] in _SECRET_KEYS for one in options)
+    return not has_secret or all(map(_BESIDE_PASSWORD.fullmatch, options))
+
+
 def protect_password(url: str) -> None:
-    """Keep the password in a URL out of the log, in whatever form it is written."""
+    """Keep the password of a URL out of the log, whatever its notation."""
     who, at, _ = url.partition("://")[2].rpartition("@")
     passwords = [who.partition(":")[2]] if at else []
     passwords += [

@@ -1,4 +1,4 @@
-"""The projects of a pass, each from its worksheet to its result: read, decide, write.  Expected failures are outcomes.
+"""The projects of a pass, each from worksheet to result: read, decide, write. Expected failures are outcomes.
 
 Each project awaits its own worksheet.  Those whose worksheets have come are brought up to date together, in rounds:
 what the database holds of them is read by one query of each kind, and what they write shares a transaction.
@@ -20,6 +20,7 @@ from smart_sync.logs import redact
 from smart_sync.store import plan_writer, projects, snapshots
 from smart_sync.store.engine import OF_THE_WHOLE, Refused, StoreError, Transaction
 from smart_sync.store.open_suspects import ReportedFindings
+from smart_sync.sync import renamed_worksheets
 from smart_sync.sync.planner import Case, Draft, MergeCrashed, Planner, crash_of, let_go
 from smart_sync.sync.resources import Means
 
@@ -31,7 +32,7 @@ MAX_ACCOUNTS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """What all projects of one pass share: its id, its one time and its one day."""
+    """What all projects of one pass share: its id, time and day."""
 
     id: str
     now: datetime
@@ -41,10 +42,13 @@ class Pass:
     parsed: asyncio.Event
     #: The ids of the projects that this pass has brought up to date.
     done: set[str] = field(default_factory=set)
-    #: Of those that a dry run has decided about, the ids of the accounts without a row: no table says so.
-    without_row: dict[str, Collection[str]] = field(default_factory=dict)
+    #: Of those that a dry run has decided about, the ids of the accounts without a row, None where the worksheet is
+    #: gone: no table says so.
+    rehearsed: dict[str, Collection[str] | None] = field(default_factory=dict)
     #: How many accounts each project has.
     sizes: Mapping[str, int] = field(default_factory=dict)
+    #: Project whose worksheet is not there → the title of the one that has its accounts; by id.
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)
@@ -64,7 +68,7 @@ class _Job:
 
     @property
     def rows(self) -> int:
-        """How many rows its worksheet has."""
+        """The number of rows of its worksheet."""
         return 0 if isinstance(self.reading, SheetUnavailable) else len(self.reading.rows)
 
 
@@ -73,7 +77,7 @@ Record = Callable[[Transaction, Sequence[ProjectResult]], Awaitable[None]]
 
 
 class ProjectSync:
-    """Brings projects up to date, as many at once as the configuration allows."""
+    """Syncs projects, as many at once as the configuration allows."""
 
     def __init__(self, resources: Means, record: Record | None = None) -> None:
         """``record`` is for results that somebody else is waiting for; what failed before the transaction has none."""
@@ -93,7 +97,7 @@ class ProjectSync:
         self._waiting: list[_Job] = []
 
     async def run(self, project: Project, this: Pass) -> ProjectResult:
-        """Sync ``project`` and announce what became of it."""
+        """Sync ``project`` and announce the result."""
         result = await self.sync(project, this)
         if result.outcome is Outcome.FAILED:
             # Of a database that is no longer ours there is nothing to tell.
@@ -103,10 +107,14 @@ class ProjectSync:
         return result
 
     async def sync(self, project: Project, this: Pass, reading: Reading | None = None) -> ProjectResult:
-        """Bring ``project`` up to date, from its worksheet or what has come of ``reading`` it already; tell nobody."""
+        """Sync ``project``, from its worksheet or an earlier result of ``reading`` it; announce nothing."""
         watch = _Stopwatch()
         async with self._in_flight:
-            job = _Job(project, reading or await self._read(project), watch, this.sizes.get(project.id, 0))
+            reading = reading or await self._read(project)
+            title = this.renamed.get(project.id)
+            if title and isinstance(reading, SheetUnavailable) and reading.code == "missing":
+                reading = renamed_worksheets.told(reading, project, title)
+            job = _Job(project, reading, watch, this.sizes.get(project.id, 0))
             await this.parsed.wait()
             watch.record("read")
             result = await self._bring_up_to_date(job, this)
@@ -127,7 +135,7 @@ class ProjectSync:
             return trouble
 
     async def _bring_up_to_date(self, job: _Job, this: Pass) -> ProjectResult:
-        """The result of a project; the first that gets the turn has a round with all that wait."""
+        """The result of a project; the first to get the turn handles all that wait together."""
         self._waiting.append(job)
         try:
             while job.result is None:
@@ -144,7 +152,7 @@ class ProjectSync:
         return job.result
 
     def _group(self) -> list[_Job]:
-        """Those that have waited longest, as many as may share a round."""
+        """The projects that have waited longest, as many as may be handled together."""
         group: list[_Job] = []
         accounts = 0
         for job in self._waiting[: self._settings.sync.concurrency]:
@@ -155,15 +163,17 @@ class ProjectSync:
         return group
 
     async def _round(self, group: Sequence[_Job], this: Pass) -> None:
-        """Each of ``group`` gets its result, but for those that need accounts first."""
+        """Decide and write ``group`` together; projects that need accounts first get no result yet."""
         cases = [Case(job.project, job.reading, job.new if this.dry_run else ()) for job in group]
-        decided = await self._planner.decide(cases, this.now, this.day, this.done, this.without_row)
+        decided = await self._planner.decide(cases, this.now, this.day, this.done, this.rehearsed)
         drafts: dict[str, Draft] = {}
         for job in group:
             job.watch.record("decide")
             draft = decided[job.project.id]
-            if isinstance(draft, Draft) and this.dry_run and draft.without_row is not None:
-                this.without_row[job.project.id] = draft.without_row
+            if isinstance(draft, Draft) and this.dry_run:
+                trouble = draft.plan.trouble
+                if trouble is None or trouble.code == "missing":
+                    this.rehearsed[job.project.id] = draft.without_row
             if not isinstance(draft, Draft):
                 job.result = self._failure(job.project, draft)
             elif draft.missing and not job.new:
@@ -224,7 +234,7 @@ class ProjectSync:
         return failure(project, str(told), told.trouble)
 
     async def _create_accounts(self, job: _Job, this: Pass) -> int:
-        """Create the accounts that a worksheet calls for, and wait for what the parsers say of them; how many."""
+        """Create a worksheet's missing accounts, and wait for their parsed values; return how many."""
         project = job.project
         try:
             job.new = await projects.with_free_ids(self._database, job.new)
@@ -251,14 +261,14 @@ class ProjectSync:
 
 
 class _Stopwatch:
-    """Seconds by stage."""
+    """Seconds per stage."""
 
     def __init__(self) -> None:
         self.stages: dict[str, float] = {}
         self._since = time.perf_counter()
 
     def record(self, stage: str) -> None:
-        """The stage that just ended is called ``stage``; it may come again."""
+        """Record the stage that just ended as ``stage``; it may be repeated."""
         now = time.perf_counter()
         self.stages[stage] = self.stages.get(stage, 0.0) + now - self._since
         self._since = now

@@ -1,4 +1,4 @@
-"""A pass over the projects: which ones, all concurrently, and their results."""
+"""A pass: selects projects, syncs them concurrently, and collects their results."""
 
 import asyncio
 import time
@@ -22,12 +22,13 @@ from smart_sync.sheets.source import ReadUsage
 from smart_sync.store import open_suspects, pass_history, pin_rows, projects, sheet_edits, unread_projects
 from smart_sync.store.engine import OF_THE_WHOLE, Lost, StoreError, Transaction
 from smart_sync.sync.project import Pass, ProjectSync
+from smart_sync.sync.renamed_worksheets import Listed, without_renamed
 from smart_sync.sync.resources import Resources, nothing_to_sync, ungrouped_failures
 
 
 @dataclass(frozen=True, slots=True)
 class PassRequest:
-    """What is asked for: which projects (None: all active ones), why, by whom, and whether to write."""
+    """A request for a pass: projects (None: all active ones), trigger, who asked, and whether to write."""
 
     trigger: Trigger
     project_ids: frozenset[str] | None = None
@@ -36,16 +37,16 @@ class PassRequest:
 
 
 class FansOut(Protocol):
-    """Has workers bring projects up to date: `fan_out.FanOut`."""
+    """Syncs projects by workers: `fan_out.FanOut`."""
 
     usage: ReadUsage
 
     async def run(self, selected: Sequence[Project], this: Pass) -> list[ProjectResult]:
-        """Every project has a result, in the order of ``selected``."""
+        """The results for ``selected``, in order."""
 
 
 def fan_out_of(resources: Resources, projects: ProjectSync) -> FansOut | None:
-    """What ``[sync] workers`` asks for; its libraries are imported only then."""
+    """The fan-out configured by ``[sync] workers``; its libraries are imported only then."""
     if resources.settings.sync.workers == "none":
         return None
     from smart_sync.store.postgres.postgres_database import PostgresDatabase
@@ -56,9 +57,10 @@ def fan_out_of(resources: Resources, projects: ProjectSync) -> FansOut | None:
 
 
 class SyncPass:
-    """Runs passes on an open database, one at a time (`scheduler` sees to that)."""
+    """Runs passes on an open database, one at a time (`scheduler` ensures that)."""
 
     def __init__(self, resources: Resources) -> None:
+        self._resources = resources
         self._settings = resources.settings
         self._database = resources.database
         self._sheets = resources.sheets
@@ -71,7 +73,7 @@ class SyncPass:
         self._fan_out = fan_out_of(resources, self._projects)
 
     async def run(self, request: PassRequest) -> PassResult:
-        """One pass: every project that is asked for gets an outcome.
+        """Run one pass; every requested project gets an outcome.
 
         Raises `DatabaseError` if not even the list of projects can be read.
         """
@@ -110,12 +112,13 @@ class SyncPass:
             )
         await self._projects.reported_findings.load()
         self._sheets.begin()
-        selected, created, unlisted = await self._select(request, this)
+        selected, created, listed = await self._select(request, this)
         self._announce.pass_started(
             this.id, request.trigger, request.requested_by, len(selected), dry_run=request.dry_run
         )
         only = None if request.project_ids is None else frozenset(p.id for p in selected)
-        this = replace(this, sizes=await projects.sizes(self._database, [project.id for project in selected]))
+        sizes = await projects.sizes(self._database, [project.id for project in selected])
+        this = replace(this, sizes=sizes, renamed=listed.renamed)
         results = await self._run_projects(selected, only, this)
         # What was written into a file that nobody sees any more must not be acknowledged.
         await self._database.check_in_place()
@@ -130,7 +133,7 @@ class SyncPass:
             seconds,
             this.dry_run,
             tuple(created),
-            unlisted,
+            listed.why,
             ""
             if selected or request.project_ids is not None
             else await nothing_to_sync(self._settings, self._database),
@@ -142,49 +145,50 @@ class SyncPass:
         self._announce.pass_done(result, self._usage(), judged.stale)
         return result
 
-    async def _select(self, request: PassRequest, this: Pass) -> tuple[list[Project], list[str], str]:
-        """The projects of the pass, the names of those that it has created, or would create, and why none could be."""
+    async def _select(self, request: PassRequest, this: Pass) -> tuple[list[Project], list[str], Listed]:
+        """The projects of the pass, the names of those it created (or would create), and what was listed for it."""
         created: list[str] = []
-        missing, unlisted = await self._missing_projects() if request.project_ids is None else (None, "")
-        unclear = [project for project in missing or () if "\ufffd" in project.name]
-        new = [project for project in missing or () if project not in unclear]
+        listed = Listed(None)
+        if request.project_ids is None:
+            listed = await self._list_worksheets()
+            listed = await without_renamed(self._resources, listed, stamp(this.now), self._default_name)
+        unclear = [project for project in listed.new or () if "\ufffd" in project.name]
+        new = [project for project in listed.new or () if project not in unclear]
         if this.dry_run:
             created = [project.name for project in new]
-        elif missing is not None:
+        elif listed.new is not None:
             created = await self._create_projects(new, unclear, this)
         active = in_spreadsheets(await projects.active_projects(self._database), self._default_name)
         if this.dry_run:
             active += new
-        return [p for p in active if request.project_ids is None or p.id in request.project_ids], created, unlisted
+        return [p for p in active if request.project_ids is None or p.id in request.project_ids], created, listed
 
-    async def _missing_projects(self) -> tuple[list[Project] | None, str]:
-        """A project for each worksheet of the default spreadsheet that has none, if that is wanted.
-
-        None: not known, and why.
-        """
+    async def _list_worksheets(self) -> Listed:
+        """A project for each worksheet of the default spreadsheet that has none, if that is wanted."""
         sheets = self._settings.sheets
         has_default = sheets.source != "google" or bool(sheets.spreadsheet)
         if not has_default or self._settings.sync.create_missing != "projects":
-            return [], ""
+            return Listed()
         try:
             titles = await self._sheets.titles()
         except SheetUnavailable as trouble:
             # Projects that could not be read for that reason have told it.
             if not await unread_projects.is_known(self._database, trouble.reason):
                 self._announce("sheets.unavailable", reason=trouble.reason, remedy=trouble.remedy or None)
-            return None, str(trouble)
+            return Listed(None, why=str(trouble))
         known = {name_key(name) for name in await projects.project_names(self._database)}
         new = {key: title for title in reversed(titles) if (key := name_key(title)) not in known}
         named = self._default_name
-        return [Project(str(uuid.uuid5(NAMESPACE, title)), title, named) for title in reversed(new.values())], ""
+        wanted = [Project(str(uuid.uuid5(NAMESPACE, title)), title, named) for title in reversed(new.values())]
+        return Listed(wanted, titles)
 
     @property
     def _default_name(self) -> str:
-        """What new projects of the default spreadsheet have as ``google_sheet_name``."""
+        """The ``google_sheet_name`` of new projects of the default spreadsheet."""
         return str(self._settings.sync.defaults.projects.get("google_sheet_name") or "")
 
     async def _create_projects(self, new: Sequence[Project], unclear: Sequence[Project], this: Pass) -> list[str]:
-        """Create the ``new`` projects; returns the names of those that could be."""
+        """Create the ``new`` projects; return the names of those created."""
         defaults = self._settings.sync.defaults.projects
         created: list[str] = []
         refused: dict[str, str] = {}
@@ -205,7 +209,7 @@ class SyncPass:
     async def _run_projects(
         self, selected: Sequence[Project], only: frozenset[str] | None, this: Pass
     ) -> tuple[ProjectResult, ...]:
-        """All projects at once, each waiting for its own worksheet, and the parsers (of ``only`` these) meanwhile."""
+        """Sync all projects concurrently, each after its own worksheet, while the parsers (for ``only`` these) run."""
         with ungrouped_failures():
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._collect_parsed(only, this), name="pass:parsers")
@@ -222,12 +226,12 @@ class SyncPass:
             this.parsed.set()
 
     def _usage(self) -> ReadUsage:
-        """What reading has cost this process, and the workers."""
+        """The cost of reading, of this process and the workers."""
         own = self._sheets.usage()
         return own if self._fan_out is None else own.plus(self._fan_out.usage)
 
     async def _remember(self, result: PassResult, today: str) -> Freshness:
-        """Keep the result of a pass, unless it was a dry run; what it means for the projects that are stale or not."""
+        """Store the result of a pass, unless it was a dry run; return which projects are stale."""
         if result.dry_run:
             return await unread_projects.foreseen(self._database, result, self._settings.sheets.stale_after)
         judged = await pass_history.finish_run(
@@ -246,7 +250,7 @@ class SyncPass:
         return judged
 
     async def _write_with_result(self, transaction: Transaction, result: PassResult, today: str) -> Freshness:
-        """What is written together with the result of a pass: what it tells, and that it is told."""
+        """Write what belongs to the result's transaction: messages, and that they were reported."""
         project_ids = [one.project.id for one in result.results if one.outcome is not Outcome.FAILED]
         await pin_rows.remove_past(transaction, project_ids, today)
         await open_suspects.forget_believed(transaction, self._clock())
