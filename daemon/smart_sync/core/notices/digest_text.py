@@ -109,19 +109,22 @@ def problem_shown(one: Problem) -> Data:
 
 
 def _problem(one: Data, reader: Reader) -> str:
-    value = f" ({plain(one['value'], 58)})" if one["value"] else ""
-    return f"{plain(one['place'], 60)}: {reader.translated(one['reason'])}{value}"
+    return reader.problem(plain(one["place"], 60), one["reason"], one["value"])
 
 
 def _stale(one: Data, reader: Reader) -> str:
     when = reader.when(one["read_at"]) if one["read_at"] else reader.say("never_read")
-    return reader.say(
-        "stale_line", project=plain(one["project_name"], 40), when=when, reason=reader.translated(one["reason"])
-    )
+    return reader.say("stale_line", project=plain(one["project_name"], 40), when=when, reason=_why(one, reader))
 
 
 def _unwell(one: Data, reader: Reader) -> str:
-    return f"{plain(one['project_name'], 40)}: {reader.translated(one['reason'])}"
+    return f"{plain(one['project_name'], 40)}: {_why(one, reader)}"
+
+
+def _why(one: Data, reader: Reader) -> str:
+    """Why a project is in trouble, and what to do where that is known."""
+    # A digest of an earlier version that still waits has no remedies.
+    return "; ".join(reader.translated(one[key]) for key in ("reason", "remedy") if one.get(key))
 
 
 def _parser(one: Data, reader: Reader) -> str:
