@@ -91,9 +91,9 @@ def find_accidents(row: Sequence[Typed], worksheet: Worksheet, terms: Terms) -> 
         ):
             seen[typed] = one
     # Small numbers are alike by chance, but not if their whole row was another account's.
-    rows = {away for one in seen.values() for away in one.rows}
-    days = Counter(one.days_ago for one in seen.values())
-    accidents = []
+    rows = {away for found in seen.values() for away in found.rows}
+    days = Counter(found.days_ago for found in seen.values())
+    found = []
     for typed in row:
         looked = seen.get(typed)
         if looked is not None and looked.usual and days[looked.days_ago] <= _SEVERAL:
@@ -108,8 +108,8 @@ def find_accidents(row: Sequence[Typed], worksheet: Worksheet, terms: Terms) -> 
             cause = looked.cause
         else:
             continue
-        accidents.append(Accident(typed.account_id, typed.metric, typed.old, typed.new, cause))
-    return accidents
+        found.append(Accident(typed.account_id, typed.metric, typed.old, typed.new, cause))
+    return found
 
 
 class _Seen(NamedTuple):
@@ -158,7 +158,7 @@ def _examine(typed: Typed, worksheet: Worksheet, terms: Terms, *, calm: bool, wh
         cells = [(away, metric) for away, metric in cells if away in whole]
     if outside and not cells and (far := worksheet.anywhere(typed)):
         cells = [far]
-    ago = _days_ago(typed, sound, last, terms.now)
+    ago = None if inside and _takes_back(typed, changes, terms.now) else _days_ago(typed, sound, last, terms.now)
     if not (outside or cells or ago):
         return None
     named = [worksheet.named(typed, away, metric) for away, metric in cells]
@@ -188,6 +188,11 @@ def _days_ago(typed: Typed, sound: Sequence[Point], last: Sequence[Point], now: 
         return None
     earlier = next((point for point in reversed(sound) if point.value == typed.new), None)
     return None if earlier is None else max(1, round(now - earlier.at))
+
+
+def _takes_back(typed: Typed, changes: Sequence[Point], now: float) -> bool:
+    """Whether a typed number is the one from before the last change, which is less than a day old: a correction."""
+    return [point.value for point in changes[-2:]] == [typed.new, typed.old] and now - changes[-1].at < 1
 
 
 def _last_numbers(
