@@ -91,9 +91,9 @@ def find_accidents(row: Sequence[Typed], worksheet: Worksheet, terms: Terms) -> 
         ):
             seen[typed] = one
     # Small numbers are alike by chance, but not if their whole row was another account's.
-    rows = {away for found in seen.values() for away in found.rows}
-    days = Counter(found.days_ago for found in seen.values())
-    found = []
+    rows = {away for one in seen.values() for away in one.rows}
+    days = Counter(one.days_ago for one in seen.values())
+    accidents = []
     for typed in row:
         looked = seen.get(typed)
         if looked is not None and looked.usual and days[looked.days_ago] <= _SEVERAL:
@@ -108,8 +108,8 @@ def find_accidents(row: Sequence[Typed], worksheet: Worksheet, terms: Terms) -> 
             cause = looked.cause
         else:
             continue
-        found.append(Accident(typed.account_id, typed.metric, typed.old, typed.new, cause))
-    return found
+        accidents.append(Accident(typed.account_id, typed.metric, typed.old, typed.new, cause))
+    return accidents
 
 
 class _Seen(NamedTuple):
