@@ -74,7 +74,7 @@ def everything() -> dict[str, Message]:
                 "2026-03-10",
                 (DigestProject("Лето", 2, 4812300, 12400), DigestProject("Зима", 1, None, None)),
                 [{"project_name": "Лето", "link": "@анна", "metric": "views", "before": 1, "after": 9999} | NOWHERE],
-                ["Лето!F7: views: not a count (много)"],
+                [problem_shown(Problem("views: not a count", "Лето", 7, "F", "много"))],
                 [{"project_name": "Зима", "read_at": None, "reason": WHY[0]}],
                 unwell=[{"project_name": "Зима", "outcome": "failed", "reason": WHY[0]}],
                 parsers=[{"parser": "ютуб", "since": STAMP, "reason": WHY[0]}],
@@ -305,7 +305,7 @@ def test_what_to_do_about_a_cell_is_told_whole_and_on_the_readers_clock() -> Non
         f" restore it, or if it is meant: smart-sync confirm {link}"
     )
     problem = Problem(gone, "Лето", 7, "", link)
-    digest = digest_message(DigestFacts("2026-03-11", shown_problems=[problem_shown(problem)], problems=["x"]), STAMP)
+    digest = digest_message(DigestFacts("2026-03-11", problems=[problem_shown(problem)]), STAMP)
     found = trouble("Лето", Outcome.SYNCED, new_problems=(problem,))
     for one in (*told(found)[1:], digest):
         for reader, at in ((EN, "2026-03-10 22:30"), (RU, "2026-03-11 00:30")):

@@ -118,8 +118,8 @@ class Digest:
         parsers = [{"parser": one.parser, "since": one.since, "reason": one.reason} for one in own if one.told_at]
         problems, problem_count = [*flawed, *problems], problem_count + len(flawed)
         grown = await self._growth(active, known, now)
-        texts, shown = [str(one) for one in problems], [problem_shown(one) for one in problems[:MAX_EACH]]
-        return DigestFacts(day, grown, suspects, texts, stale, problem_count, unwell, parsers, shown)
+        shown = [problem_shown(one) for one in problems[:MAX_EACH]]
+        return DigestFacts(day, grown, suspects, shown, stale, problem_count, unwell, parsers)
 
     async def _growth(self, active: list[Project], known: list[KnownAccount], now: datetime) -> list[DigestProject]:
         today = date.fromisoformat(await day_at(self._database, stamp(now)))
