@@ -12,6 +12,7 @@ _INTRODUCTION = """\
 
 The body of each request is one JSON object, in ASCII; [how to receive it](../how-to/webhooks.md#a-receiver).
 
+<!-- run: tests/notify/test_webhook_messages.py -->
 ```json
 {
   "type": "project.degraded",

@@ -15,8 +15,8 @@ from smart_sync.core.message_answers import (
     ProblemInMessage,
     ProjectInMessage,
     ProjectMessage,
-    StaleMessage,
     StaleInMessage,
+    StaleMessage,
     SuspectInMessage,
 )
 from smart_sync.core.model import Outcome, Problem, Project, Trigger
