@@ -36,12 +36,13 @@ BESIDE_READING = 180.0
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
-    """Judges the daemon's health, until a stop or a reload; ``started``: `time.monotonic` of the daemon's start."""
+class DaemonStatus:
+    """Answers with the status; ``started``: `time.monotonic` of the daemon's start; ``leader``: as in the answer."""
 
     resources: Resources
     runner: Scheduler
     started: float
+    leader: str | None = None
 
     async def facts(self) -> tuple[health.HealthInputs, Standing | None]:
         """The current inputs; without the database's part if it cannot be read."""
@@ -112,37 +113,10 @@ class Health:
             "allowed_seconds": round(waited + facts.allowed - facts.overdue, 3),
         }
 
-    async def _missing_directory(self) -> str:
-        sheets = self.resources.settings.sheets
-        if sheets.source != "csv" or sheets.directory is None:
-            return ""
-        exists = await asyncio.to_thread(os.path.isdir, sheets.directory)
-        return "" if exists else str(sheets.directory)
-
-    def _failing_parsers(self, stands: Standing | None) -> list[str]:
-        """The configured parsers that fail, as was reported, or cannot read a part of their source; with reasons."""
-        names = {str(parser["parser"]) for parser in self.resources.parsers()}
-        return parser_records.to_tell(stands.failing_parsers if stands else (), names)
-
-    def _allowed(self) -> float:
-        """The seconds that a tick may be overdue: ticks during a long pass are not missed."""
-        longest_pass = self.resources.settings.sheets.deadline + BESIDE_READING
-        return max(min(self.runner.interval(), LONGEST), longest_pass)
-
-
-@dataclass(frozen=True, slots=True)
-class DaemonStatus:
-    """Answers with the status; ``started``: `time.monotonic` of the daemon's start; ``leader``: as in the answer."""
-
-    resources: Resources
-    runner: Scheduler
-    started: float
-    leader: str | None
-
     async def answer(self) -> StatusAnswer:
         """The status. Raises `StoreError` if the database cannot be read."""
         stands = await standing(self.resources.database)
-        facts = await Health(self.resources, self.runner, self.started).inputs(stands)
+        facts = await self.inputs(stands)
         runner, last = self.runner, stands.last_pass
         reasons = health.reasons(facts)
         return {
@@ -246,3 +220,20 @@ class DaemonStatus:
                 entry |= {"warning": one.reason, "remedy": one.remedy}
             shown.append(entry)
         return shown
+
+    async def _missing_directory(self) -> str:
+        sheets = self.resources.settings.sheets
+        if sheets.source != "csv" or sheets.directory is None:
+            return ""
+        exists = await asyncio.to_thread(os.path.isdir, sheets.directory)
+        return "" if exists else str(sheets.directory)
+
+    def _failing_parsers(self, stands: Standing | None) -> list[str]:
+        """Those of the configuration that fail, as was told, or cannot read a part of their source; each with why."""
+        names = {str(parser["parser"]) for parser in self.resources.parsers()}
+        return parser_records.to_tell(stands.failing_parsers if stands else (), names)
+
+    def _allowed(self) -> float:
+        """Seconds that a tick may be overdue: a long pass covers ticks, and none of them is missed by that."""
+        longest_pass = self.resources.settings.sheets.deadline + BESIDE_READING
+        return max(min(self.runner.interval(), LONGEST), longest_pass)

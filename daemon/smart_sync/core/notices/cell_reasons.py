@@ -30,6 +30,10 @@ CELLS = {
     "a name without its platform ({why})": "имя без площадки ({why})",
     "a text and no link, nor can one be had from behind it": "текст, а не ссылка, и за ним ссылки нет",
     "values without a link": "значения без ссылки",
+    "this row is not read, for the header is below it, in row {row}": (
+        "эта строка не читается: заголовок стоит под ней, в строке {row}"
+    ),
+    "move it below that": "перенесите её под него",
     "those cells below are not read": "ячейки ниже не читаются",
     "this header has no column for the link": "в этом заголовке нет столбца для ссылки",
     "a header that is not understood ({titles})": "непонятный заголовок ({titles})",
@@ -90,6 +94,7 @@ CELLS = {
     "this is {name}'s number": "это число аккаунта {name}",
     "this is the number of its {metric}": "это число из столбца {metric}",
     "looks like last week's": "похоже на число недельной давности",
+    "looks like yesterday's": "похоже на вчерашнее число",
     "looks like that of {days} days ago": "похоже на число {days} дней назад",
     "unlike what the parser says": "парсер говорит другое",
     # Pins.
