@@ -3,13 +3,13 @@
 What health is made of is gathered here and judged by `core.results.health`.
 """
 
-import asyncio
 import os
 import sqlite3
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from smart_sync import __version__
+from smart_sync.aio.tasks import DetachedThreads
 from smart_sync.core.answers import ProjectAnswer
 from smart_sync.core.daemon_answers import (
     AliveAnswer,
@@ -33,6 +33,8 @@ from smart_sync.sync.scheduler import Scheduler
 LONGEST = 3600.0
 #: Seconds that a pass may take besides reading the worksheets: waiting for the parsers and the database, writing.
 BESIDE_READING = 180.0
+#: Seconds that the directory of worksheets is waited for: who asks for the health waits for it.
+LOOK = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Health:
     resources: Resources
     runner: Scheduler
     started: float
+    files: DetachedThreads = field(default_factory=DetachedThreads)
 
     async def facts(self) -> tuple[health.HealthInputs, Standing | None]:
         """What is known now; without the standing where the database cannot be read."""
@@ -68,7 +71,8 @@ class Health:
             creates_projects=settings.sync.create_missing == "projects",
             refused=self.resources.announce.refused_projects,
             made_database=str(settings.database.where) if stands and stands.made_at else "",
-            missing_directory=await self._missing_directory(),
+            directory=str(settings.sheets.directory),
+            directory_trouble=await self._directory_trouble(),
             failing_parsers=self._failing_parsers(stands),
             ending_tokens=[
                 f"{parser['parser']}: {token['warning']}"
@@ -112,12 +116,16 @@ class Health:
             "allowed_seconds": round(waited + facts.allowed - facts.overdue, 3),
         }
 
-    async def _missing_directory(self) -> str:
+    async def _directory_trouble(self) -> str:
+        """What keeps the directory of worksheets from being read; "" if nothing does."""
         sheets = self.resources.settings.sheets
         if sheets.source != "csv" or sheets.directory is None:
             return ""
-        exists = await asyncio.to_thread(os.path.isdir, sheets.directory)
-        return "" if exists else str(sheets.directory)
+        try:
+            exists = await self.files.run(LOOK, os.path.isdir, sheets.directory)
+        except TimeoutError:
+            return "does not answer; if it is on a network drive, check that drive"
+        return "" if exists else "does not exist; correct [sheets] directory"
 
     def _failing_parsers(self, stands: Standing | None) -> list[str]:
         """Those of the configuration that fail, as was told, or cannot read a part of their source; each with why."""
@@ -138,11 +146,12 @@ class DaemonStatus:
     runner: Scheduler
     started: float
     leader: str | None
+    files: DetachedThreads = field(default_factory=DetachedThreads)
 
     async def answer(self) -> StatusAnswer:
         """The answer.  Raises `StoreError` where the database cannot be read."""
         stands = await standing(self.resources.database)
-        facts = await Health(self.resources, self.runner, self.started).inputs(stands)
+        facts = await Health(self.resources, self.runner, self.started, self.files).inputs(stands)
         runner, last = self.runner, stands.last_pass
         reasons = health.reasons(facts)
         return {
