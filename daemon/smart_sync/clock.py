@@ -1,4 +1,4 @@
-"""The current time: read here alone, and an argument everywhere else."""
+"""The current time: read only here, passed as an argument everywhere else."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

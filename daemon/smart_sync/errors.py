@@ -1,4 +1,4 @@
-"""Failures that have a remedy, each named for who must act.
+"""Failures that have a remedy; each class says who must act.
 
 The message is one line for a person: what happened, where, what to do.  Everything that is not a
 `SmartSyncError` is a bug of ours and is shown with its traceback.
@@ -20,7 +20,7 @@ EXIT_CODES = {
 
 
 class SmartSyncError(Exception):
-    """Base of the failures a person can fix; ``exit_code`` is what the command line returns.
+    """The base of failures that a person can fix; ``exit_code`` is what the command line returns.
 
     ``trouble`` is what docs/faq.md has it under; "" where it has no entry.  A class has one for all its messages where
     they are about one trouble.
@@ -51,25 +51,25 @@ class DatabaseError(SmartSyncError):
 
 
 class DatabaseUnusable(DatabaseError):
-    """The database cannot be worked with at all; refused at the start."""
+    """The database cannot be used at all; the daemon refuses to start."""
 
     exit_code = 2
 
 
 class NotLeading(DatabaseError):
-    """Another instance has taken over, and goes on with what this one did: nothing need be done about this one."""
+    """Another instance has taken over and continues this one's work; nothing needs to be done."""
 
     trouble: Code | Literal[""] = "instance-busy"
 
 
 class DatabaseReplaced(SmartSyncError):
-    """The database file was removed or replaced while it was open; start again, on the file that is there now."""
+    """The database file was removed or replaced while it was open; start again with the file that is there now."""
 
     trouble: Code | Literal[""] = "database-replaced"
 
 
 class SocketUnusable(SmartSyncError):
-    """The control socket cannot be opened: something is in the way, or the rights are missing; refused at the start."""
+    """The control socket cannot be opened: path occupied or permissions missing; the daemon refuses to start."""
 
     exit_code = 2
     trouble: Code | Literal[""] = "control-socket"
@@ -108,6 +108,6 @@ class SheetUnavailable(SmartSyncError):
 
 
 class ParserFailed(SmartSyncError):
-    """A parser could not go on; what it fetched so far is kept."""
+    """A parser could not continue; what it fetched so far is kept."""
 
     trouble: Code | Literal[""] = "parser-failed"

@@ -1,4 +1,4 @@
-"""Structured logs: one event a line, in the shape the catalogue (`events`) promises.
+"""Structured logs: one event per line, as the catalogue (`events`) declares it.
 
 JSON lines begin with ``level``, ``logger``, ``event``; console lines read ``LEVEL [SmartSync] event key=value`` behind
 the local time, without what is empty or false, without the counts of `QUIET` that are 0, and above the level debug
@@ -63,7 +63,7 @@ _own: Any = None
 
 
 def protect(secret: str, *, pieces: str | None = None) -> None:
-    """Never write ``secret``, in whatever field it turns up, nor a longer run of ``pieces`` (unless told, of itself).
+    """Keep ``secret`` out of every field of the log, and long runs of ``pieces`` (default: of itself).
 
     Shorter than 6 characters is ignored.
     """
@@ -71,7 +71,7 @@ def protect(secret: str, *, pieces: str | None = None) -> None:
 
 
 def protect_passing(secret: str) -> None:
-    """As `protect`, of one that will be replaced: only the latest of those are known."""
+    """`protect` for a secret that will be replaced: only the latest ones are remembered."""
     _protected.add_passing(secret)
 
 
@@ -81,7 +81,7 @@ def redact(text: str) -> str:
 
 
 def redacted(value: Any) -> Any:
-    """A JSON value with `redact` in all its texts, those of its keys included."""
+    """A JSON value with `redact` applied to all its texts and keys."""
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, dict):
@@ -90,7 +90,7 @@ def redacted(value: Any) -> Any:
 
 
 def printable(text: object, limit: int = MAX_TEXT) -> str:
-    """``text`` in one line, without control characters, so that it can neither forge a line nor drive a terminal."""
+    """``text`` on one line without control characters: it can neither forge a line nor control a terminal."""
     return _CONTROL.sub(lambda found: repr(found[0])[1:-1], str(text)[:limit])
 
 
@@ -106,7 +106,7 @@ def emit(event: str, *, exc_info: BaseException | None = None, **fields: Any) ->
 
 
 def configure(form: str = "auto", level: str = "info", stream: TextIO | None = None) -> None:
-    """Send the log to ``stream`` (standard error unless told), as ``json`` or ``console``: for a process of our own."""
+    """Log to ``stream`` (default: standard error) as ``json`` or ``console``: for a process of our own."""
     global _own
     stream = stream or sys.stderr
     console = form == "console" or (form == "auto" and stream.isatty())
@@ -130,7 +130,7 @@ def configure(form: str = "auto", level: str = "info", stream: TextIO | None = N
 
 
 def reset() -> None:
-    """As before `configure` and `adopt_libraries`."""
+    """Undo `configure` and `adopt_libraries`."""
     global _own
     _own = None
     root = logging.getLogger()
@@ -141,7 +141,7 @@ def reset() -> None:
 
 @functools.cache
 def _guest() -> Any:
-    """To the standard library's logger, as its owner has set it up."""
+    """Log through the standard library, as the host program has configured it."""
     return structlog.wrap_logger(
         logging.getLogger(NAME),
         processors=[
@@ -159,24 +159,24 @@ def _guest() -> Any:
 
 
 class _Lossy:
-    """A stream that takes lines as long as it can: a full disk or a closed pipe costs the log, never a pass."""
+    """A stream that drops lines it cannot write: a full disk or closed pipe costs the log, never a pass."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> None:
-        """Write, or lose it."""
+        """Write ``text``, or drop it."""
         with contextlib.suppress(OSError, ValueError):
             self._stream.write(text)
 
     def flush(self) -> None:
-        """Flush, or lose it."""
+        """Flush, or do nothing if that fails."""
         with contextlib.suppress(OSError, ValueError):
             self._stream.flush()
 
 
 def adopt_libraries() -> None:
-    """Make what libraries log through the standard library events of ours; for our own process, not for a guest."""
+    """Turn libraries' log records into events of ours; in our own process only, not as a guest."""
     logging.basicConfig(handlers=[_FromLibraries()], level=logging.WARNING, force=True)
     logging.captureWarnings(True)
     # It tells of each odd header with a traceback; what comes of an answer is told by our own events.
@@ -189,7 +189,7 @@ def _exception_as_data() -> structlog.typing.Processor:
 
 
 class _FromLibraries(logging.Handler):
-    """What libraries log through the standard library becomes an event of ours."""
+    """A logging handler that turns libraries' records into events."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write ``record`` as ``library.logged``."""
@@ -198,7 +198,7 @@ class _FromLibraries(logging.Handler):
 
 
 def _clean(_logger: object, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Redact, and make text from outside unable to forge a line or drive a terminal."""
+    """Redact secrets, and escape foreign text so that it cannot forge a line or control a terminal."""
     return {key: _cleaned(value, keep_lines=key == "exception") for key, value in line.items()}
 
 
@@ -224,7 +224,7 @@ def _order_keys(_logger: object, _method: str, line: MutableMapping[str, Any]) -
 
 
 def _journal_renderer(render: structlog.typing.Processor) -> structlog.typing.Processor:
-    """What ``render`` makes, as one record with a priority: the journal begins another at every line break."""
+    """Wrap ``render`` for the journal: one record with a priority, since the journal splits at line breaks."""
 
     def prefixed(logger: object, method: str, line: MutableMapping[str, Any]) -> str:
         priority = _PRIORITIES[line["level"]]
@@ -234,7 +234,7 @@ def _journal_renderer(render: structlog.typing.Processor) -> structlog.typing.Pr
 
 
 def _render_for_guest(_logger: object, _method: str, line: MutableMapping[str, Any]) -> str:
-    """As on a console; level and time are added by the host's logging."""
+    """Render as on a console; the host's logging adds level and time."""
     del line["timestamp"], line["level"]
     exception = line.pop("exception", None)
     text = f"[{line.pop('logger')}] {line.pop('event')}{_fields(line)}"
@@ -274,7 +274,7 @@ def _is_shown(key: str, value: Any) -> bool:
 
 
 def _is_known_by_name(key: str, line: MutableMapping[str, Any]) -> bool:
-    """Whether ``key`` is an id of what another field names."""
+    """Whether ``key`` is an id whose name is in another field."""
     return key in _NAMED_BY and any(line.get(name) for name in _NAMED_BY[key])
 
 
@@ -284,7 +284,7 @@ def _shown(value: Any) -> str:
 
 
 def is_journal(stream: TextIO) -> bool:
-    """Whether what is written to ``stream`` goes to the journal, which reads a ``<priority>`` before each line.
+    """Whether ``stream`` goes to the journal, which reads a ``<priority>`` before each line.
 
     ``$JOURNAL_STREAM`` names device and inode, because a child may inherit the variable and not the stream.
     """

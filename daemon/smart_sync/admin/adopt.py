@@ -1,4 +1,4 @@
-"""``smart-sync adopt``: what a web app's database holds, what Smart Sync will write there, and what clashes."""
+"""``smart-sync adopt``: reports what a web app's database holds, what Smart Sync will write there, and conflicts."""
 
 import asyncio
 import os
@@ -35,7 +35,7 @@ _MAX_FOLDERS = 500
 
 
 async def adopt(where: Location, now: datetime) -> tuple[Report, Inventory]:
-    """Look at the database at ``where``, which is only read; an error in the report is a clash.
+    """Inspect the database at ``where`` without changing it; a conflict is an error in the report.
 
     Raises `DatabaseUnusable` if there is no file, or it is no database; on a server `SmartSyncError`.
     """
@@ -102,7 +102,7 @@ def _clashes(found: Inventory, now: datetime) -> Iterator[Finding]:
 
 
 def _other_clock(found: Inventory) -> Iterator[Finding]:
-    """A snapshot that is later than the file's last change was not dated in UTC."""
+    """Findings about snapshots whose times are not in UTC: they name a zone, or lie after the file's last change."""
     if found.zoned_stamp:
         yield Finding(
             "warning",
@@ -137,7 +137,7 @@ def _other_writer(found: Inventory, now: datetime) -> Iterator[Finding]:
 
 
 async def _take_inventory(where: Location, copy: Path, now: datetime) -> Inventory:
-    """What is there; ``copy`` has what a pass reads of it."""
+    """Read what the database holds; fill ``copy`` with what a pass would read."""
     if isinstance(where, Server):
         try:
             found = await server_inventory.take(where, now)
@@ -154,7 +154,8 @@ async def _take_inventory(where: Location, copy: Path, now: datetime) -> Invento
 
 
 async def _refusals(where: Location, copy: Path) -> list[Finding]:
-    """What opening the database and writing into it would come to, tried on a copy of its tables, or undone."""
+    """Find out what opening and writing to the database would do, on a copy, or in a transaction that is rolled
+    back."""
     if isinstance(where, Path) and not await asyncio.to_thread(where.is_file):
         raise DatabaseUnusable(
             f"{where}: there is no such file; name the web app's database", trouble="database-missing"
@@ -182,7 +183,7 @@ async def _name_clashes(path: Path) -> list[Finding]:
 
 
 def _modules_of_our_name(folder: Path) -> Iterator[Path]:
-    """A module or package ``smart_sync``, not ours, in ``folder``, the two above it, and the folders of these."""
+    """Find a foreign module or package ``smart_sync`` in ``folder``, its two parents, and their subfolders."""
     ours = Path(smart_sync.__file__).resolve()
     seen: set[Path] = set()
     for place in (folder, *islice(folder.parents, 2)):
@@ -198,7 +199,7 @@ def _modules_of_our_name(folder: Path) -> Iterator[Path]:
 
 
 def _plans(found: Inventory) -> Iterator[Finding]:
-    """What will be written, once a daemon runs."""
+    """List what a running daemon will write."""
     own = "its own tables are there already" if found.adopted else "tables and views of its own will be added"
     yield Finding("ok", f"{own} (account_metrics has the merged values); no table of the web app's is altered")
     yield Finding("ok", "account_snapshots gets one row per account and day; rows of others are left alone")

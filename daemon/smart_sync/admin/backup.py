@@ -1,4 +1,4 @@
-"""``smart-sync backup FILE``: a copy of the database as it was at one moment, while everything goes on writing."""
+"""``smart-sync backup FILE``: a consistent copy of the database, made while others keep writing."""
 
 import os
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Backup:
     size: int
 
     def answer(self) -> BackupAnswer:
-        """For ``--json``."""
+        """The backup as JSON, for ``--json``."""
         return {"success": True, "path": str(self.path), "bytes": self.size}
 
 

@@ -1,4 +1,4 @@
-"""``smart-sync confirm``: a person says that what the last pass reported of an account or a project is meant."""
+"""``smart-sync confirm``: a person accepts what the last pass reported about an account or a project."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ class NothingToConfirm(SmartSyncError):
 
 @dataclass(slots=True)
 class _Scope:
-    """What is meant: projects as a whole, accounts of theirs, and rows that have no account."""
+    """What is to be confirmed: whole projects, accounts of theirs, or rows that have no account."""
 
     projects: list[Project] = field(default_factory=list)
     accounts: list[tuple[Project, AccountState]] = field(default_factory=list)
@@ -34,7 +34,7 @@ class _Scope:
 
 
 async def confirm(settings: Settings, sought: str, metric: str | None, now: datetime) -> ConfirmAnswer:
-    """Accept what the last pass found, and nothing else.
+    """Accept what the last pass reported, and nothing else.
 
     A daemon may be at work: this is one short transaction of its own.  Raises `NothingToConfirm` (also where
     nobody is meant), `DatabaseError` and `ConfigError`.

@@ -21,7 +21,7 @@ from smart_sync.store.schema import open_existing
 
 
 async def pin(settings: Settings, request: PinRequest, now: datetime) -> PinnedNow:
-    """Pin what is asked for, in the name of the user who runs this.
+    """Pin the requested value in the name of the user who runs this.
 
     Raises `NotPinned`, `DatabaseError` and `ConfigError`.
     """
@@ -31,25 +31,25 @@ async def pin(settings: Settings, request: PinRequest, now: datetime) -> PinnedN
 
 
 async def unpin(settings: Settings, sought: str, metric: str | None) -> Unpinned:
-    """Take back what was pinned of an account by the command, of one metric or of all.  Raises as `pin` does."""
+    """Remove the pins that the command set on an account, for one metric or all. Raises as `pin` does."""
     async with open_existing(settings.database.where, read_only=False) as database:
         return await pin_rows.unpin(database, sought, metric)
 
 
 async def list_pins(settings: Settings) -> PinsAnswer:
-    """All pins, those of cells too.  Raises `DatabaseError` and `ConfigError`."""
+    """List all pins, including those in cells. Raises `DatabaseError` and `ConfigError`."""
     async with open_existing(settings.database.where, read_only=True) as database:
         return await pin_rows.list_pins(database)
 
 
 class NothingToRepair(SmartSyncError):
-    """There is no snapshot of ours that could be fixed, or it says so already."""
+    """There is no snapshot of ours to correct, or it has these values already."""
 
 
 async def repair(
     settings: Settings, sought: str, day: date, values: Mapping[str, int], now: datetime
 ) -> RepairedAnswer:
-    """Give our snapshot of a past ``day`` the ``values``, which are counts by metric.
+    """Set the ``values`` (counts by metric) of our snapshot of a past ``day``.
 
     Days are those of the time zone that the database was last opened with, as on every screen.
 

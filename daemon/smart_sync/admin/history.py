@@ -1,4 +1,4 @@
-"""``smart-sync history`` and ``smart-sync growth``: what passes have done, and how numbers have grown.  Reads only.
+"""``smart-sync history`` and ``smart-sync growth``: past passes, and how numbers have grown. Only reads.
 
 Numbers and days are those of `store.growth_rows`, as in the view ``account_growth``; totals are of the active accounts
 that have not left.
@@ -31,7 +31,7 @@ MOVERS = 5
 
 
 async def history(where: Location, limit: int, project: str | None, *, failed: bool) -> HistoryAnswer:
-    """The newest passes, of one project (id or name, also one that is gone) or all; only the failed ones if wanted.
+    """The newest passes: all, or those of one project (id or name, also a deleted one); ``failed``: only failed ones.
 
     Raises `UnknownProject` and `DatabaseError`.
     """
@@ -47,7 +47,7 @@ async def history(where: Location, limit: int, project: str | None, *, failed: b
 
 @dataclass(frozen=True, slots=True)
 class _AccountGrowth:
-    """An account and what it has grown."""
+    """An account with its growth."""
 
     known: KnownAccount
     history: History
@@ -67,7 +67,7 @@ async def growth(
     sort: str = "growth",
     top: int | None = None,
 ) -> GrowthAnswer:
-    """The growth of ``metric`` over the last ``days`` days, of one project (id or name) or all active ones.
+    """The growth of ``metric`` over the last ``days`` days, for one project (id or name) or all active ones.
 
     ``sort``: one of `core.history.growth.SORTS`; ``top``: so many accounts of each project (None: all), while
     totals are of all of them.  ``vote_terms`` is what parsed values are judged by.
@@ -95,13 +95,13 @@ async def growth(
 
 
 def _chosen(entries: Iterable[GrownAccount], sort: str, top: int | None) -> list[GrownAccount]:
-    """The accounts in the order of ``sort``, project by project, at most ``top`` of each."""
+    """The accounts sorted by ``sort`` within each project, at most ``top`` per project."""
     groups = _grouped(entries, lambda entry: entry["project_id"])
     return [entry for group in groups.values() for entry in sorted(group, key=lambda one: _rank(one, sort))[:top]]
 
 
 def _rank(entry: GrownAccount, sort: str) -> tuple[bool, float, str]:
-    """What is not known comes last; what is equal goes by name."""
+    """The sort key of an account: unknown values last, ties by name."""
     growth, first, name = entry["growth"], entry["first"], str(entry["username"] or entry["link"]).casefold()
     percent = growth / first if growth is not None and first else None
     value = {"growth": growth, "percent": percent, "value": entry["last"], "name": 0}[sort]
@@ -184,7 +184,7 @@ def _last(history: History) -> int | None:
 
 
 def _total(name: str, grown: Sequence[_AccountGrowth], kinds: Kinds, metric: str) -> GrownTotal:
-    """Accounts together; those with nothing to compare add nothing to the growth."""
+    """The sum over several accounts; those with nothing to compare with add nothing to the growth."""
     together = combined((one.change for one in grown), 0)
     return {
         "name": name,

@@ -1,4 +1,4 @@
-"""``smart-sync ingest``: parsed values from a file, and taking them back; a daemon may be running meanwhile.
+"""``smart-sync ingest``: stores parsed values from a file, or takes them back; a daemon may be running.
 
 A file is CSV (comma, semicolon or tab) with a header line, or one JSON object a line.  Each line names an account by
 ``account_id`` or ``link`` and gives any of the metrics; ``source``, ``parsed_at`` (ISO 8601, now if it is missing) and
@@ -34,7 +34,7 @@ class UnreadableFile(SmartSyncError):
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """What came of a file: the accounts that it names; lines stored, lines that came too late, and what is wrong.
+    """The result for a file: accounts named, lines stored, lines that were outdated, and mistakes.
 
     ``ahead``: lines whose time is ahead of our clock; they count as of now.
     """
@@ -46,7 +46,7 @@ class Ingested:
     ahead: int = 0
 
     def answer(self) -> IngestAnswer:
-        """For ``--json``."""
+        """The result as JSON, for ``--json``."""
         return {
             "success": not self.mistakes,
             "accounts": self.accounts,
@@ -58,7 +58,7 @@ class Ingested:
 
 
 def read_text(file: BinaryIO, name: str) -> str:
-    """The whole of ``file``.  Signs that are not UTF-8 become marks, so that only their lines are wrong.
+    """Read all of ``file``. Bytes that are not UTF-8 are replaced, so that only their lines are wrong.
 
     Raises `UnreadableFile` if it is too large.
     """
@@ -69,7 +69,7 @@ def read_text(file: BinaryIO, name: str) -> str:
 
 
 def format_of(name: str, text: str) -> Format:
-    """By the file's suffix, else by how it begins: JSON lines begin with a brace."""
+    """The format by the file's suffix, else by its first character: JSON lines begin with a brace."""
     suffix = Path(name).suffix.lower()
     if suffix in (".csv", ".jsonl", ".ndjson", ".json"):
         return "csv" if suffix == ".csv" else "jsonl"
@@ -77,7 +77,7 @@ def format_of(name: str, text: str) -> Format:
 
 
 async def ingest(where: Location, text: str, form: Format, now: datetime) -> Ingested:
-    """Put the good lines of ``text`` into the database at ``path``, in one transaction.
+    """Store the valid lines of ``text`` in the database at ``where``, in one transaction.
 
     Raises `DatabaseError`.
     """
@@ -105,13 +105,13 @@ def _unknown_accounts(rows: Iterable[Row], matched: set[int]) -> list[BadLine]:
 
 
 class NothingToForget(SmartSyncError):
-    """No parsed value that has a vote is meant."""
+    """No parsed value that counts matches the request."""
 
 
 async def forget(
     settings: Settings, account: str | None, source: str | None, metric: str | None, now: datetime
 ) -> ForgetAnswer:
-    """Take back parsed values: of ``account`` (a link, an ``@username`` or an id), of ``source``, of one ``metric``.
+    """Take back parsed values: of ``account`` (link, ``@username`` or id), of ``source``, of one ``metric``.
 
     They have no vote from the next pass on, wherever they stand, and whichever source brings them again; only values
     that were parsed later have one.  The values themselves stay where they are.  Raises `NothingToForget`,

@@ -1,4 +1,4 @@
-"""``smart-sync init``: a first configuration, tried step by step."""
+"""``smart-sync init``: writes a first configuration and tests it step by step."""
 
 import asyncio
 import json
@@ -113,7 +113,7 @@ CLICKS = {
 
 
 class Answers(NamedTuple):
-    """What only the administrator knows."""
+    """What only the administrator can answer."""
 
     #: Key, URL or title.
     spreadsheet: str
@@ -128,7 +128,7 @@ class Answers(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SetupStep:
-    """One step of trying the configuration, and its result."""
+    """One step of the configuration's test, and its result."""
 
     name: str
     ok: bool
@@ -138,13 +138,13 @@ class SetupStep:
 
 
 def refuse_existing(path: Path) -> None:
-    """Raises `ConfigError` if there is something at ``path``: better said before the questions than after them."""
+    """Raise `ConfigError` if ``path`` exists; called before any question is asked."""
     if os.path.lexists(path):
         raise ConfigError((f"{path}: exists already and is left as it is; name another file with -o FILE",))
 
 
 def write(path: Path, answers: Answers) -> None:
-    """Write the configuration to ``path``.  Raises `ConfigError` if something is there already, or it cannot be."""
+    """Write the configuration to ``path``. Raises `ConfigError` if the path exists or cannot be written."""
     text = rendered(answers, path.absolute().parent)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -157,7 +157,7 @@ def write(path: Path, answers: Answers) -> None:
 
 
 def rendered(answers: Answers, folder: Path) -> str:
-    """The configuration with ``answers``, for a file in ``folder``."""
+    """The text of the configuration with ``answers``, for a file in ``folder``."""
     server = database_url.looked_up(answers.database) if is_server(answers.database) else None
     database = Path(DATABASE if server else answers.database).expanduser()
     if not server and answers.database != DATABASE:
@@ -179,12 +179,12 @@ def rendered(answers: Answers, folder: Path) -> str:
 
 
 def is_server(database: str) -> bool:
-    """Whether an answer names a database of a server, not a file."""
+    """Whether an answer names a server's database, not a file."""
     return ":/" in database or secrets.is_elsewhere(database)
 
 
 def has_projects(server: Server) -> bool:
-    """Whether a web app keeps projects there; True also where that cannot be told, for then nothing appears unasked."""
+    """Whether a web app keeps projects there; True also if that is unknown, so that none is created unasked."""
     from smart_sync.store.postgres.server_connection import asked
 
     try:
@@ -194,7 +194,7 @@ def has_projects(server: Server) -> bool:
 
 
 def _absolute(path: str) -> str:
-    """The file as it is seen from everywhere; if it is the key itself, the key."""
+    """The absolute path of the key file; the key itself is returned unchanged."""
     found = secrets.path_or_secret(path)
     return str(found.expanduser().absolute()) if isinstance(found, Path) else found.get_secret_value()
 
@@ -205,7 +205,7 @@ def _quoted(text: str) -> str:
 
 
 async def trial(settings: Settings) -> AsyncIterator[SetupStep]:
-    """Credentials, spreadsheet, worksheets, database: each is tried, whatever became of those before it.
+    """Test credentials, spreadsheet, worksheets and database; each is tested even if one before it failed.
 
     What has been told is not told again of what cannot be better for it.
     """
@@ -220,7 +220,7 @@ async def trial(settings: Settings) -> AsyncIterator[SetupStep]:
 
 
 def local_timezone(environment: Mapping[str, str], link: Path = Path("/etc/localtime")) -> str:
-    """The name of this machine's time zone: $TZ, or what ``link`` leads to; UTC if neither names one."""
+    """The name of this machine's time zone, from $TZ or the target of ``link``; UTC if neither names one."""
     named = environment.get("TZ", "").removeprefix(":")
     found = named or os.path.realpath(link).partition("/zoneinfo/")[2]
     return found if is_timezone(found) else "UTC"
@@ -278,7 +278,7 @@ def _content(sheet: Sheet) -> str:
 
 
 async def _database(settings: Settings) -> list[SetupStep]:
-    """As ``smart-sync check`` sees it: nothing is made or changed.  With it, the projects that are there already."""
+    """The findings of ``smart-sync check`` for the database, which is not changed, and the projects in it."""
     path = settings.database.where
     findings = (await checks.check(settings)).findings
     errors = [finding for finding in findings if finding.level == "error"]

@@ -1,4 +1,4 @@
-"""What ``smart-sync init --systemd`` writes next to the configuration: what the package carries for systemd."""
+"""``smart-sync init --systemd``: writes the unit and monitoring files of the package next to the configuration."""
 
 import grp
 import sys
@@ -25,14 +25,14 @@ _BESIDE = UNIT_CONFIG.parent
 
 
 class Written(NamedTuple):
-    """A file and what became of it: "written", "unchanged", or "kept", for it is another one than ours."""
+    """A file and what was done: "written", "unchanged", or "kept" because its content is not ours."""
 
     path: Path
     outcome: str
 
 
 def write(database: Path, root: Path = Path("/")) -> list[Written]:
-    """Write every file below ``root``, for the database at ``database``; none that is there is overwritten.
+    """Write every file below ``root``, for the database at ``database``; existing files are never overwritten.
 
     Raises `ConfigError` where one cannot be written.
     """
@@ -40,7 +40,7 @@ def write(database: Path, root: Path = Path("/")) -> list[Written]:
 
 
 def hidden_program() -> bool:
-    """Whether the unit's sandbox hides this installation: it sees no homes."""
+    """Whether this installation is in a home directory, which the unit's sandbox hides."""
     return Path(sys.prefix).is_relative_to("/home") or Path(sys.prefix).is_relative_to("/root")
 
 
@@ -58,7 +58,7 @@ def _write_file(path: Path, text: str) -> str:
 
 
 def _files(database: Path, root: Path) -> Iterator[tuple[Path, str]]:
-    """Every file's place and content."""
+    """The path and content of every file."""
     shared = database.parent != Path(UNIT_DATABASE).parent
     for name, file in _packaged_files():
         if name == "config.toml" or name.endswith("README.md"):  # `init` writes its own; the pages are elsewhere
@@ -94,7 +94,7 @@ def _within(folder: Traversable, name: PurePosixPath) -> Iterator[tuple[str, Tra
 
 
 def _with_this_machines_paths(text: str, database: Path) -> str:
-    """The same with the program that runs here and its interpreter, and with the database."""
+    """``text`` with the paths of this program, its interpreter and the database filled in."""
     folders = [sys.prefix]
     if not Path(sys.base_prefix).is_relative_to("/usr") and sys.base_prefix != sys.prefix:
         folders.append(sys.base_prefix)
@@ -103,7 +103,7 @@ def _with_this_machines_paths(text: str, database: Path) -> str:
 
 
 def _drop_in(text: str, database: Path) -> str:
-    """The drop-in for the web app's folder, and for its group, if the folder has one of its own by now."""
+    """The drop-in file that grants access to the web app's folder, and to its group if it has one."""
     folder = _word(database.parent)
     text = text.replace("/srv/view-counter/view_counter.db", str(database)).replace("/srv/view-counter", folder)
     if database.is_relative_to("/home") or database.is_relative_to("/root"):

@@ -1,4 +1,4 @@
-"""What the command ``webhooks`` shows and does; a daemon may be running meanwhile."""
+"""``smart-sync webhooks``: shows the webhooks and sends tests; a daemon may be running."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ SHOWN = 50
 
 
 async def overview(settings: Settings) -> WebhooksAnswer:
-    """The webhooks, and their newest deliveries.  Raises `DatabaseError`."""
+    """The webhooks with their newest deliveries. Raises `DatabaseError`."""
     receivers = _receivers(settings)
     labels = {one.endpoint: one.label for one in receivers}
     off: frozenset[str] = frozenset()
@@ -43,7 +43,7 @@ async def overview(settings: Settings) -> WebhooksAnswer:
 
 
 async def unreached(settings: Settings) -> list[str]:
-    """The webhooks and targets that have accepted nothing for an hour, a sentence each.  Raises `DatabaseError`."""
+    """A sentence for each webhook and target that has accepted nothing for an hour. Raises `DatabaseError`."""
     receivers = _receivers(settings)
     if not receivers:
         return []
@@ -52,7 +52,7 @@ async def unreached(settings: Settings) -> list[str]:
 
 
 async def send_tests(settings: Settings, sender: Sender | None = None) -> WebhookTests:
-    """Send each webhook and target a message now, past the queue; who accepts it is enabled again if it was disabled.
+    """Send every webhook and target a message now, bypassing the queue; one that accepts it is enabled again.
 
     Raises `DatabaseError`.
     """
@@ -83,7 +83,7 @@ async def _test(receiver: Receiver) -> WebhookTest:
 
 
 async def _enable(path: Location, receivers: Sequence[Receiver]) -> None:
-    """Written only where one is disabled: the database is the daemon's."""
+    """Enable disabled receivers again; write nothing if none is disabled, since the database is the daemon's."""
     async with _open_beside_daemon(path) as database:
         off = await outbox.disabled(database) if database is not None else frozenset()
         back = [one.endpoint for one in receivers if one.endpoint in off]
@@ -95,7 +95,7 @@ async def _enable(path: Location, receivers: Sequence[Receiver]) -> None:
 
 @contextlib.asynccontextmanager
 async def _open_beside_daemon(path: Location, *, read_only: bool = False) -> AsyncIterator[Database | None]:
-    """The daemon's database as it is, neither checked nor migrated; None if no daemon has ever made our tables."""
+    """Open the daemon's database without checks or migration; None if no daemon has created our tables."""
     if isinstance(path, Path) and not await asyncio.to_thread(path.exists):
         yield None
         return

@@ -1,4 +1,4 @@
-"""How parsers and webhooks make their HTTP clients, and the failures of requests in words."""
+"""How parsers and webhooks create HTTP clients, and request failures in words."""
 
 import logging
 import os
@@ -19,11 +19,11 @@ UNREADABLE = (ValueError, LookupError, ArithmeticError)
 
 
 class NoClient(Exception):
-    """The environment keeps us from speaking HTTP; the message says where to look."""
+    """The environment prevents HTTP requests; the message says where to look."""
 
 
 def new_client(*, proxied: bool) -> "httpx2.AsyncClient":
-    """A client that follows no redirect and waits as long as it is let; ``proxied``: as the environment says.
+    """A client that follows no redirects and has no timeout; ``proxied``: through the environment's proxies.
 
     The import and the certificates take a tenth of a second, so call it in a thread.  Raises `NoClient`.
     """
@@ -50,7 +50,8 @@ def new_client(*, proxied: bool) -> "httpx2.AsyncClient":
 
 
 def cause(error: BaseException) -> str:
-    """The innermost reason, e.g. ``Connection refused``; never its text, which might hold an address with a secret."""
+    """The innermost reason, e.g. ``Connection refused``; never the error's text, which may hold an address with a
+    secret."""
     inner = innermost(error)
     if isinstance(inner, ssl.SSLCertVerificationError):
         return f"its certificate is not valid: {inner.verify_message}"
@@ -60,14 +61,14 @@ def cause(error: BaseException) -> str:
 
 
 def innermost(error: BaseException) -> BaseException:
-    """What was raised first, below all that libraries made of it."""
+    """The original exception below all wrappers added by libraries."""
     while (below := error.__cause__ or error.__context__) is not None:
         error = below
     return error
 
 
 def retry_after(value: str, now: datetime) -> float | None:
-    """The seconds that a ``Retry-After`` header asks to wait, at most `LONGEST_WAIT`; None if it holds neither."""
+    """The seconds in a ``Retry-After`` header, at most `LONGEST_WAIT`; None if it holds neither seconds nor a date."""
     value = value.strip()
     if value.isascii() and value.isdigit():
         return min(float(value[:9]), LONGEST_WAIT)

@@ -1,4 +1,4 @@
-"""Files that other programs keep: read as a whole, never waited for, never endless."""
+"""Reads files that other programs maintain: whole, with a size limit, and without blocking on FIFOs or devices."""
 
 import errno
 import os
@@ -18,7 +18,7 @@ _KINDS = {
 
 
 def read_file(path: Path, limit: int, *, links: bool = True) -> tuple[bytes, os.stat_result]:
-    """The content of the regular file at ``path``, and what the system says of it; a link is followed if ``links``.
+    """The content of the regular file at ``path`` and its status; a symbolic link is followed if ``links``.
 
     Raises OSError, whose ``strerror`` says why: there is none, it is something else (a FIFO, a device, a folder),
     it has more than ``limit`` bytes (EFBIG), the disk cannot be read, or ``path`` can be none.

@@ -1,4 +1,4 @@
-"""A rate limit: at most so many calls in any window of time, over all callers."""
+"""A rate limit: at most so many calls in any window of time, shared by all callers."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,10 +7,10 @@ from typing import Protocol
 
 
 class Limit(Protocol):
-    """At most so many requests in any window of time: `RateLimit`, or one that several processes share."""
+    """At most so many requests in any window of time: a `RateLimit`, or a limit shared by several processes."""
 
     def slot(self, until: float | None = None, lasts: float = 60.0) -> AbstractAsyncContextManager[float]:
-        """Make one request inside; gives the seconds it had to wait for its turn.
+        """Make one request inside; yields the seconds it had to wait for a slot.
 
         ``lasts``: the most seconds that the request can take.  Raises TimeoutError if it has no turn ``until`` then
         (the loop's time).
@@ -18,7 +18,7 @@ class Limit(Protocol):
 
 
 class RateLimit:
-    """At most ``calls`` requests in any ``seconds``; a burst of that many is let through at once.
+    """At most ``calls`` requests in any ``seconds``; a burst of ``calls`` requests is let through at once.
 
     A slot comes back ``seconds`` after its request *ended*, so that the promise holds at the other end,
     however long each was under way.  (aiolimiter's leaky bucket lets nearly 2 × ``calls`` through in a window.)
@@ -30,7 +30,7 @@ class RateLimit:
 
     @asynccontextmanager
     async def slot(self, until: float | None = None, lasts: float = 60.0) -> AsyncIterator[float]:
-        """As `Limit`: however long the request lasts."""
+        """See `Limit.slot`; the duration of the request does not matter here."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         async with asyncio.timeout_at(until):

@@ -1,4 +1,4 @@
-"""Tasks: in the background of a block, a few at a time, by the clock; and a coroutine from code that blocks."""
+"""Background tasks, bounded concurrency, shared wake-ups, and running a coroutine from blocking code."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def outside_of_loops(call: Callable[[], T]) -> T:
-    """What ``call``, which starts an event loop, returns: called in a thread if this one has a loop, and blocks it."""
+    """Run ``call``, which starts an event loop, in a thread if this thread has a running loop; blocks it."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -24,8 +24,7 @@ def outside_of_loops(call: Callable[[], T]) -> T:
 
 
 async def until_tick(seconds: float) -> None:
-    """Until the event loop's clock shows the next multiple of ``seconds``: tasks that look at something now and then
-    wake the process together, and it rests in between."""
+    """Sleep until the event loop's clock is at a multiple of ``seconds``: periodic tasks then share one wake-up."""
     await asyncio.sleep(seconds - asyncio.get_running_loop().time() % seconds)
 
 
@@ -72,7 +71,7 @@ class DetachedThreads:
 
 
 class BackgroundTasks:
-    """``async with Background({name: coroutine function})``: they run in the background of the block and end with it.
+    """``async with BackgroundTasks({name: coroutine function})``: they run until the block ends, which cancels them.
 
     A bug in one of them ends the block, as in a TaskGroup; what the block itself raises passes as it is.
     """
@@ -110,7 +109,7 @@ async def each(
     *,
     ends: tuple[type[Exception], ...] = (),
 ) -> AsyncGenerator[R, None]:
-    """What ``work`` gives for each item, in the order it is done, ``at_once`` of them under way.
+    """Yield ``work``'s result for each item, in the order of completion, with at most ``at_once`` running.
 
     Raises what ``work`` raises, after the results that were there already; one of ``ends`` only begins nothing more,
     and is raised when all that is under way is done.  Owns its tasks: when it ends or is closed, they have ended.  (No

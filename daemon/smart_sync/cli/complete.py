@@ -1,4 +1,4 @@
-"""What a shell completes besides commands and options: the names of projects and of accounts, from the database.
+"""Shell completion for arguments: names of projects and accounts, from the database.
 
 Whatever goes wrong, nothing is completed and nothing is said.
 """
@@ -83,7 +83,7 @@ async def _accounts(where: "Location") -> list[tuple[str, str]]:
 
 
 class _Bash(BashComplete):
-    """Names may have spaces and quotes: each comes as one quoted word."""
+    """Completion for Bash: names may have spaces and quotes, so each is one quoted word."""
 
     source_template = BashComplete.source_template.replace("read type value", "read -r type value").replace(
         "COMPREPLY+=($value)", 'COMPREPLY+=("$value")'
@@ -99,7 +99,7 @@ class _Zsh(ZshComplete):
 
 
 class _Fish(FishComplete):
-    """What follows the first comma may have more of them."""
+    """Completion for Fish: the text after the first comma may contain further commas."""
 
     source_template = FishComplete.source_template.replace('string split ","', 'string split --max 1 ","')
 
@@ -108,7 +108,7 @@ class _Fish(FishComplete):
 
 
 def _one_line(item: CompletionItem[str]) -> CompletionItem[str]:
-    """Its help is shown next to the name: one line, without what would be shown as ``\\n`` or ``\\t``."""
+    """The item with its help on one line, without characters that would show as ``\\n`` or ``\\t``."""
     return CompletionItem(item.value, item.type, " ".join((item.help or "").split()) or None)
 
 

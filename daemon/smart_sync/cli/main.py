@@ -1,4 +1,4 @@
-"""The command line: puts the commands together, and makes a line and an exit code of what fails.
+"""The entry point: assembles the commands and turns failures into one line and an exit code.
 
 Data goes to standard output, everything else to standard error.  Exit codes: `errors.EXIT_CODES`.
 """
@@ -28,7 +28,7 @@ _FORBIDDEN = "permission denied; ask as root or as the daemon's user"
 
 
 def main() -> None:
-    """The entry point: failures that have a remedy become one line and an exit code."""
+    """Run the command line: failures that have a remedy become one line and an exit code."""
     sqlite_library.prefer_newer()
     try:
         cli.main(prog_name="smart-sync", standalone_mode=False)
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def _report_usage(error: click.ClickException) -> int:
-    """One line on standard error, with the way to more; returns the exit code."""
+    """Print one line to standard error with a hint at ``--help``; return the exit code."""
     context = error.ctx if isinstance(error, click.UsageError) else None
     more = f" (see: {context.command_path} --help)" if context else ""
     complain(f"{error.format_message()}{more}")
@@ -54,7 +54,7 @@ def _report_usage(error: click.ClickException) -> int:
 
 
 class _Grouped(click.Group):
-    """Lists its commands by what they are for, each group in the order of use."""
+    """A group that lists its commands by purpose, in the order of use."""
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         widest = max(len(command.name or "") for commands in GROUPS.values() for command in commands)

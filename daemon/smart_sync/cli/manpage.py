@@ -1,4 +1,4 @@
-"""The manual page, made from what ``--help`` and the configuration are made from."""
+"""The manual page, made from the same sources as ``--help`` and the configuration reference."""
 
 import inspect
 import re
@@ -57,7 +57,7 @@ def _commands(context: click.Context) -> Iterator[str]:
 
 
 def children(context: click.Context) -> Iterator[click.Context]:
-    """The contexts of all commands below, those of groups before what is in them."""
+    """The contexts of all subcommands; a group comes before its commands."""
     if not isinstance(context.command, click.Group):
         return
     for name in context.command.list_commands(context):
@@ -68,12 +68,12 @@ def children(context: click.Context) -> Iterator[click.Context]:
 
 
 def own_path(context: click.Context) -> str:
-    """``webhooks test``, without the program's name."""
+    """The command's path without the program's name: ``webhooks test``."""
     return context.command_path.partition(" ")[2]
 
 
 def _options(context: click.Context, besides: Container[str | None] = ()) -> Iterator[str]:
-    """Those of one command; arguments are explained by its description."""
+    """The options of one command; arguments are explained in its description."""
     own = (parameter for parameter in context.command.get_params(context) if parameter.name not in besides)
     records = (parameter.get_help_record(context) for parameter in own if isinstance(parameter, click.Option))
     yield from _listed(record for record in records if record is not None)
@@ -93,7 +93,7 @@ def _configuration() -> Iterator[str]:
 
 
 def _model(annotation: Any) -> type[BaseModel] | None:
-    """The section behind an annotation: itself, or what a tuple or a table holds; None: a single key."""
+    """The section class behind an annotation, also inside a tuple or table; None for a single key."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((model for inner in reversed(get_args(annotation)) if (model := _model(inner)) is not None), None)
@@ -136,7 +136,7 @@ def _listed(entries: Iterable[tuple[str, str]]) -> Iterator[str]:
 
 
 def _text(text: str) -> str:
-    """``text`` as troff shows it: nothing in it is a request or an escape."""
+    """``text`` escaped for troff, so that nothing in it is a request or an escape."""
     escaped = (
         text.replace("\\", "\\e").replace("-", "\\-").replace("`", "\\(ga").replace("'", "\\(aq").replace("^", "\\(ha")
     )

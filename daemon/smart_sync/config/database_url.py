@@ -1,4 +1,4 @@
-"""``[database] url``: which database of which PostgreSQL server, with a password that is never shown."""
+"""``[database] url``: the PostgreSQL server and database; the password is never shown."""
 
 import re
 import shlex
@@ -24,7 +24,7 @@ TAKEOVER = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A database of a PostgreSQL server."""
+    """A database on a PostgreSQL server."""
 
     url: SecretStr = field(repr=False)
     #: The URL without user, password and options: for messages.
@@ -37,13 +37,13 @@ class Server:
 
     @property
     def has_password(self) -> bool:
-        """Whether the address holds one."""
+        """Whether the address contains a password."""
         url = urlsplit(self.url.get_secret_value())
         in_query = any(key in _SECRET_KEYS for key, _ in parse_qsl(url.query))
         return in_query or ":" in url.netloc.rpartition("@")[0]
 
     def dump_command(self, target: str) -> str:
-        """The command that makes a backup of it in a file; asks for the password, unless PGPASSWORD has it."""
+        """The command that backs it up into a file; it asks for the password unless PGPASSWORD has it."""
         url = urlsplit(self.url.get_secret_value())
         more = parse_qsl(url.query)
         kept = urlencode([(key, value) for key, value in more if key not in _SECRET_KEYS], safe="/")
@@ -58,7 +58,7 @@ Location = Path | Server
 
 
 def looked_up(url: str) -> Server:
-    """The server whose URL ``url`` is, or says where it is kept.  Raises ValueError."""
+    """The server for ``url``, or for the URL that it refers to (``env:NAME`` etc.). Raises ValueError."""
     return server(secrets.found(url))
 
 
@@ -75,7 +75,7 @@ DatabaseUrl = Annotated[Server, BeforeValidator(_looked_up)]
 
 
 def server(url: str) -> Server:
-    """The server that a URL names, whose password no message will show from now on.  Raises ValueError."""
+    """The server for a URL; its password is removed from all output from now on. Raises ValueError."""
     protect_password(url)
     found = _URL.fullmatch(url)
     if found is None:
@@ -97,7 +97,7 @@ def server(url: str) -> Server:
 
 
 def protect_password(url: str) -> None:
-    """Keep the password in a URL out of the log, in whatever form it is written."""
+    """Keep the password of a URL out of the log, whatever its notation."""
     who, at, _ = url.partition("://")[2].rpartition("@")
     passwords = [who.partition(":")[2]] if at else []
     passwords += [

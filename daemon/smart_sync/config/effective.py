@@ -1,4 +1,4 @@
-"""The configuration in effect: every key with its value and where that is from; a secret is never shown."""
+"""The configuration in effect: every key with its value and origin; secrets are never shown."""
 
 import json
 import os
@@ -17,7 +17,7 @@ _HIDDEN = "(secret)"
 
 
 class Effective(NamedTuple):
-    """A key (``sheets.timeout``), its value as JSON has it, and its origin: a file, a variable, or `DEFAULT`."""
+    """A key (``sheets.timeout``), its value as JSON, and its origin: a file, a variable, or `DEFAULT`."""
 
     key: str
     value: Any
@@ -39,7 +39,7 @@ def effective(path: Path) -> list[Effective]:
 
 
 def _leaves(key: tuple[str, ...], value: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """What is no table, each with the way to it; a table that is empty is reported as such."""
+    """Every value that is not a table, with its key; an empty table counts as a value."""
     if isinstance(value, BaseModel):
         value = dict(value)
     elif isinstance(value, tuple) and value and all(isinstance(one, BaseModel) for one in value):
@@ -52,7 +52,7 @@ def _leaves(key: tuple[str, ...], value: Any) -> Iterator[tuple[tuple[str, ...],
 
 
 def _origin(key: tuple[str, ...], path: Path, written: Mapping[str, Any]) -> str:
-    """The environment goes before the file."""
+    """The origin of a key: the environment overrides the file."""
     set_here = {name.upper(): name for name in os.environ}
     for length in range(len(key), 0, -1):
         name = set_here.get(keys.variable(key[:length]))
@@ -62,7 +62,7 @@ def _origin(key: tuple[str, ...], path: Path, written: Mapping[str, Any]) -> str
 
 
 def _is_in_json(text: str, key: tuple[str, ...]) -> bool:
-    """Whether a variable that holds a table as JSON has ``key``."""
+    """Whether a variable that holds a table as JSON contains ``key``."""
     try:
         return _typed(json.loads(text), key) is not None
     except (ValueError, RecursionError):
@@ -70,7 +70,7 @@ def _is_in_json(text: str, key: tuple[str, ...]) -> bool:
 
 
 def _typed(values: Any, key: tuple[str, ...]) -> Any:
-    """What is written at ``key``; None if nothing is."""
+    """The value written at ``key``; None if there is none."""
     for part in key:
         if isinstance(values, list):
             values = values[int(part)] if part.isdecimal() and int(part) < len(values) else None
@@ -80,7 +80,7 @@ def _typed(values: Any, key: tuple[str, ...]) -> Any:
 
 
 def _shown(value: Any, typed: Any) -> Any:
-    """``value`` as JSON; of a secret only where it is kept; a duration as it is written, else in seconds."""
+    """``value`` as JSON: of a secret only its location, a duration as written or in seconds."""
     if isinstance(value, SecretStr):
         elsewhere = isinstance(typed, str) and secrets.is_elsewhere(typed)
         return f"{_HIDDEN}, {logs.redact(typed.strip())}" if elsewhere else _HIDDEN

@@ -1,4 +1,4 @@
-"""The names of the configuration: its keys, the environment's variables for them, and what is nearly one of them."""
+"""The names of the configuration: its keys, their environment variables, and suggestions for misspelt ones."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
@@ -22,13 +22,13 @@ def variable(key: Iterable[object]) -> str:
 
 
 def name_the_sheets(environment: Mapping[str, str]) -> bool:
-    """Whether variables of the section ``[sheets]`` are set: without them no configuration is complete."""
+    """Whether variables of ``[sheets]`` are set, without which a configuration by environment is incomplete."""
     section = variable(("sheets",))
     return any(name.upper() == section or name.upper().startswith(section + LEVEL) for name in environment)
 
 
 def nearest_key(key: Sequence[str], values: Mapping[str, Any]) -> str:
-    """The key (with dots) that was probably meant by ``key``; empty if none is like it.  ``values`` are the file's."""
+    """The key (with dots) that ``key`` was probably meant to be; "" if none is similar. ``values`` are the file's."""
     if len(key) > 2 and (siblings := _sibling_keys(key, values)):
         meant = nearest(key[-1], siblings)
         return ".".join([*key[:-1], meant]) if meant else ""
@@ -36,7 +36,7 @@ def nearest_key(key: Sequence[str], values: Mapping[str, Any]) -> str:
 
 
 def _sibling_keys(key: Sequence[str], values: Mapping[str, Any]) -> Iterable[str]:
-    """The keys of one of ``[[webhooks]]``, ``[[notify.targets]]`` or ``[parsers.<name>]``."""
+    """The valid keys of an entry of ``[[webhooks]]``, ``[[notify.targets]]`` or ``[parsers.<name>]``."""
     section, name, *more = key
     if section == "webhooks":
         return WebhookSettings.model_fields
@@ -55,7 +55,7 @@ def _sibling_keys(key: Sequence[str], values: Mapping[str, Any]) -> Iterable[str
 
 
 def misspelt(environment: Mapping[str, str], values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The variables that look like settings and are none, each with the one that was probably meant, or "".
+    """The variables that look like settings but match none, each with the probable one, or "".
 
     Those in a known section are left to `Settings`, which refuses what the section does not have.  A name without
     levels may be anybody's, so it must be like one of ours; one that a secret is kept in (``env:NAME`` in ``values``
@@ -83,7 +83,7 @@ def _nearest_variable(name: str) -> str:
 
 @cache
 def _keys() -> tuple[tuple[str, ...], ...]:
-    """Every section, and every key of those that are tables of fixed keys, however deep."""
+    """Every section, and every key of tables with fixed keys, at any depth."""
     return tuple(_keys_of(Settings))
 
 
@@ -96,7 +96,7 @@ def _keys_of(section: type[BaseModel]) -> Iterator[tuple[str, ...]]:
 
 
 def _referred(value: object) -> Iterator[str]:
-    """The variables that are named by ``env:NAME`` anywhere in ``value``."""
+    """The variables referred to as ``env:NAME`` anywhere in ``value``."""
     if isinstance(value, str) and value.startswith("env:"):
         yield value.removeprefix("env:")
     elif isinstance(value, Mapping):

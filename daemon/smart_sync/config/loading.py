@@ -1,4 +1,4 @@
-"""Finding and reading the configuration, and reporting everything that is wrong with it.
+"""Finds and reads the configuration, and reports all its mistakes together.
 
 Commands that only read data take a configuration with mistakes, as far as it can be read.
 """
@@ -30,7 +30,7 @@ _MAX_TEXT = 1000
 
 
 def find(given: Path | None = None) -> Path:
-    """The config file to use: the one given, else ``$SMART_SYNC_CONFIG``, else the first default that exists.
+    """The configuration file to use: the given one, else ``$SMART_SYNC_CONFIG``, else the first default that exists.
 
     `ENVIRONMENT` if there is none and the environment says where the worksheets are.  Raises `ConfigError` otherwise.
     """
@@ -73,13 +73,13 @@ def load(path: Path) -> Settings:
 
 
 def _own_variables() -> list[str]:
-    """What the environment says of the configuration, but Google's key, which has a reader of its own."""
+    """The environment's settings, except Google's key, which is read elsewhere."""
     own = (name for name in os.environ if name.upper().startswith(keys.PREFIX))
     return [os.environ[name] for name in own if name.upper() not in keys.OTHERS]
 
 
 def read(path: Path) -> dict[str, Any]:
-    """What the file says, before anything is made of it.  Raises `ConfigError`."""
+    """The content of the file before validation. Raises `ConfigError`."""
     if path == ENVIRONMENT:
         return {}
     try:
@@ -105,7 +105,7 @@ def _at_home(path: Path) -> Path:
 
 
 def anchored(model: Any, base: Path) -> Any:
-    """The same settings with every relative path made absolute, from ``base``."""
+    """The same settings with every relative path made absolute from ``base``."""
     changes: dict[str, Any] = {}
     for name, value in model:
         if isinstance(value, Path):
@@ -126,7 +126,7 @@ _NO_SHEETS: dict[str, Any] = {"sheets": {"directory": ".", "spreadsheet": "-"}}
 
 
 def load_readable(path: Path) -> tuple[Settings, tuple[str, ...]]:
-    """The settings at ``path``, and the mistakes of the file: what they are about has its default.
+    """The settings at ``path`` and the file's mistakes; invalid keys have their defaults.
 
     Raises `ConfigError` with all of them where they leave open which database or which socket is meant.
     """
@@ -160,7 +160,7 @@ def _without_mistakes(path: Path) -> Settings | None:
 
 
 def _left(values: Mapping[str, Any], mistakes: list[tuple[Any, ...]]) -> dict[str, Any] | None:
-    """``values`` without the keys that have mistakes; None if that is no way on."""
+    """``values`` without the keys that have mistakes; None if that cannot be used."""
     left = {section: dict(keys) for section, keys in values.items()}
     for section, *path in mistakes:
         if section in _INDISPENSABLE or section not in left:
@@ -173,7 +173,7 @@ def _left(values: Mapping[str, Any], mistakes: list[tuple[Any, ...]]) -> dict[st
 
 
 def _sections(text: str) -> dict[str, Any] | None:
-    """The sections that are needed, each as far as it is TOML; None if an indispensable one is not."""
+    """The needed sections as far as they are valid TOML; None if an indispensable one is not."""
     values: dict[str, Any] = {}
     for part in re.split(r"(?m)^(?=[ \t]*\[)", text):
         name = re.match(r"\s*\[+\s*([\w-]*)", part)

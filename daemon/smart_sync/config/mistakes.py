@@ -36,7 +36,7 @@ _EXPECTED = {
 
 
 def describe(path: Path, values: Mapping[str, Any], problem: Any) -> str:
-    """One mistake for a person; never the value itself, which may be a secret.  ``values`` are the file's."""
+    """One mistake in words; never the value itself, which may be a secret. ``values`` are the file's."""
     where = _place(values, problem["loc"])
     key = ".".join(where)
     variable = keys.variable(where)
@@ -56,12 +56,12 @@ def describe(path: Path, values: Mapping[str, Any], problem: Any) -> str:
 
 
 def no_such_key(place: str, meant: str) -> str:
-    """There is no key at ``place``; ``meant`` is the one that probably was, or ""."""
+    """The message that ``place`` is no key; ``meant`` is the probable one, or ""."""
     return f"{place}: no such key" + (f"; did you mean {meant}?" if meant else "")
 
 
 def environment_mistake(error: str) -> str:
-    """A variable that holds a table or a list, and no JSON; ``error`` names its section alone."""
+    """The message for a variable that must hold JSON and does not; ``error`` only names its section."""
     section = re.search(r'field "(\w+)"', error)
     if section is None:
         return f"the environment: {error}"
@@ -71,13 +71,13 @@ def environment_mistake(error: str) -> str:
 
 
 def _nearest_of(where: Sequence[str], only: str) -> str:
-    """The key that was probably meant where ``only`` (quoted) names can be keys; empty if none is like it."""
+    """The probable key among the allowed names (quoted in ``only``); "" if none is similar."""
     meant = nearest(where[-1], re.findall(r"'([^']*)'", only))
     return ".".join([*where[:-1], meant]) if meant else ""
 
 
 def _place(values: Any, location: Sequence[Any]) -> list[str]:
-    """The keys that lead to a mistake; 0 in what is written without the brackets of a list is none."""
+    """The keys that lead to a mistake; the index 0 is left out where the list was written without brackets."""
     keys: list[str] = []
     for part in _as_written(values, location):
         if part == _KEY or (part == 0 and keys and not isinstance(values, list | Mapping | None)):
@@ -88,7 +88,7 @@ def _place(values: Any, location: Sequence[Any]) -> list[str]:
 
 
 def _as_written(values: Any, location: Sequence[Any]) -> Sequence[Any]:
-    """``location`` without the step of a parser whose only step is written in its table itself."""
+    """``location`` without the step index of a parser whose only step is written in its own table."""
     match tuple(location):
         case ("parsers", name, "steps", 0, *rest) if "steps" not in values["parsers"][name]:
             return ("parsers", name, *rest)

@@ -1,4 +1,4 @@
-"""What a parser's table may have beside the keys that every parser has: the one place where it is looked for.
+"""Optional keys of parsers' tables, read in one place.
 
 A parser of another package brings settings of its own, with these keys or without them.
 """
@@ -13,7 +13,7 @@ from smart_sync.core.campaign import Count
 
 @dataclass(frozen=True)
 class ParserOptions:
-    """The keys that only some parsers have, filled in for those that have not."""
+    """The keys that only some parsers have, with defaults for the others."""
 
     #: What it counts; None: it cannot count a campaign.
     count: Count | None = None
@@ -34,7 +34,7 @@ class ParserOptions:
 
 
 def options(table: ParserSettings) -> ParserOptions:
-    """What ``table`` has of them; what is no such key, whatever another package means by it, counts as not there."""
+    """The optional keys of ``table``; other packages' keys of the same name but another type count as absent."""
     count, budget, retention = (getattr(table, name, None) for name in ("count", "budget", "retention"))
     own: list[Mapping[Any, Any]] = [
         names for key in ("tokens", "accounts") if isinstance(names := getattr(table, key, None), Mapping)

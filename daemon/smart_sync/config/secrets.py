@@ -1,4 +1,4 @@
-"""Secrets of the configuration: where they are kept, and that they stay there."""
+"""The configuration's secrets: where they are kept, and how they are kept out of all output."""
 
 import os
 import re
@@ -32,7 +32,7 @@ _base: ContextVar[Path] = ContextVar("_base", default=Path())
 
 @contextmanager
 def relative_to(folder: Path) -> Iterator[None]:
-    """Inside, ``file:`` paths that are relative are meant from ``folder``."""
+    """Inside, relative ``file:`` paths start from ``folder``."""
     token = _base.set(folder)
     try:
         yield
@@ -41,7 +41,7 @@ def relative_to(folder: Path) -> Iterator[None]:
 
 
 def readable_by_all(*others: Path) -> list[Path]:
-    """The files of secrets, and of ``others``, that everybody on the machine may read."""
+    """The files among the secrets' and ``others`` that every user of the machine can read."""
     return sorted(path for path in {*_files, *others} if _is_open(path))
 
 
@@ -53,7 +53,7 @@ def _is_open(path: Path) -> bool:
 
 
 class FileSecret(SecretStr):
-    """A secret that a file holds: `follow` reads it again when the file has changed."""
+    """A secret kept in a file: `follow` reads it again when the file has changed."""
 
     def __init__(self, value: str, path: Path) -> None:
         super().__init__(value)
@@ -61,7 +61,7 @@ class FileSecret(SecretStr):
         self._seen = _state(path)
 
     def follow(self) -> bool:
-        """Take what the file says now; whether that is another secret.
+        """Read the file again if it has changed; return whether the secret is another one.
 
         Raises ValueError, once, for a file that cannot be read or holds none: the secret stays as it was.
         """
@@ -78,7 +78,7 @@ class FileSecret(SecretStr):
 
 
 def _state(path: Path) -> tuple[int, int, int] | None:
-    """What changes when a file does; None if it is not there."""
+    """What changes when the file does; None if it does not exist."""
     try:
         found = path.stat()
     except OSError:
@@ -87,7 +87,7 @@ def _state(path: Path) -> tuple[int, int, int] | None:
 
 
 def files_in(value: object) -> Iterator[FileSecret]:
-    """The secrets of ``value``, a section of the configuration, that files hold."""
+    """The secrets of ``value``, a section of the configuration, that are kept in files."""
     if isinstance(value, FileSecret):
         yield value
     elif isinstance(value, BaseModel):
@@ -149,12 +149,12 @@ def _found(value: SecretStr) -> SecretStr:
 
 
 def found(text: str) -> str:
-    """What ``text`` stands for: itself, or what is kept where it says.  Raises ValueError; nothing is protected yet."""
+    """The value of ``text``: itself, or the secret that it refers to. Raises ValueError; nothing is protected yet."""
     return _checked(_looked_up(text)[0]).get_secret_value()
 
 
 def _looked_up(text: str) -> tuple[SecretStr, bool]:
-    """What ``text`` stands for, and whether it was kept somewhere else."""
+    """The value of ``text``, and whether it was kept elsewhere."""
     place, colon, name = text.partition(":")
     elsewhere = bool(colon) and place in _PLACES
     return _PLACES[place](name) if elsewhere else SecretStr(text.strip()), elsewhere
@@ -174,7 +174,7 @@ def _usable(value: str) -> SecretStr:
 
 
 def protect(value: str) -> None:
-    """Keep ``value`` out of everything that is shown: as it is, and as it stands in a URL.
+    """Keep ``value`` out of all output, also in its form in a URL.
 
     Of an address the host may be shown.
     """
@@ -184,13 +184,13 @@ def protect(value: str) -> None:
 
 
 def protect_passing(value: str) -> None:
-    """As `protect`, of a secret that an answer brought and the next will replace."""
+    """`protect` for a secret from a response that the next response will replace."""
     for form in (str, partial(quote, safe=""), quote_plus):
         logs.protect_passing(form(value))
 
 
 def is_elsewhere(text: str) -> bool:
-    """Whether ``text`` says where a secret is kept: ``env:NAME``, ``file:PATH`` or ``credential:NAME``."""
+    """Whether ``text`` refers to a secret kept elsewhere: ``env:NAME``, ``file:PATH`` or ``credential:NAME``."""
     place, colon, _ = text.strip().partition(":")
     return bool(colon) and place in _PLACES
 
@@ -203,7 +203,7 @@ def _perhaps(value: SecretStr) -> SecretStr:
 
 
 def protect_named(given: dict[str, SecretStr]) -> dict[str, SecretStr]:
-    """``given``, with what stands under the name of a secret kept like one."""
+    """Return ``given``, having protected the values whose names are those of secrets."""
     for name, value in given.items():
         if names_secret(name):
             protect(value.get_secret_value())
@@ -211,7 +211,7 @@ def protect_named(given: dict[str, SecretStr]) -> dict[str, SecretStr]:
 
 
 def protect_in(body: Any) -> None:
-    """Keep what stands under the name of a secret, anywhere in a JSON value, like one; placeholders may be shown."""
+    """Protect the values in a JSON value whose names are those of secrets; placeholders may be shown."""
     for name, value in body.items() if isinstance(body, Mapping) else enumerate(body) if isinstance(body, list) else ():
         if isinstance(value, str) and isinstance(name, str) and names_secret(name):
             for literal in re.split(r"\{[^{}]*\}", value):
@@ -221,7 +221,7 @@ def protect_in(body: Any) -> None:
 
 
 def protect_pasted(*given: object) -> None:
-    """Keep whatever looks like a secret in texts of a configuration out of all messages: it may be in the wrong field.
+    """Protect everything in the configuration that looks like a secret: it may be in the wrong field.
 
     The names of files that are there may be shown, and of spreadsheets; so may what a query says.
     """
@@ -245,7 +245,7 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def _leads_somewhere(text: str) -> bool:
-    """Whether ``text`` is the path of something that is there, or that can be made in a folder that is there."""
+    """Whether ``text`` is a path that exists, or can be created in an existing folder."""
     place = os.path.join(_base.get(), os.path.expanduser(text))  # noqa: PTH111, PTH118  never raise
     folder = os.path.dirname(place) if "/" in text.strip("/") else ""  # noqa: PTH120
     return _is_there(place) or (bool(folder) and _is_there(folder))
@@ -259,21 +259,21 @@ def _is_there(path: str) -> bool:
 
 
 def demand_no_secret(text: str) -> str:
-    """``text``, which is shown and stored.  Raises ValueError if it looks like a secret: it is in the wrong field."""
+    """``text``, which is shown and stored. Raises ValueError if it looks like a secret in the wrong field."""
     if any(lookalikes(text)):
         raise ValueError("looks like a secret (not shown), which does not belong here")
     return text
 
 
 def demand_path(path: Path) -> Path:
-    """``path``, which is shown.  Raises ValueError if it looks like a secret and leads nowhere."""
+    """``path``, which is shown. Raises ValueError if it looks like a secret and does not exist."""
     if may_be_secret(str(path)) and not _leads_somewhere(str(path)):
         raise ValueError("expected a path; this leads nowhere and looks like a secret (not shown)")
     return path
 
 
 def path_or_secret(text: str) -> Path | SecretStr:
-    """``text`` as a path if it plausibly is one, or leads to a file; else it may be the secret itself."""
+    """``text`` as a path if it is plausible or exists; else it may be the secret itself."""
     bare = text.strip()
     if len(bare) > 1 and bare[0] == bare[-1] and bare[0] in "'\"":
         bare = bare[1:-1].strip()
@@ -292,5 +292,5 @@ Values = Annotated[dict[str, Value], AfterValidator(protect_named)]
 
 
 def shown(text: str) -> str:
-    """``text`` for a message if it plausibly is a path; else only that it is none."""
+    """``text`` for a message if it is a plausible path; else only that it is none."""
     return text if is_plausible_path(text) else "(not shown, as it is no path)"

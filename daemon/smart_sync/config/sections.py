@@ -1,4 +1,4 @@
-"""The sections of the configuration, and what their keys may say."""
+"""The sections of the configuration and the values that their keys may have."""
 
 import re
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ Spreadsheet = Annotated[str, AfterValidator(values.spreadsheet)]
 
 
 class Section(BaseModel):
-    """What all sections have: no unknown keys, and no text that nothing could be made of."""
+    """The base of all sections: no unknown keys, no unusable text."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -48,7 +48,7 @@ class Section(BaseModel):
 
 
 class DatabaseSettings(Section):
-    """Where the database is: an SQLite file, or one of a PostgreSQL server."""
+    """The database: an SQLite file, or a database on a PostgreSQL server."""
 
     #: The SQLite file, often the web app's own. It is made at the first start if it is not there.
     path: Path = Path("var/view_counter.db")
@@ -60,7 +60,7 @@ class DatabaseSettings(Section):
 
     @property
     def where(self) -> Location:
-        """The one of the two that is given."""
+        """The path or the server, whichever is given."""
         return self.path if self.url is None else replace(self.url, takeover=self.takeover)
 
     @model_validator(mode="after")
@@ -83,7 +83,7 @@ class DatabaseSettings(Section):
 
 
 class ScheduleSettings(Section):
-    """When passes run by themselves: ``every`` so many seconds, or by ``cron`` in ``timezone``."""
+    """When passes run by themselves: ``every`` so many seconds, or by a ``cron`` expression in ``timezone``."""
 
     #: Time from the start of one pass to the start of the next. Without ``every`` and ``cron`` passes run on request
     #: only.
@@ -142,11 +142,11 @@ class SheetsSettings(Section):
     spreadsheets: dict[str, Spreadsheet] = {}
 
     def where(self, name: str) -> str:
-        """The spreadsheet that ``projects.google_sheet_name`` stands for, else the default one; "": none is known."""
+        """The spreadsheet for ``projects.google_sheet_name``, else the default one; "" if none is known."""
         return self.spreadsheets.get(name) or self.spreadsheet
 
     def explains(self, name: str) -> bool:
-        """Whether ``name`` is one of ``[sheets.spreadsheets]``, or what ``[sheets] spreadsheet`` is called here."""
+        """Whether ``name`` is a key of ``[sheets.spreadsheets]`` or the value of ``[sheets] spreadsheet``."""
         return name in self.spreadsheets or values.key_or_title(name) in ("", values.key_or_title(self.spreadsheet))
 
     @field_validator("locale", mode="after")
@@ -176,7 +176,7 @@ class SheetsSettings(Section):
 
 
 class MergeSettings(Section):
-    """Which side wins; the most specific of projects, platforms, metrics and ``strategy`` decides."""
+    """Which side wins; the most specific of project, platform, metric and ``strategy`` decides."""
 
     #: Which side wins where no more specific rule is given: the larger value, the sheet, the parser, or what changed
     #: last.
@@ -197,7 +197,7 @@ class MergeSettings(Section):
     suspect: Annotated[float, Field(gt=1, le=1e18, allow_inf_nan=False)] = 10.0
 
     def policy(self) -> Policy:
-        """The rules, as the merge needs them."""
+        """The rules in the form that the merge uses."""
         return Policy(
             self.strategy,
             _texts(self.metrics),
@@ -207,7 +207,7 @@ class MergeSettings(Section):
         )
 
     def kind(self, metric: str) -> str:
-        """Whether a metric is a "gauge" or a "counter"; followers come and go, the others are lifetime counts."""
+        """Whether a metric is a "gauge" (followers go up and down) or a "counter" (lifetime totals)."""
         given = {str(name): kind for name, kind in self.kinds.items()}
         return given.get(metric, "gauge" if metric == "followers" else "counter")
 
@@ -217,7 +217,7 @@ def _texts(choices: Mapping[Any, str]) -> dict[str, str]:
 
 
 class ParsedSettings(Section):
-    """Parsed values: those that tables of the web app's hold, and how long any of them counts."""
+    """Parsed values: a query for those in the web app's own tables, and how long a value counts."""
 
     #: A SELECT on the database whose rows are parsed values: ``account_id``, any of the metrics, and if wanted
     #: ``source``, ``parsed_at``, ``precision``. Empty: none.
@@ -256,7 +256,7 @@ class ControlSettings(Section):
 
 
 class LogSettings(Section):
-    """How the log looks; ``auto`` is console on a terminal and JSON otherwise."""
+    """The log's format; ``auto`` is console on a terminal and JSON otherwise."""
 
     #: ``auto``: console on a terminal, JSON otherwise.
     format: Literal["auto", "console", "json"] = "auto"
@@ -265,7 +265,7 @@ class LogSettings(Section):
 
 
 class ParserSettings(BaseModel):
-    """``[parsers.<name>]``: what every parser has; a parser's own keys are in its subclass (``Parser.settings``)."""
+    """``[parsers.<name>]``: the keys of every parser; a parser's own keys are in its subclass (``Parser.settings``)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

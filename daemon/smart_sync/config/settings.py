@@ -1,4 +1,4 @@
-"""The whole configuration: its sections together, the environment before the file; and ``[sync]``."""
+"""The whole configuration: all sections, environment over file; and ``[sync]``."""
 
 import os
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ _FILLED = {
 
 
 class DefaultsSettings(Section):
-    """Column → value of the rows that ``create_missing`` makes, for what no worksheet says."""
+    """Column → value for rows that ``create_missing`` inserts, where the worksheet has no value."""
 
     #: Column → value of each project that ``create_missing`` makes, for what the web app's table demands.
     projects: dict[str, ColumnValue] = Field(default_factory=dict)
@@ -58,7 +58,7 @@ class DefaultsSettings(Section):
 
 
 class SyncSettings(Section):
-    """How a pass works."""
+    """How a pass works, and which rows it may create."""
 
     #: What is created if the sheets have it and the database lacks it: nothing, accounts of known projects, or
     #: projects with their accounts.
@@ -77,7 +77,7 @@ class SyncSettings(Section):
     worker_timeout: Annotated[Seconds, Field(ge=1)] = 60.0
 
     def broker_url(self, environment: Mapping[str, str] = os.environ) -> str:
-        """Where workers get their tasks from.  Raises `ConfigError`."""
+        """The URL of the task broker. Raises `ConfigError`."""
         if self.broker is not None:
             return self.broker.get_secret_value()
         try:
@@ -91,7 +91,7 @@ GROUP = "smart_sync.parsers"
 
 
 def parser_class(kind: str) -> Any:
-    """The parser that is registered as ``kind``.  Raises ValueError, naming the known ones, if there is none."""
+    """The parser class registered as ``kind``. Raises ValueError, naming the known kinds, if there is none."""
     found = entry_points(group=GROUP, name=kind)
     if not found:
         known = sorted({entry.name for entry in entry_points(group=GROUP)})
@@ -112,7 +112,7 @@ def _different(webhooks: tuple[WebhookSettings, ...]) -> tuple[WebhookSettings, 
 
 
 def _parser_settings(table: object) -> ParserSettings:
-    """One table of ``[parsers]`` as the settings of the parser it names."""
+    """A table of ``[parsers]`` as the settings class of its parser."""
     if isinstance(table, ParserSettings):
         return table
     if not isinstance(table, dict):
@@ -126,13 +126,13 @@ def _parser_settings(table: object) -> ParserSettings:
 
 
 def _counted(table: ParserSettings) -> list[Count]:
-    """What a parser counts; empty for one that cannot say."""
+    """What a parser counts; empty if unknown."""
     found = options(table).count
     return [found] if found is not None else []
 
 
 def _served(table: ParserSettings) -> CampaignParser:
-    """Of which accounts a parser counts the campaign: all of its platforms, or those that it has tokens for."""
+    """The accounts whose campaign a parser counts: all of its platforms, or those it has tokens for."""
     own = options(table).accounts
     return CampaignParser(frozenset(table.platforms), None if own is None else frozenset(map(folded_name, own)))
 
@@ -164,18 +164,18 @@ class Settings(BaseSettings):
 
     @property
     def tokens(self) -> Path:
-        """The file of the tokens that platforms renew: next to the database, unless ``[parsers] state`` names it."""
+        """The file for tokens that platforms renew: next to the database, unless ``[parsers] state`` names it."""
         path = self.database.path
         return self.token_file or path.with_name(f"{path.name}.tokens")
 
     def vote_terms(self, now: str) -> VoteTerms:
-        """What parsed values are judged by at the stamp ``now``."""
+        """The terms by which parsed values are judged at the stamp ``now``."""
         parsers = tuple(map(_served, self._tables("campaign")))
         counting = Counting(self._counts(), self.schedule.timezone, parsers=parsers)
         return terms(now, self.parsed.max_age, counting, self.parsed.stale_after, self._beside_files())
 
     def _beside_files(self) -> frozenset[str] | None:
-        """The sources that bring no files, where a parser reads one; see `VoteTerms`."""
+        """The sources that do not bring files although a parser reads one; see `VoteTerms`."""
         is_file = {one.source: options(one).is_file for one in self.parsers.values() if one.enabled}
         return (
             frozenset({BY_HAND} | {source for source in is_file if not is_file[source]})
@@ -187,7 +187,7 @@ class Settings(BaseSettings):
         return [table for table in self.parsers.values() if table.enabled and options(table).count == count]
 
     def lifetime_sources(self) -> frozenset[str]:
-        """The sources whose parsers count the lifetime of accounts and could count the campaigns of their projects."""
+        """The sources whose parsers count lifetime totals of accounts although they could count campaigns."""
         return frozenset(
             table.source or name
             for name, table in self.parsers.items()
@@ -195,13 +195,13 @@ class Settings(BaseSettings):
         )
 
     def _counts(self) -> dict[str, frozenset[Count]]:
-        """Source → what the parsers count whose values carry it, as far as they can say."""
+        """Source → what its parsers count, where that is known."""
         return {table.source: frozenset({*_counted(table)}) for table in self.parsers.values() if table.enabled}
 
     @field_validator("sync")
     @classmethod
     def _workers_reach_all(cls, sync: SyncSettings, info: ValidationInfo) -> SyncSettings:
-        """What workers on other machines share: a database server, and spreadsheets that all can read."""
+        """Require what workers on other machines share: a database server, and spreadsheets they can all read."""
         database, sheets = info.data.get("database"), info.data.get("sheets")
         if sync.workers == "celery" and database is not None and database.url is None:
             raise ValueError('workers = "celery" needs PostgreSQL: an SQLite file has one writer; set [database] url')
@@ -212,7 +212,7 @@ class Settings(BaseSettings):
     @field_validator("parsers")
     @classmethod
     def _count_alike(cls, tables: dict[str, ParserSettings]) -> dict[str, ParserSettings]:
-        """The values of one source stand in one place: they must be of the same videos."""
+        """Require that all parsers of one source count the same videos, since their values share one place."""
         first: dict[str, tuple[str, list[Count]]] = {}
         for name, table in tables.items():
             if table.enabled:
@@ -227,7 +227,7 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _state_of_parsers(cls, given: Any) -> Any:
-        """``[parsers] state`` is no table of a parser."""
+        """Take ``[parsers] state`` out: it is not the table of a parser."""
         tables = given.get("parsers") if isinstance(given, dict) else None
         if not isinstance(tables, dict) or isinstance(tables.get("state", {}), dict):
             return given
@@ -237,7 +237,7 @@ class Settings(BaseSettings):
     @field_validator("parsers", mode="before")
     @classmethod
     def _named(cls, tables: object) -> object:
-        """A parser's kind and source are its table's name unless they are given."""
+        """Set a parser's kind and source to its table's name unless they are given."""
         if not isinstance(tables, dict):
             return tables
         values.demand_text(list(tables))
@@ -255,5 +255,5 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment goes before what was handed in, which is the file's content."""
+        """Let the environment override the file's content, which is passed to the constructor."""
         return env_settings, init_settings

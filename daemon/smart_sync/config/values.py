@@ -1,4 +1,4 @@
-"""What a value in the configuration may be (duration, size, URL, …), and what it becomes."""
+"""The types of configuration values (duration, size, URL, …) and how they are validated."""
 
 import base64
 import ipaddress
@@ -25,7 +25,7 @@ _KEY_IN_URL = re.compile(r"/spreadsheets/d/([A-Za-z0-9_-]+)|[?&]key=([A-Za-z0-9_
 
 
 def split(address: str) -> SplitResult:
-    """The parts of a web address.  Raises ValueError unless it is one of http(s), whose host and port can be used."""
+    """The parts of a web address. Raises ValueError unless it is http(s) with a usable host and port."""
     if not address.isprintable() or " " in address or len(address) > _MAX_BYTES:
         raise ValueError("not an address: it is too long, or holds a space or what cannot be seen")
     try:
@@ -43,7 +43,7 @@ def split(address: str) -> SplitResult:
 
 
 def split_public(address: str) -> SplitResult:
-    """As `split`, of an address that is shown.  Raises ValueError if it names a user, perhaps with a password."""
+    """`split` for an address that is shown. Raises ValueError if it contains a user, perhaps with a password."""
     parts = split(address)
     if parts.username is not None:
         raise ValueError("a user name or password in an address is not supported")
@@ -55,7 +55,7 @@ NOT_AN_ADDRESS, COPY_IT = "not the address of a Google spreadsheet", "copy it fr
 
 
 def spreadsheet_key(where: str) -> str | None:
-    """The key in the URL of a Google spreadsheet; None if ``where`` is no URL, but a key or a title.
+    """The key in a Google spreadsheet's URL; None if ``where`` is not a URL.
 
     Raises ValueError for any other URL.
     """
@@ -68,7 +68,7 @@ def spreadsheet_key(where: str) -> str | None:
 
 
 def key_or_title(where: str) -> str:
-    """The key in the URL of a spreadsheet; ``where``, trimmed, if it is anything else."""
+    """The key in a spreadsheet's URL; anything else trimmed."""
     try:
         return spreadsheet_key(where.strip()) or where.strip()
     except ValueError:
@@ -76,27 +76,27 @@ def key_or_title(where: str) -> str:
 
 
 def web_address(address: str) -> str:
-    """``address`` if `split_public` can make something of it, or if it is empty."""
+    """``address`` if `split_public` accepts it, or if it is empty."""
     if address:
         split_public(address)
     return address
 
 
 def spreadsheet(where: str) -> str:
-    """``where`` if it is a key, a title or the URL of a spreadsheet."""
+    """``where`` if it is a key, title or URL of a spreadsheet."""
     spreadsheet_key(where.strip())
     return where
 
 
 def header_name(name: str) -> str:
-    """``name`` if a header of HTTP may have it."""
+    """``name`` if it is valid as an HTTP header's name."""
     if not _HEADER.fullmatch(name):
         raise ValueError("not the name of an HTTP header")
     return name
 
 
 def demand_text(value: object) -> object:
-    """``value``, whatever it is.  Raises ValueError if a text in it can be no path, name, address or query."""
+    """``value`` unchanged. Raises ValueError if a text in it cannot be stored or used."""
     for text in _texts(value):
         if "\0" in text:
             raise ValueError("holds a NUL character")
@@ -177,7 +177,7 @@ def _url(value: SecretStr) -> SecretStr:
 
 
 def broker(value: SecretStr) -> SecretStr:
-    """The URL of a message broker, whose password no message will show.  Raises ValueError."""
+    """The URL of a message broker, whose password is kept out of all output. Raises ValueError."""
     url = value.get_secret_value()
     for one in url.split(";"):
         protect_password(one)

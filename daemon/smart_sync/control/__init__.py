@@ -1,1 +1,1 @@
-"""The Unix socket on which the daemon is asked: server and client."""
+"""The Unix socket on which the daemon takes requests: server and client."""

@@ -1,4 +1,4 @@
-"""The endpoints (DESIGN §6): what each answers, on top of `server`."""
+"""The endpoints (DESIGN §6) and their answers, on top of `server`."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
@@ -69,7 +69,7 @@ class Endpoints:
         }
 
     def _or_say_why(self, handler: Handler) -> Handler:
-        """A database that cannot be read just now is a 503 with its remedy, and no bug of ours."""
+        """Answer 503 with a remedy if the database cannot be read at the moment."""
 
         @wraps(handler)
         async def guarded(request: Request) -> Response | Stream:

@@ -30,7 +30,7 @@ _PIECE = 64 * 1024
 
 
 class Client:
-    """Asks the daemon behind ``socket``; ``timeout`` bounds each call (seconds), None waits as long as a pass takes.
+    """Sends requests to the daemon at ``socket``; ``timeout`` bounds each call (seconds), None waits for a pass to end.
 
     Every call raises `DaemonNotRunning` if nobody answers, and `SmartSyncError` for missing rights, a full
     queue, no answer in time, or a socket that is not Smart Sync's.
@@ -41,7 +41,7 @@ class Client:
         self._timeout = timeout
 
     async def request(self, method: str, target: str) -> tuple[int, dict[str, Any]]:
-        """The status and the JSON object that the daemon answers to ``method`` on ``target`` (path and query)."""
+        """The status and JSON object that the daemon answers to ``method`` on ``target`` (path and query)."""
         status, body = await self._answered(method, target)
         return status, self._decoded(body)
 
@@ -83,7 +83,7 @@ class Client:
         return cast("SyncAnswer", answer)
 
     async def status(self) -> StatusAnswer:
-        """What the daemon is doing, its last pass and its next.
+        """What the daemon is doing, its last pass and its next one.
 
         Raises `SmartSyncError` also when it cannot say: it is stopping, or cannot read its database just now.
         """
@@ -93,7 +93,7 @@ class Client:
         return cast("StatusAnswer", answer)
 
     async def metrics(self) -> str:
-        """How things stand, as OpenMetrics.  Raises `SmartSyncError` also when the daemon cannot say."""
+        """The metrics as OpenMetrics. Raises `SmartSyncError` also if the daemon has none."""
         code, body = await self._answered("GET", "/metrics")
         if code != 200:
             raise self._refused(code, self._decoded(body))
@@ -148,7 +148,7 @@ class Client:
             writer.transport.abort()
 
     async def _connected(self) -> sockets.socket:
-        """A connected socket.  A full queue must be noticed here: asyncio takes it for a connection."""
+        """A connected socket. A full queue must be detected here: asyncio takes it for a connection."""
         loop = asyncio.get_running_loop()
         start = loop.time()
         while True:
@@ -220,7 +220,7 @@ def request_sync(socket: Path | str, project_id: str | None = None, *, timeout: 
 
 
 def _short(text: str) -> str:
-    """What the other side says, in one line: it may be anybody."""
+    """The other side's text on one line: it may not be our daemon."""
     return " ".join(storable(text[:_MAX_SAID]).split())
 
 
@@ -231,11 +231,11 @@ def _patience(error: OSError) -> float:
 
 
 class _CutOff(Exception):
-    """The other side closed in the middle."""
+    """The other side closed the connection in the middle of a response."""
 
 
 class _Answering:
-    """An answer as it arrives."""
+    """A response as it arrives."""
 
     def __init__(self, reader: asyncio.StreamReader, http: h11.Connection) -> None:
         self._reader = reader

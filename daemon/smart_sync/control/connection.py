@@ -18,7 +18,7 @@ _BURST = 16
 
 
 class _Wait(Enum):
-    """What a connection waits for, or waited for last."""
+    """What a connection is waiting for, or waited for last."""
 
     IDLE = auto()
     REQUEST = auto()
@@ -28,7 +28,7 @@ class _Wait(Enum):
 
 
 class Connection:
-    """Serves the client at the other end of ``reader`` and ``writer``, and owns them from now on.
+    """Serves the client at the other end of ``reader`` and ``writer``, and owns both.
 
     ``handle`` answers requests; it raises `Refusal` or `SmartSyncError` for answers 4xx and 503.
     """
@@ -57,7 +57,7 @@ class Connection:
         self._bug: Exception | None = None
 
     async def run(self) -> None:
-        """Answer until either side wants no more; `drop` must follow, however this ends.
+        """Answer requests until either side ends the connection; call `drop` afterwards in any case.
 
         Raises whatever bug a handler had, after answering 500.
         """
@@ -68,17 +68,17 @@ class Connection:
             raise self._bug
 
     def drop(self) -> None:
-        """Let go of the socket, at once."""
+        """Close the socket at once."""
         self._writer.transport.abort()
 
     def leave(self) -> None:
-        """End soon: what is being answered has a moment of grace, streams and idle connections have none."""
+        """End soon: a response in progress has a short grace period, streams and idle connections have none."""
         self._leaving = True
         idle = self._wait is _Wait.LINE or (self._wait is _Wait.IDLE and self._answered)
         self._hurry(0 if idle else self._limits.grace_seconds)
 
     def crowd(self, *, crowded: bool) -> None:
-        """Whether others wait for a place: then a client that says nothing loses this one after a moment."""
+        """Tell whether others wait for a place: then an idle client is disconnected after a moment."""
         self._crowded = crowded
         if crowded and self._wait in (_Wait.IDLE, _Wait.REQUEST):
             elapsed = asyncio.get_running_loop().time() - self._since
@@ -94,7 +94,7 @@ class Connection:
                 self._timeout.reschedule(soon)
 
     def _waiting(self, wait: _Wait, seconds: float | None) -> asyncio.Timeout:
-        """Every wait is inside one of these, never inside two: so it can be cut short from outside."""
+        """Bound a wait, so that it can also be cut short from outside; never nested."""
         if self._leaving:
             seconds = min(self._limits.grace_seconds, seconds if seconds is not None else float("inf"))
         if self._crowded and seconds is not None and wait in (_Wait.IDLE, _Wait.REQUEST):
@@ -113,7 +113,7 @@ class Connection:
             await self._writer.wait_closed()
 
     async def _exchange(self) -> bool:
-        """One request and its answer; False when there can be no further one."""
+        """Serve one request; False if no other can follow."""
         try:
             request = await self._receive()
         except Refusal as refusal:
@@ -132,7 +132,7 @@ class Connection:
         return self._bug is None and not self._leaving and self._wire.next_request()
 
     async def _receive(self) -> Request | None:
-        """The next request; None if there is none.  Raises `Refusal` for one that cannot be understood."""
+        """The next request; None if there is none. Raises `Refusal` for an invalid one."""
         try:
             async with self._waiting(_Wait.IDLE, self._limits.idle_seconds):
                 first = await self._wire.first_byte()
@@ -175,12 +175,12 @@ class Connection:
             return _BUG
 
     def _say_stopping(self) -> None:
-        """The last bytes to a client that is cut off: what the kernel takes without waiting."""
+        """Send the last bytes to a client that is cut off, as far as the kernel takes them without waiting."""
         if self._wire.unanswered:
             self._writer.write(self._wire.answer(_STOPPING.status, encode(_STOPPING.body), last=True))
 
     async def _write(self, data: bytes) -> None:
-        """In pieces, so that a client that takes them slowly is served, and one that takes none is not."""
+        """Write in chunks, so that a slow reader is served and a stalled one is not."""
         for start in range(0, len(data), _PIECE):
             self._writer.write(data[start : start + _PIECE])
             if not self._writer.transport.get_write_buffer_size():
@@ -198,7 +198,7 @@ class Connection:
         await self._write(self._wire.answer(answer.status, body, allow=allow, last=last, media_type=media_type))
 
     async def _linger(self) -> None:
-        """Hear a refused client out for a moment, so that it comes to read the answer; a close would cut it off."""
+        """Read from a refused client for a moment, so that it sees the response before the connection closes."""
         self._writer.write_eof()
         with suppress(TimeoutError):
             async with self._waiting(_Wait.REQUEST, self._limits.grace_seconds):
@@ -219,7 +219,7 @@ class Connection:
             await self._close_lines(stream)
 
     async def _next_line(self, stream: Stream) -> bytes | None:
-        """The stream's next line; None when it is over, for whatever reason."""
+        """The stream's next line; None when the stream is over, for any reason."""
         if self._leaving or self._gone or self._wire.bodiless:
             return None
         try:
@@ -240,7 +240,7 @@ class Connection:
             self._bug = self._bug or error
 
     async def _notice_leaving(self) -> None:
-        """A client that shuts its side has left the stream; nothing it sends meanwhile means anything."""
+        """Return when the client has closed its side of a stream; data it sends is ignored."""
         with suppress(OSError):
             await self._wire.discard()
         self._gone = True

@@ -39,7 +39,7 @@ LOOK = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Judges the daemon, until a stop or a reload; ``started``: `time.monotonic` of the daemon's start."""
+    """Judges the daemon's health, until a stop or a reload; ``started``: `time.monotonic` of the daemon's start."""
 
     resources: Resources
     runner: Scheduler
@@ -47,7 +47,7 @@ class Health:
     files: DetachedThreads = field(default_factory=DetachedThreads)
 
     async def facts(self) -> tuple[health.HealthInputs, Standing | None]:
-        """What is known now; without the standing where the database cannot be read."""
+        """The current inputs; without the database's part if it cannot be read."""
         try:
             stands = await standing(self.resources.database)
         except StoreError as trouble:
@@ -55,7 +55,7 @@ class Health:
         return await self.inputs(stands), stands
 
     async def inputs(self, stands: Standing | None, error: str = "") -> health.HealthInputs:
-        """What is known beside how things stand in the database, or why that cannot be told."""
+        """The inputs besides the database's state ``stands``, or the error that it could not be read with."""
         settings = self.resources.settings
         outcomes = [result["outcome"] for result in self.runner.results.values()]
         return health.HealthInputs(
@@ -128,19 +128,19 @@ class Health:
         return "" if exists else "does not exist; correct [sheets] directory"
 
     def _failing_parsers(self, stands: Standing | None) -> list[str]:
-        """Those of the configuration that fail, as was told, or cannot read a part of their source; each with why."""
+        """The configured parsers that fail, as was reported, or cannot read a part of their source; with reasons."""
         names = {str(parser["parser"]) for parser in self.resources.parsers()}
         return parser_records.to_tell(stands.failing_parsers if stands else (), names)
 
     def _allowed(self) -> float:
-        """Seconds that a tick may be overdue: a long pass covers ticks, and none of them is missed by that."""
+        """The seconds that a tick may be overdue: ticks during a long pass are not missed."""
         longest_pass = self.resources.settings.sheets.deadline + BESIDE_READING
         return max(min(self.runner.interval(), LONGEST), longest_pass)
 
 
 @dataclass(frozen=True, slots=True)
 class DaemonStatus:
-    """Tells it, until a stop or a reload; ``started``: `time.monotonic` of the start; ``leader``: as in the answer."""
+    """Answers with the status; ``started``: `time.monotonic` of the daemon's start; ``leader``: as in the answer."""
 
     resources: Resources
     runner: Scheduler
@@ -149,7 +149,7 @@ class DaemonStatus:
     files: DetachedThreads = field(default_factory=DetachedThreads)
 
     async def answer(self) -> StatusAnswer:
-        """The answer.  Raises `StoreError` where the database cannot be read."""
+        """The status. Raises `StoreError` if the database cannot be read."""
         stands = await standing(self.resources.database)
         facts = await Health(self.resources, self.runner, self.started, self.files).inputs(stands)
         runner, last = self.runner, stands.last_pass
@@ -173,7 +173,7 @@ class DaemonStatus:
         }
 
     def unread(self, why: str) -> StatusAnswer:
-        """The answer where the database cannot be read."""
+        """The status if the database cannot be read."""
         return {
             "success": True,
             "total_projects": 0,
@@ -193,7 +193,7 @@ class DaemonStatus:
         }
 
     def _always(self) -> OwnStatus:
-        """What the daemon knows by itself."""
+        """The part that needs no database."""
         return {
             "cache_enabled": False,
             "timestamp": stamp(self.resources.clock()),
@@ -206,7 +206,7 @@ class DaemonStatus:
         }
 
     async def _parsers(self, stands: Standing) -> list[ParserReport]:
-        """The parsers' reports, each with the stamp since which it has been failing, its pause and its budget."""
+        """The parsers' reports, each with the stamp since which it has failed, its pause and its budget."""
         reports = self.resources.parsers()
         if not reports:
             return []
@@ -225,7 +225,7 @@ class DaemonStatus:
         ]
 
     def _reading(self) -> ReadingAnswer:
-        """What reading the worksheets has cost in this pass, or in the last one."""
+        """The cost of reading the worksheets in this pass, or the last one."""
         sheets, usage = self.resources.settings.sheets, self.resources.sheets.usage()
         return {
             "source": sheets.source,
@@ -238,7 +238,7 @@ class DaemonStatus:
         }
 
     def _results_of(self, stands: Standing) -> list[ProjectAnswer]:
-        """The active projects, each with its result in the last pass that it took part in, if any."""
+        """The active projects, each with its result in its last pass, if any."""
         stale = {one.project_id: one for one in stands.stale}
         shown = []
         for project in stands.active:

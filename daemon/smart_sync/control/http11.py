@@ -1,4 +1,4 @@
-"""HTTP/1.1 on one connection, by h11 in both directions, and strict about what comes in.
+"""HTTP/1.1 on one connection, by h11 in both directions, with strict parsing of requests.
 
 Some of what h11 forgives can be read in two ways by two programs (bare line feeds, folded lines, two lengths), which is
 how requests are smuggled past a proxy: that is refused before h11 sees it.
@@ -21,12 +21,12 @@ _FRAMING = re.compile(rb"^(content-length|transfer-encoding):[ \t]*(.*?)[ \t]*\r
 
 
 def encode(value: Mapping[str, object]) -> bytes:
-    """One line of JSON in ASCII: nothing in it can drive a terminal.  Raises TypeError or ValueError."""
+    """One line of ASCII JSON, without terminal control characters. Raises TypeError or ValueError."""
     return _JSON.encode(value).encode() + b"\n"
 
 
 class Http11:
-    """Reads requests from ``reader`` and turns answers into bytes; knows whether another request may follow."""
+    """Reads requests from ``reader`` and encodes responses; knows whether another request may follow."""
 
     def __init__(self, reader: asyncio.StreamReader, limits: Limits) -> None:
         self._reader = reader
@@ -39,15 +39,15 @@ class Http11:
 
     @property
     def unanswered(self) -> bool:
-        """Whether an answer can still be sent for the request at hand."""
+        """Whether the current request can still get a response."""
         return self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE)
 
     async def first_byte(self) -> bytes:
-        """The byte that a request begins with; empty when the client has no further request."""
+        """The first byte of a request; empty when the client sends no further request."""
         return await self._reader.read(1)
 
     async def head(self, first: bytes) -> h11.Request:
-        """The rest of a request's head.  Raises `Refusal` 400, 413 or 431: nothing more can be read then."""
+        """Read the rest of a request's head. Raises `Refusal` 400, 413 or 431: nothing more can be read then."""
         raw = await self._line(first)
         while not raw.endswith(b"\r\n\r\n") and raw != b"\r\n":
             line = await self._line()
@@ -65,13 +65,13 @@ class Http11:
         return request
 
     def interim(self) -> bytes:
-        """What a client must be told before it sends the body."""
+        """The interim response (100 Continue) that a client waits for before it sends the body."""
         if not self._http.they_are_waiting_for_100_continue:
             return b""
         return self._http.send(h11.InformationalResponse(status_code=100, headers=[], reason="Continue")) or b""
 
     async def body(self) -> bytes:
-        """The request's body.  Raises `Refusal` 400 or 413."""
+        """Read the request's body. Raises `Refusal` 400 or 413."""
         body = b""
         while not isinstance(event := self._next(), h11.EndOfMessage):
             if isinstance(event, h11.Data):
@@ -85,14 +85,14 @@ class Http11:
     def answer(
         self, status: int, body: bytes, *, allow: str = "", last: bool = False, media_type: str = "application/json"
     ) -> bytes:
-        """The bytes of a whole answer; ``last``: the connection is closed after it."""
+        """The bytes of a whole response; ``last``: the connection is closed after it."""
         self._last = self._last or last
         headers = [("content-type", media_type), ("content-length", str(len(body)))]
         head = self._head(status, [*headers, ("allow", allow)] if allow else headers)
         return head + (b"" if self.bodiless else self._sent(h11.Data(data=body))) + self._sent(h11.EndOfMessage())
 
     def stream_head(self) -> bytes:
-        """The bytes before a stream's first line; what says where the stream ends is up to the client's version."""
+        """The head of a stream; its framing depends on the client's HTTP version."""
         self._last = True
         return self._head(200, [("content-type", "application/x-ndjson")])
 
@@ -101,11 +101,11 @@ class Http11:
         return self._sent(h11.Data(data=line))
 
     def stream_end(self) -> bytes:
-        """The bytes that tell a client that the stream is complete."""
+        """The bytes that mark the end of a stream."""
         return self._sent(h11.EndOfMessage())
 
     def next_request(self) -> bool:
-        """Make ready for another request on this connection; False if there may be none."""
+        """Prepare for another request on this connection; False if there may be none."""
         if self._last or self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
             return False
         self._http.start_next_cycle()
@@ -113,7 +113,7 @@ class Http11:
         return True
 
     async def discard(self) -> None:
-        """Read and forget until the client has nothing more to say."""
+        """Read and discard until the client sends no more."""
         while await self._reader.read(_PIECE):
             pass
 
@@ -138,7 +138,7 @@ class Http11:
             raise Refusal(400, f"not valid HTTP/1.1: {error}") from None
 
     def _check_framing(self, raw: bytes, request: h11.Request) -> None:
-        """The body's length must be said once, in one way."""
+        """Require exactly one definition of the body's length."""
         if request.http_version not in (b"1.0", b"1.1"):
             raise Refusal(400, "only HTTP/1.1 is spoken here")
         framing = [(name.lower(), value) for name, value in _FRAMING.findall(raw)]
@@ -160,7 +160,7 @@ class Http11:
             raise Refusal(413, f"the request's body is longer than {self._limits.body_bytes} bytes")
 
     def _head(self, status: int, headers: list[tuple[str, str]]) -> bytes:
-        """The status line, ``headers``, and those that every answer has."""
+        """The status line, ``headers``, and the headers of every response."""
         headers += [("cache-control", "no-store"), ("date", formatdate(usegmt=True))]
         if self._last:
             headers.append(("connection", "close"))

@@ -1,4 +1,4 @@
-"""The endpoints about pins: what ``smart-sync pin``, ``unpin`` and ``pins`` do, over the socket."""
+"""The endpoints for pins: ``smart-sync pin``, ``unpin`` and ``pins`` over the socket."""
 
 from collections.abc import Awaitable, Mapping
 from datetime import date
@@ -55,7 +55,7 @@ class Pins:
 
 
 async def _result_or_refusal(doing: Awaitable[Mapping[str, object]]) -> Response:
-    """What came of it, or why nothing did."""
+    """The result of ``doing``, or a response that says why there is none."""
     try:
         return Response(200, await doing)
     except NobodyToPin as error:

@@ -1,4 +1,4 @@
-"""The control channel's nouns: request, response, route, the client process at the other end, and the limits."""
+"""The control channel's data types: request, response, route, peer process, and the limits."""
 
 import re
 import socket
@@ -16,7 +16,7 @@ _GROUPS_BYTES = 1024
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A client's process, user, primary group and all its groups, at the moment it connected."""
+    """A client's process, user, primary group and all its groups, at the time it connected."""
 
     pid: int
     uid: int
@@ -25,13 +25,13 @@ class Peer:
 
 
 def process_of(connected: socket.socket) -> tuple[int, int]:
-    """Which process of which user connected: pid and uid.  Raises OSError if it is gone already."""
+    """The pid and uid of the process that connected. Raises OSError if it has ended."""
     pid, uid, _ = _CREDENTIALS.unpack(connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
     return pid, uid
 
 
 def peer_of(connected: socket.socket) -> Peer:
-    """Who connected.
+    """The process that connected, with its user and groups.
 
     A client whose further groups the kernel does not tell (over 256 of them) counts as a member of its
     primary group only: it may lose a right by that, never gain one.  Raises OSError if it is gone already.
@@ -50,7 +50,7 @@ _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a client asks.  ``path`` is as sent, ``query`` decoded; ``body`` may be empty."""
+    """A client's request. ``path`` is as sent, ``query`` decoded; ``body`` may be empty."""
 
     method: str
     path: str
@@ -61,7 +61,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One JSON object with an HTTP status; ``text``, if any, is sent in its place, as OpenMetrics."""
+    """One JSON object with an HTTP status; ``text``, if any, is sent instead, as OpenMetrics."""
 
     status: int
     body: Mapping[str, object]
@@ -75,14 +75,14 @@ class Stream:
     lines: AsyncIterator[Mapping[str, object]]
 
     async def close(self) -> None:
-        """Let the source of the lines know that nobody wants more."""
+        """Tell the source of the lines that nobody reads them any more."""
         if close := getattr(self.lines, "aclose", None):
             await close()
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Who answers; ``mutates`` reserves it for root, the daemon's user and members of the socket's group."""
+    """The handler for a method; ``mutates``: only for root, the daemon's user and members of the socket's group."""
 
     handler: Callable[[Request], Awaitable[Response | Stream]]
     mutates: bool = False
@@ -94,7 +94,7 @@ Routes = Mapping[str, Mapping[str, Route]]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one client, and all of them together, may take.  Times are seconds, sizes bytes."""
+    """Limits for each client and for all together. Times in seconds, sizes in bytes."""
 
     #: Of the request line and the headers together.
     head_bytes: int = 16 * 1024
@@ -122,7 +122,7 @@ DEFAULT_LIMITS = Limits()
 
 
 class Refusal(Exception):
-    """A request is answered with an error: the client must do something else."""
+    """The request gets an error response: the client must change it."""
 
     def __init__(self, status: int, error: str, *, allow: str = "") -> None:
         super().__init__(error)
@@ -132,12 +132,12 @@ class Refusal(Exception):
 
 
 def failure(status: int, error: str) -> Response:
-    """The shape of every error."""
+    """The JSON of every error."""
     return Response(status, {"success": False, "error": error})
 
 
 def parse_target(target: str) -> tuple[str, dict[str, str]]:
-    """The path and the decoded query of a request target.  Raises `Refusal` 400 unless it has only one meaning."""
+    """The path and decoded query of a request target. Raises `Refusal` 400 if it is ambiguous."""
     path, _, query = _AUTHORITY.sub("", target, count=1).partition("?")
     if not path.startswith("/"):
         raise Refusal(400, "the request target must be a path, such as /healthz")
@@ -153,7 +153,7 @@ def parse_target(target: str) -> tuple[str, dict[str, str]]:
 
 
 def option(request: Request, name: str) -> str | None:
-    """An option of a request, None if it is not there.  Raises `Refusal` where it is empty."""
+    """An option of a request, None if it is absent. Raises `Refusal` if it is empty."""
     value = request.query.get(name)
     if value == "":
         raise Refusal(400, f"{name} is empty")
@@ -161,7 +161,7 @@ def option(request: Request, name: str) -> str | None:
 
 
 def refuse_unknown_options(request: Request, *known: str) -> None:
-    """A misspelt option must not pass for a plain request, nor one that was put into a body: raises `Refusal`."""
+    """Raise `Refusal` for an unknown option or a body, so that a misspelt option is not ignored."""
     if request.body:
         raise Refusal(400, "this endpoint takes no body; options go behind a ? in its address")
     unknown = sorted(set(request.query) - set(known))

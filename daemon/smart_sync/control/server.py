@@ -1,4 +1,4 @@
-"""The control channel's server: HTTP/1.1 over a Unix socket, for routes that are handed in.
+"""The control channel's server: HTTP/1.1 over a Unix socket, for the routes it is given.
 
 `serve` opens the socket and holds a bounded number of clients; `connection` talks to one of them,
 `http11` knows HTTP, `socket_file` the file, `request` the process at the other end.
@@ -53,7 +53,7 @@ LOOK_SECONDS = 10.0
 async def serve(
     path: Path, routes: Routes, *, mode: int = 0o660, group: str = "", limits: Limits = DEFAULT_LIMITS
 ) -> AsyncIterator[None]:
-    """Answer at ``path`` inside the block; on leaving it: no new clients, an answer for those that wait, then closed.
+    """Serve ``path`` inside the block; on leaving: no new clients, waiting ones get a response, then it closes.
 
     Mutating routes are for root, this process's user and members of the socket's group; others get 403.
     Raises `SocketUnusable` at the start; a bug in a handler answers 500, cancels the block and is raised
@@ -84,7 +84,7 @@ async def serve(
 
 
 class _Server:
-    """Holds at most so many clients, lets the others wait for a place, and knows who may ask for what."""
+    """Serves a limited number of clients, lets others wait, and checks their permissions."""
 
     def __init__(
         self, listener: socket_file.Listener, routes: Routes, limits: Limits, group: asyncio.TaskGroup
@@ -123,7 +123,7 @@ class _Server:
         self.listener.socket.listen(socket_file.BACKLOG)  # asyncio has one number for both
 
     async def stay(self, listen: Callable[[], Awaitable[socket_file.Listener]]) -> None:
-        """Listen anew, until cancelled, where the file was removed (by who tidies up): else nobody would find us."""
+        """Listen again, until cancelled, if the socket's file was removed (by a tmp cleaner, say)."""
         refused = ""
         while True:
             await until_tick(LOOK_SECONDS)
@@ -143,7 +143,7 @@ class _Server:
             await self.open()
 
     async def leave(self) -> None:
-        """No new clients; everyone who is here, or in the queue already, gets an answer.  Bounded by the limits."""
+        """Take no new clients; connected and queued ones get a response. Bounded by the limits."""
         self.listener.unlink()
         self._leaving = True
         for connection in self._clients:
@@ -161,7 +161,7 @@ class _Server:
         self._loop.set_exception_handler(self._handler_before)
 
     def _tell_of_exhaustion(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Where there are no descriptors asyncio pauses, and tells nobody but the loop's handler, many times over."""
+        """Report once that file descriptors ran out: asyncio only tells the loop's exception handler, many times."""
         at, error = context.get("socket"), context.get("exception")
         if at is None or at.fileno() != self.listener.socket.fileno() or not isinstance(error, OSError):
             (self._handler_before or type(loop).default_exception_handler)(loop, context)
@@ -185,7 +185,7 @@ class _Server:
         task.add_done_callback(lambda ended: self._left(connection, process, ended))
 
     def _admit(self, writer: asyncio.StreamWriter) -> _Process | None:
-        """The process of a client that may come in, or wait; of too many, the process with most loses its newest."""
+        """The client's process if it may come in or wait; if too many wait, the process with most loses its newest."""
         try:
             process = process_of(writer.get_extra_info("socket"))
         except OSError:  # it is gone already
@@ -204,7 +204,7 @@ class _Server:
 
     @asynccontextmanager
     async def _place(self, places: asyncio.Semaphore) -> AsyncIterator[None]:
-        """One of ``places``; who waits for one crowds the others."""
+        """One of ``places``; while a client waits for it, idle ones are disconnected."""
         if places.locked():
             self._count_waiting(1)
             try:
@@ -256,7 +256,7 @@ class _Server:
         return route
 
     def _allow(self, request: Request) -> None:
-        """Whether the kernel's word about the client is enough for a change.  Raises `Refusal` 403."""
+        """Check that the peer may change things, by the kernel's credentials. Raises `Refusal` 403."""
         peer, gid = request.peer, self.listener.gid
         who: dict[str, Any] = {"method": request.method, "path": request.path, "pid": peer.pid, "uid": peer.uid}
         if peer.uid in (0, os.geteuid()) or gid in peer.groups:

@@ -1,4 +1,4 @@
-"""The socket's file: created at its path without replacing a file or a socket of another program.
+"""The socket's file: created at its path without replacing a file or another program's socket.
 
 It appears under its name only when it listens and has its final rights, by one rename.
 """
@@ -54,7 +54,7 @@ class Listener:
 
 
 async def listen(path: Path, *, mode: int, group: str = "") -> Listener:
-    """Listen at ``path``, with exactly ``mode`` whatever the umask; replaces only a stale socket of our own user.
+    """Listen at ``path`` with exactly ``mode`` whatever the umask; replaces only a stale socket of our own user.
 
     ``group`` is a name or a number; empty leaves it to the file system.  A missing parent directory is made.
     Raises `SocketUnusable`, and leaves what is there untouched.
@@ -77,7 +77,7 @@ def _translated_errors(path: Path) -> Iterator[None]:
 
 @asynccontextmanager
 async def _directory_lock(directory: Path) -> AsyncIterator[None]:
-    """Two daemons that start together look and rename one after the other."""
+    """Serialise the check and rename of daemons that start at the same time."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for _ in range(_LOCK_TRIES):
@@ -101,7 +101,7 @@ def _refuse_unless_stale(path: Path) -> None:
 
 
 def obstacle_at(path: Path) -> str:
-    """What at ``path`` is not for us to replace; "" if nothing, or a socket of our own user.  Raises `OSError`."""
+    """What occupies ``path`` and must not be replaced; "" if nothing, or a socket of our own user. Raises `OSError`."""
     try:
         found = path.lstat()
     except FileNotFoundError:
@@ -116,7 +116,7 @@ def obstacle_at(path: Path) -> str:
 
 
 def _answers(path: Path) -> bool:
-    """Whether anybody is behind the socket; a doubt (a full queue, another type of socket) counts as yes."""
+    """Whether a process listens on the socket; if in doubt (a full queue, another socket type), yes."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)
         try:
@@ -129,7 +129,7 @@ def _answers(path: Path) -> bool:
 
 
 def temporary_of(path: Path) -> Path:
-    """Where the socket is before it listens.
+    """The path of the socket before it listens.
 
     Just as long as ``path``, so that the kernel takes (up to `MAX_BYTES`) or refuses both.  The lock on the folder
     keeps two daemons from using it together.
@@ -162,7 +162,7 @@ def _bind(path: Path, mode: int, gid: int) -> Listener:
 
 
 def _remove_leftover(temporary: Path) -> None:
-    """A daemon that was killed between bind and rename left its socket; anything else stays and is reported."""
+    """Remove the socket of a daemon killed between bind and rename; report anything else."""
     try:
         found = temporary.lstat()
     except FileNotFoundError:
@@ -172,7 +172,7 @@ def _remove_leftover(temporary: Path) -> None:
 
 
 def gid(group: str) -> int:
-    """The group's number, -1 for "leave it".  Raises `SocketUnusable` if there is no such group."""
+    """The group's number, -1 for "leave it". Raises `SocketUnusable` if the group does not exist."""
     if not group:
         return -1
     if group.isascii() and group.isdigit() and len(group) < 10:

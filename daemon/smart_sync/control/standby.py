@@ -1,4 +1,4 @@
-"""Daemons of one database: what one that stands by answers, and what the one that leads does for the others."""
+"""Several daemons on one database: the answers of a standby, and the leader's work on their requests."""
 
 import asyncio
 import contextlib
@@ -30,7 +30,7 @@ _LEADERLESS, _BESIDE = 2.0, 10.0
 
 
 class Standby:
-    """What a daemon answers while another one leads: how things stand, by the database; passes are the leader's."""
+    """What a daemon answers while another one leads: the state from the database; passes are run by the leader."""
 
     def __init__(
         self, resources: Resources, lease: Lease, reload: Callable[[], Awaitable[None]], started: float
@@ -57,7 +57,7 @@ class Standby:
         return await self._answered(SyncRequest(str(uuid.uuid4()), project_id, dry_run, asked_by))
 
     async def _answered(self, request: SyncRequest) -> Response:
-        """What the leader answers; another daemon may lead by then."""
+        """The leader's answer to a request; another daemon may lead by then."""
         database = self._resources.database
         try:
             await sync_requests.ask(database, request, self._resources.clock())
@@ -84,7 +84,7 @@ class Standby:
         return Response(200, answer)
 
     def _reasons(self) -> list[str]:
-        """Why this one could not take over, or nobody leads; a sentence each."""
+        """Why this daemon could not take over, or nobody leads; a sentence each."""
         lease, found = self._lease, []
         if lease.trouble:
             found.append(f"the database cannot be read: {lease.trouble}")
@@ -128,7 +128,7 @@ class Standby:
 
 
 class RequestWorker:
-    """Does for the daemons that stand by what they are asked for: `run`, while this one leads."""
+    """Runs the requests of standby daemons while this one leads."""
 
     def __init__(self, resources: Resources, lease: Lease, endpoints: Endpoints) -> None:
         self._database = resources.database
@@ -142,7 +142,7 @@ class RequestWorker:
         self._refused = ""
 
     async def run(self) -> None:
-        """Until cancelled.  What is not answered by then is left for the next leader."""
+        """Run until cancelled. Requests without an answer are left to the next leader."""
         try:
             async with asyncio.TaskGroup() as group:
                 while True:
@@ -161,7 +161,7 @@ class RequestWorker:
 
     @contextlib.contextmanager
     def _refusals_reported(self) -> Iterator[None]:
-        """Inside, a server that is away is no trouble, it comes back; that it refuses us (a right, a table) is told."""
+        """Inside, an unreachable server is ignored, since it comes back; a refusal (permission, table) is logged."""
         try:
             yield
         except Refused as error:
@@ -198,7 +198,7 @@ class RequestWorker:
 
 
 async def wait_for_notice(news: asyncio.Event) -> None:
-    """Until something is told by NOTIFY, or it is time to look."""
+    """Wait for a NOTIFY, or until the next poll is due."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(POLL):
             await news.wait()

@@ -1,1 +1,1 @@
-"""What to do, decided without doing it: pure functions over immutable values.  No await, clock, log or I/O."""
+"""Decisions without side effects: pure functions over immutable values. No await, clock, log or I/O."""

@@ -18,7 +18,7 @@ class MetricChangeAnswer(TypedDict):
 
 
 class SuspectInPass(TypedDict):
-    """A value that jumped, or an accident of typing, as `core.merge.suspects.Suspect` has it."""
+    """A value that jumped, or a typing mistake, as `core.merge.suspects.Suspect` has it."""
 
     account_id: str
     link: str
@@ -48,7 +48,7 @@ class ConflictInPass(TypedDict):
 
 @final
 class ProjectAnswer(TypedDict, total=False):
-    """What became of one project in a pass, or why there was none: then only the first five.
+    """The result of one project in a pass; if it was not synced, only the first five keys.
 
     In a status those without a result yet have no ``success``.
     """
@@ -111,7 +111,7 @@ class ProjectAnswer(TypedDict, total=False):
 
 @final
 class PassAnswer(TypedDict, total=False):
-    """What a pass over all projects has done; ``success``: that it ran to its end, else ``error`` says why not."""
+    """The result of a pass over all projects; ``success``: it ran to its end, else ``error`` says why not."""
 
     success: Required[bool]
     error: str
@@ -144,7 +144,7 @@ SyncAnswer = PassAnswer | ProjectAnswer
 
 
 class ProjectRun(TypedDict):
-    """A project's part in a pass on record."""
+    """A project's part in a recorded pass."""
 
     run_id: str
     project_id: str
@@ -167,7 +167,7 @@ class ProjectRun(TypedDict):
 
 
 class Run(TypedDict, total=False):
-    """A pass on record; without ``finished_at`` it is running, or was cut off.  The last three are `history`'s."""
+    """A recorded pass; without ``finished_at`` it is running, or was cut off. The last three keys are `history`'s."""
 
     id: Required[str]
     trigger: Required[str]
@@ -199,7 +199,7 @@ class HistoryAnswer(TypedDict):
 
 
 class NamedAccount(TypedDict):
-    """Which account it is."""
+    """The keys that identify an account."""
 
     account_id: str
     link: str
@@ -210,7 +210,7 @@ class NamedAccount(TypedDict):
 
 
 class GrownAccount(NamedAccount):
-    """What an account has grown in a period; None where that is not known."""
+    """An account's growth over a period; None where it is unknown."""
 
     first: int | None
     last: int | None
@@ -234,7 +234,7 @@ class LeftAccount(NamedAccount):
 
 
 class GrownTotal(TypedDict, total=False):
-    """Accounts together, of a project (``project_id``) or a platform; ``compared``: how many have a growth."""
+    """The total of a project (``project_id``) or a platform; ``compared``: how many accounts have a growth."""
 
     project_id: str
     name: Required[str]
@@ -248,7 +248,7 @@ class GrownTotal(TypedDict, total=False):
 
 
 class UnreadSnapshots(TypedDict):
-    """Snapshots whose time cannot be read: how many, and what one of them says."""
+    """Snapshots with an unreadable time: their number, and one as an example."""
 
     count: int
     example: str

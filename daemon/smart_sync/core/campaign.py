@@ -1,4 +1,4 @@
-"""A project's campaign: which days it has, which videos count in it, and what they come to.
+"""A project's campaign: its days, the videos that count, and their sums.
 
 The web app's own rule: views are the sum over the videos that were published within the dates and have at least
 ``kpi_views`` views; videos are their number.  Followers are never of a campaign.
@@ -35,7 +35,7 @@ class Campaign(NamedTuple):
 
     @property
     def key(self) -> str:
-        """What stored values are known by: the same text, the same videos count."""
+        """The key under which values are stored: the same key means that the same videos count."""
         if self.flaw:
             return f"unclear: {self.flaw}"
         clock = f" {self.timezone}" if self.start or self.end else ""
@@ -43,7 +43,7 @@ class Campaign(NamedTuple):
 
     @property
     def counts_all(self) -> bool:
-        """Whether each video counts: no dates and no KPI."""
+        """Whether every video counts: there are no dates and no KPI."""
         return not (self.start or self.end or self.kpi or self.flaw)
 
     def words(self) -> str:
@@ -56,7 +56,7 @@ class Campaign(NamedTuple):
         )
 
     def warning(self, project: str, parser: str) -> str:
-        """What is to be said where ``parser`` counts the lifetime of a ``project``'s accounts; "" if it may."""
+        """The warning if ``parser`` counts lifetime totals although ``project`` has dates or a KPI; "" if not."""
         if self.counts_all:
             return ""
         return (
@@ -65,18 +65,18 @@ class Campaign(NamedTuple):
         )
 
     def day_of(self, moment: datetime) -> date:
-        """The day of ``moment`` on the campaign's clocks; at the ends of time, where these have none, that of UTC."""
+        """The day of ``moment`` in the campaign's time zone; at the limits of the calendar, in UTC."""
         try:
             return moment.astimezone(ZoneInfo(self.timezone)).date()
         except OverflowError:
             return moment.date()
 
     def is_before(self, moment: datetime | None) -> bool:
-        """Whether a moment is known to lie before the first day."""
+        """Whether a moment certainly lies before the first day."""
         return moment is not None and self.start is not None and self.day_of(moment) < self.start
 
     def holds(self, moment: datetime | None) -> bool | None:
-        """Whether ``moment`` lies within the dates; None if that cannot be told, as it is not known."""
+        """Whether ``moment`` lies within the dates; None if it is unknown."""
         if not (self.start or self.end):
             return True
         if moment is None:
@@ -90,7 +90,7 @@ EVERYTHING: Final = Campaign()
 
 
 def read(start: object, end: object, kpi: object, timezone: str) -> Campaign:
-    """The campaign that the columns of ``projects`` say; what cannot be read is its `Campaign.flaw`, never guessed."""
+    """The campaign from the columns of ``projects``; what cannot be read is its `Campaign.flaw`, never guessed."""
     flaws: list[str] = []
     first, last = _date("start_date", start, timezone, flaws), _date("end_date", end, timezone, flaws)
     least = _count("kpi_views", kpi, flaws)
@@ -101,7 +101,7 @@ def read(start: object, end: object, kpi: object, timezone: str) -> Campaign:
 
 
 def _date(column: str, value: object, timezone: str, flaws: list[str]) -> date | None:
-    """A date, or a time of that date without a zone.
+    """A date, or the date of a time without a zone.
 
     A time with a zone is a date only if it is the begin of a day on the clocks of ``timezone``, or the end of one: any
     other would take in hours that are not meant, or leave out some that are.
@@ -130,7 +130,7 @@ def _date(column: str, value: object, timezone: str, flaws: list[str]) -> date |
 
 
 def target(value: object) -> tuple[int, str]:
-    """The views that the column ``target_views`` asks for (0: none), and why it cannot be read ("" if it can)."""
+    """The views in the column ``target_views`` (0: none), and why it cannot be read ("" if it can)."""
     flaws: list[str] = []
     return _count("target_views", value, flaws), "; ".join(flaws)
 
@@ -153,7 +153,7 @@ def _shown(value: object) -> str:
 
 
 class Video(NamedTuple):
-    """A video as a platform shows it; None where it does not say."""
+    """A video as a platform reports it; None where it reports nothing."""
 
     published: datetime | None
     views: int | None
@@ -165,7 +165,7 @@ class Video(NamedTuple):
     spread: tuple[int, int] | None = None
 
     def reaches(self, kpi: int) -> bool | None:
-        """Whether it has at least ``kpi`` views; None if that cannot be told."""
+        """Whether it has at least ``kpi`` views; None if unknown."""
         if self.views is None:
             return None if kpi else True
         least, most = self.spread or (self.views, self.views)
@@ -183,7 +183,7 @@ class Flaw(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """What the videos of a campaign come to: metric → value, and which metrics have none."""
+    """The sums over a campaign's videos: metric → value, and the metrics without a value."""
 
     counts: Mapping[str, int]
     flaws: tuple[Flaw, ...] = ()
@@ -192,7 +192,7 @@ class Tally(NamedTuple):
 
 
 def tally(videos: Iterable[Video], campaign: Campaign) -> Tally:
-    """What those of ``videos`` come to that count; all videos within the dates must be among them.
+    """Sum the videos that count; ``videos`` must contain all within the dates.
 
     A metric has a value only if everything is known that it depends on: unknown is never zero.
     """
@@ -218,7 +218,7 @@ def tally(videos: Iterable[Video], campaign: Campaign) -> Tally:
 
 
 def _without_duplicates(videos: Iterable[Video]) -> Iterable[Video]:
-    """Each video once: one that came while the list was read moves others to the next page."""
+    """Each video once: one published while the list was read moves others to the next page."""
     seen: set[str] = set()
     for number, video in enumerate(videos):
         own = video.id or f"\0{number}"

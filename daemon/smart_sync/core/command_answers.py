@@ -1,4 +1,4 @@
-"""The JSON objects of the commands around the passes: check, parse, webhooks, ingest, confirm, backup, repair.
+"""The JSON objects of the commands besides passes: check, parse, webhooks, ingest, confirm, backup, repair.
 
 Stamps are naive UTC in ISO 8601.
 """
@@ -8,7 +8,7 @@ from typing import Any, Required, TypedDict
 
 
 class FindingAnswer(TypedDict):
-    """One thing that `check` looked at; ``level``: ok, warning or error; ``code``: its entry in docs/faq.md, or ""."""
+    """One item checked by `check`; ``level``: ok, warning or error; ``code``: its entry in docs/faq.md, or ""."""
 
     level: str
     message: str
@@ -29,7 +29,7 @@ class CheckAnswer(TypedDict, total=False):
 
 
 class ExchangeAnswer(TypedDict):
-    """A request of a parser and its answer, without secrets."""
+    """A parser's request and its response, without secrets."""
 
     label: str
     method: str
@@ -39,7 +39,7 @@ class ExchangeAnswer(TypedDict):
 
 
 class ParserInspection(TypedDict):
-    """What a parser made of a link: values, why some are missing, what it asked, why it could not go on."""
+    """A parser's result for a link: values, why some are missing, its requests, why it failed."""
 
     parser: str
     values: list[Mapping[str, object]]
@@ -50,7 +50,7 @@ class ParserInspection(TypedDict):
 
 
 class LinkInspection(TypedDict):
-    """What the parsers made of a link."""
+    """The parsers' results for a link."""
 
     link: str
     parsers: list[ParserInspection]
@@ -64,7 +64,7 @@ class InspectionsAnswer(TypedDict):
 
 
 class WebhookAnswer(TypedDict):
-    """A webhook or a target of notices."""
+    """A webhook or notification target."""
 
     webhook: str
     events: list[str]
@@ -72,7 +72,7 @@ class WebhookAnswer(TypedDict):
 
 
 class DeliveryAnswer(TypedDict):
-    """A message to a webhook, and what became of it."""
+    """A message to a webhook, and the state of its delivery."""
 
     webhook: str
     id: str
@@ -94,7 +94,7 @@ class WebhooksAnswer(TypedDict):
 
 
 class WebhookTest(TypedDict):
-    """What a webhook answered to a test."""
+    """A webhook's response to a test."""
 
     webhook: str
     message_id: str
@@ -129,7 +129,7 @@ class IngestAnswer(TypedDict):
 
 
 class ForgottenValue(TypedDict):
-    """A parsed value that is taken back."""
+    """A parsed value that was taken back."""
 
     account_id: str
     link: str
@@ -147,7 +147,7 @@ class ForgetAnswer(TypedDict):
 
 
 class ConfirmedFinding(TypedDict, total=False):
-    """A finding that was confirmed: what is not empty."""
+    """A finding that was confirmed; only the keys that apply."""
 
     kind: Required[str]
     project_id: Required[str]
@@ -158,7 +158,7 @@ class ConfirmedFinding(TypedDict, total=False):
 
 
 class ConfirmAnswer(TypedDict):
-    """What ``smart-sync confirm`` answers: the links, and the findings that count from the next pass on."""
+    """What ``smart-sync confirm`` answers: the links, and the findings accepted from the next pass on."""
 
     success: bool
     accounts: list[str]
@@ -175,14 +175,14 @@ class BackupAnswer(TypedDict):
 
 
 class RepairedValue(TypedDict):
-    """What a snapshot showed and shows."""
+    """A snapshot's value before and after the repair."""
 
     old: int | None
     new: int
 
 
 class RepairedAnswer(TypedDict):
-    """What ``smart-sync snapshots repair`` answers; ``counts``: whether the day shows it now."""
+    """What ``smart-sync snapshots repair`` answers; ``counts``: whether the snapshot is the one that the day shows."""
 
     success: bool
     account_id: str

@@ -1,4 +1,4 @@
-"""What a pass counts: one record from the plan to the log, the answers, the messages and the history.
+"""The counts of a pass: one record from the plan to the log, the answers, the messages and the history.
 
 A count is one field here.  Beside it stands what it means, and where it is told under which name: nobody else lists
 the counts.
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 
 class Where(Enum):
-    """Where counts are told."""
+    """The places where counts are published."""
 
     #: In the answer about a project, whatever became of it; and only if it has not failed.
     ANSWER = "answer"
@@ -35,14 +35,14 @@ _TOTAL: Final = (Where.TOTAL_LINE, Where.TOTAL_RECORD)
 
 
 def _count(meaning: str, *told: Where, **named: str) -> Any:
-    """A count: what it means; where it is ``told`` under its own name; where, in small letters, it is ``named`` how."""
+    """A count: its meaning, the places that publish it under its own name, and its name elsewhere."""
     others = {Where[where.upper()]: name for where, name in named.items()}
     return field(default=0, metadata={"meaning": meaning, "told": dict.fromkeys(told, "") | others})
 
 
 @dataclass(frozen=True)
 class Counts:
-    """What a project's part in a pass counts, or several together: whole numbers from 0."""
+    """The counts of a project's part in a pass, or of several together: whole numbers from 0."""
 
     accounts: int = _count("active accounts found", *_LOGGED, *_RECORDED, Where.MESSAGE, good_answer="total_accounts")
     sheet: int = _count("accounts read from the sheet", Where.LINE, Where.RECORD)
@@ -90,7 +90,7 @@ _values: Final = attrgetter(*(one.name for one in fields(Counts)))
 
 @dataclass(frozen=True)
 class PassCounts:
-    """What became of the projects of a pass: whole numbers from 0."""
+    """The number of projects per outcome of a pass: whole numbers from 0."""
 
     projects: int = _count("projects in the pass", *_TOTAL, total_answer="total_projects", message="total_projects")
     succeeded: int = _count(
@@ -124,16 +124,16 @@ for _record in (Counts, PassCounts):
 
 
 def names(record: type[Counts | PassCounts], where: Where) -> Mapping[str, str]:
-    """The counts that are told there: field → the name it has there."""
+    """The counts published in ``where``: field → its name there."""
     return _NAMES[record, where]
 
 
 def meanings(record: type[Counts | PassCounts], where: Where) -> Mapping[str, str]:
-    """What is told there: name → what it means."""
+    """The counts published in ``where``: name → meaning."""
     names_there = names(record, where)
     return {names_there[one.name]: one.metadata["meaning"] for one in fields(record) if one.name in names_there}
 
 
 def as_json(counts: Counts | PassCounts, *where: Where) -> dict[str, int]:
-    """What is told there: name → how many."""
+    """The counts published at any of ``where``: name → number."""
     return {name: getattr(counts, own) for one in where for own, name in names(type(counts), one).items()}

@@ -1,4 +1,4 @@
-"""The JSON objects that the control channel answers about the daemon: status, parsers and their tokens, health, events.
+"""The JSON objects about the daemon: status, parsers and their tokens, health, events.
 
 Stamps are naive UTC in ISO 8601; durations are seconds.
 """
@@ -9,7 +9,7 @@ from smart_sync.core.answers import ProjectAnswer, Run
 
 
 class TokenAnswer(TypedDict):
-    """A parser's token; ``dead``: why it is no good any more; ``warning``: what a person has to do."""
+    """A parser's token; ``dead``: why it no longer works; ``warning``: what a person has to do."""
 
     account: str
     kind: str | None
@@ -21,7 +21,7 @@ class TokenAnswer(TypedDict):
 
 
 class ParserTokens(TypedDict):
-    """The tokens of one parser; ``failure``: why they could not be looked at."""
+    """The tokens of one parser; ``failure``: why they could not be read."""
 
     parser: str
     table: str
@@ -61,7 +61,7 @@ class ParserReport(TypedDict, total=False):
 
 
 class PassUnderWay(TypedDict, total=False):
-    """The pass that is running; ``waiting``: for whom, if it waits."""
+    """The pass that is running; ``waiting``: what it waits for, if anything."""
 
     run_id: Required[str]
     trigger: Required[str]
@@ -71,7 +71,7 @@ class PassUnderWay(TypedDict, total=False):
 
 
 class ReadingAnswer(TypedDict):
-    """What reading the worksheets has cost in this pass, or in the last one."""
+    """The cost of reading the worksheets in this pass, or the last one."""
 
     source: str
     calls: int
@@ -83,7 +83,7 @@ class ReadingAnswer(TypedDict):
 
 
 class OwnStatus(TypedDict):
-    """The part of `StatusAnswer` that the daemon knows by itself, whatever becomes of its database."""
+    """The part of `StatusAnswer` that needs no database."""
 
     #: Always false: there is no cache.
     cache_enabled: bool
@@ -124,7 +124,7 @@ class StatusAnswer(OwnStatus, total=False):
 
 
 class StaleProject(TypedDict):
-    """A project whose worksheet was not read for too long; ``sheet_read_at``: when it was last, if ever."""
+    """A project whose worksheet has not been read for too long; ``sheet_read_at``: the last good read, if any."""
 
     project_id: str
     project_name: str

@@ -1,4 +1,4 @@
-"""Which day a moment belongs to, and how times are written down.  Nothing here reads a clock."""
+"""Which day a moment belongs to, and the format of stamps. Nothing here reads a clock."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ _STEP, _SECOND = timedelta(days=6), timedelta(seconds=1)
 
 
 def stamp(moment: datetime) -> str:
-    """``moment`` as the database and the answers write it: naive UTC ISO 8601 with microseconds."""
+    """``moment`` as the database and the answers have it: naive UTC ISO 8601 with microseconds."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
 
 
 def moment(stamp: str) -> datetime:
-    """The moment that a `stamp` writes down."""
+    """The moment of a `stamp`."""
     return datetime.fromisoformat(stamp).replace(tzinfo=UTC)
 
 
@@ -43,7 +43,7 @@ def day_of(moment: datetime, timezone: str) -> Day:
 
 
 class ClockChange(NamedTuple):
-    """From ``since`` on (UTC; "" is the beginning) clocks are ``ahead`` of UTC: both as SQLite's date() takes them."""
+    """From ``since`` on (UTC; "" is the beginning) local time is ``ahead`` of UTC: both in SQLite's date() notation."""
 
     since: str
     ahead: str
@@ -51,7 +51,7 @@ class ClockChange(NamedTuple):
 
 @cache
 def clock_changes(timezone: str) -> tuple[ClockChange, ...]:
-    """How the clocks of ``timezone`` go, from 1970 to 2099; () where they are UTC's."""
+    """The UTC offsets of ``timezone`` from 1970 to 2099; () for UTC."""
     zone = ZoneInfo(timezone)
     changes = [(_FIRST, _ahead(zone, _FIRST)), *_changes(zone)]
     if {ahead for _, ahead in changes} == {timedelta(0)}:
@@ -72,7 +72,7 @@ def _changes(zone: ZoneInfo) -> Iterator[tuple[datetime, timedelta]]:
 
 
 def _first_second(zone: ZoneInfo, old: datetime, new: datetime) -> datetime:
-    """The second between ``old`` and ``new`` at which the clocks change."""
+    """The second between ``old`` and ``new`` at which the UTC offset changes."""
     while new - old > _SECOND:
         middle = old + (new - old) // _SECOND // 2 * _SECOND
         old, new = (middle, new) if _ahead(zone, middle) == _ahead(zone, old) else (old, middle)

@@ -10,7 +10,7 @@ from smart_sync.core.answers import NamedAccount, ProjectRun, UnreadSnapshots
 
 
 class SheetPlace(TypedDict):
-    """Where the sheet values of an account stand, when the read was that brought them, and the last that found them."""
+    """Where an account's sheet values are, when they were read first, and when they were last confirmed."""
 
     worksheet: str | None
     row: int | None
@@ -21,7 +21,7 @@ class SheetPlace(TypedDict):
 
 
 class SuspectAnswer(TypedDict):
-    """A value that is doubted: what was before, what came, since when, where, and why; ``held``: it has no vote."""
+    """A suspect value: the one before, the new one, since when, where, and why; ``held``: it does not count."""
 
     old: int | None
     new: int
@@ -53,7 +53,7 @@ class PinAnswer(TypedDict):
 
 
 class PinnedAnswer(PinAnswer):
-    """A pin, and whose it is."""
+    """A pin with its account."""
 
     account_id: str
     link: str
@@ -69,7 +69,7 @@ class PinnedNow(TypedDict):
 
 
 class Unpinned(TypedDict):
-    """What ``smart-sync unpin`` answers: the links, and how many pins are taken back."""
+    """What ``smart-sync unpin`` answers: the links, and how many pins were removed."""
 
     success: bool
     accounts: list[str]
@@ -120,7 +120,7 @@ class WithoutVote(TypedDict):
 
 
 class EditAnswer(TypedDict):
-    """A cell that was edited, when a pass saw it."""
+    """An edit of a cell, dated by the pass that saw it."""
 
     metric: str
     old: int | None
@@ -131,7 +131,7 @@ class EditAnswer(TypedDict):
 
 
 class RepairAnswer(TypedDict):
-    """A snapshot of a past day that a person has corrected."""
+    """A correction of a past day's snapshot."""
 
     day: str
     metric: str
@@ -141,7 +141,7 @@ class RepairAnswer(TypedDict):
 
 
 class TimelineEvent(TypedDict, total=False):
-    """Something that happened to a metric, or to the project: ``event`` says what, and so which of the rest there are.
+    """Something that happened to a metric or the project; ``event`` decides which of the other keys there are.
 
     ``seen``, ``changed``: value, snapshot, day or trigger; ``suspect``, ``conflict``: theirs; ``failed``, ``degraded``:
     error, until, passes.
@@ -170,14 +170,14 @@ class TimelineEvent(TypedDict, total=False):
 
 
 class SnapshotBefore(TypedDict):
-    """A snapshot: when it was taken, and what it shows."""
+    """An earlier snapshot: its time and values."""
 
     at: str
     value: int
 
 
 class ExplainedAccount(NamedAccount):
-    """All that is known of an account's numbers."""
+    """Everything known about an account's numbers."""
 
     active: bool
     left_since: str | None

@@ -12,7 +12,7 @@ _MAX_DIGITS = 40
 
 
 def read_json(text: str | bytes, *, strict: bool = True) -> Any:
-    """The value of a JSON text; unless ``strict``, there may be line breaks in its strings.
+    """The value of a JSON text; unless ``strict``, strings may contain line breaks.
 
     Raises ValueError for whatever is none, also for one that is nested too deeply.  A whole number beyond all counts
     becomes a float, infinity included.
@@ -24,7 +24,7 @@ def read_json(text: str | bytes, *, strict: bool = True) -> Any:
 
 
 def storable(text: str) -> str:
-    """``text`` with U+FFFD in place of what a database cannot hold: lone surrogates, and (PostgreSQL) NUL."""
+    """``text`` with U+FFFD for characters a database cannot store: lone surrogates, and (PostgreSQL) NUL."""
     if "\0" in text:
         text = text.replace("\0", "\ufffd")
     try:
@@ -58,7 +58,7 @@ _MEANINGFUL = frozenset("✕✖✗✘➕➖➗🔟💯👎🚫⛔❓❔❌❗❕
 
 
 def undecorated(text: str) -> str:
-    """``text`` with a space in place of each decoration."""
+    """``text`` with a space in place of each emoji or other decoration."""
     return text if text.isalnum() else "".join(" " if _is_decoration(sign) else sign for sign in text)
 
 
@@ -81,7 +81,7 @@ _SAID = re.compile(r"\ufeff?\"?sep=([,;\t|])\"?\s*", re.IGNORECASE)
 
 
 def declared_delimiter(line: str) -> str:
-    """What Excel's first line ``sep=;`` says; "" if ``line`` is none."""
+    """The delimiter in Excel's first line ``sep=;``; "" if ``line`` is not such a line."""
     found = _SAID.fullmatch(line)
     return found[1] if found else ""
 

@@ -1,4 +1,4 @@
-"""The data types that the whole program shares, as immutable values.
+"""The data types shared by the whole program, as immutable values.
 
 Counts are whole numbers from 0 to 2^63-1 (what SQLite stores); ``None`` is "no value", which is
 never the same as 0.  Times are aware `datetime` in UTC unless a name says otherwise.
@@ -41,14 +41,14 @@ NO_METRICS = Metrics()
 
 
 class Precision(StrEnum):
-    """How exact a parsed value is: a platform that says "6.8M" has rounded it."""
+    """How exact a parsed value is: "6.8M" is rounded."""
 
     EXACT = "exact"
     ROUNDED = "rounded"
 
 
 class Outcome(StrEnum):
-    """What became of a project in a pass."""
+    """A project's outcome in a pass."""
 
     SYNCED = "synced"
     UNCHANGED = "unchanged"
@@ -57,7 +57,7 @@ class Outcome(StrEnum):
 
 
 class Trigger(StrEnum):
-    """Why a pass was run."""
+    """The reason for a pass."""
 
     STARTUP = "startup"
     TIMER = "timer"
@@ -113,7 +113,7 @@ class Problem:
 
     @property
     def place(self) -> str:
-        """The cell, the row or the worksheet."""
+        """The cell, row or worksheet that it is about."""
         return self.worksheet if self.row is None else f"{self.worksheet}!{self.column or ''}{self.row}"
 
     def __str__(self) -> str:
@@ -122,7 +122,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Worksheet:
-    """The cells of one worksheet as they were read, before anyone looked at what they mean."""
+    """The cells of one worksheet as they were read, not yet interpreted."""
 
     title: str
     #: Not to be changed; a large worksheet makes each row anew when it is looked at (`core.worksheet.grid`).
@@ -138,7 +138,7 @@ class Worksheet:
 
 
 class SheetRow(NamedTuple):
-    """One account's row of a worksheet: where it is and what a manager typed."""
+    """One account's row of a worksheet: its number, and the values typed in it."""
 
     row: int
     link: str
@@ -156,7 +156,7 @@ class SheetRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A worksheet understood: its rows in order, and what could not be."""
+    """An interpreted worksheet: its rows in order, and its problems."""
 
     worksheet: str
     rows: tuple[SheetRow, ...]
@@ -175,7 +175,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class ParsedMetrics:
-    """What a parser collected for one account."""
+    """A parser's values for one account."""
 
     account_id: str
     metrics: Metrics

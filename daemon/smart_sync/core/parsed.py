@@ -1,4 +1,4 @@
-"""Parsed values of an account, and what is remembered of them: the data types of `core.merge.votes`.
+"""Parsed values of an account and their history: the data types of `core.merge.votes`.
 
 Times are stamps (`core.days.stamp`), None where a source gives none.
 """
@@ -32,19 +32,19 @@ BY_HAND: Final = "ingest"
 
 
 class CampaignParser(NamedTuple):
-    """Of which accounts a parser counts the campaign: platforms (none: all), user names (None: all)."""
+    """The accounts whose campaign a parser counts: platforms (none: all), user names (None: all)."""
 
     platforms: frozenset[str]
     names: frozenset[str] | None = None
 
 
 def folded_name(name: str) -> str:
-    """A user name as names are compared."""
+    """A user name normalised for comparison."""
     return name.strip().removeprefix("@").casefold()
 
 
 class Counting(NamedTuple):
-    """What the numbers of a project are to be of: by source what its parsers count, and the project's campaign."""
+    """What a project's numbers are to count: by source the parsers' settings, and the project's campaign."""
 
     #: Sources that no configured parser has are not in it; of a parser that cannot say what it counts it is empty.
     sources: Mapping[str, frozenset[Count]]
@@ -57,7 +57,7 @@ class Counting(NamedTuple):
 
 
 class VoteTerms(NamedTuple):
-    """What values are judged by: the time, the limit of clocks that are ahead, the time at which they are too old."""
+    """The terms of a vote: now, the limit for clocks that are ahead, and the time before which values are too old."""
 
     now: str
     ahead: str
@@ -71,7 +71,7 @@ class VoteTerms(NamedTuple):
     beside_files: frozenset[str] | None = None
 
     def must_stay_fresh(self, one: "ParsedValue") -> bool:
-        """Whether a program that nobody asks should bring a newer value in time: by inbox, query or file."""
+        """Whether a value comes from a program we do not run (inbox, query or file), which should bring newer ones."""
         return one.place != OWN or (self.beside_files is not None and one.source not in self.beside_files)
 
 
@@ -82,14 +82,14 @@ def terms(
     stale_after: float | None = None,
     beside_files: frozenset[str] | None = None,
 ) -> VoteTerms:
-    """The terms at the stamp ``now``; ``[parsed] max_age`` and ``stale_after`` in seconds (None: however old)."""
+    """The terms at the stamp ``now``; ``[parsed] max_age`` and ``stale_after`` in seconds (None: no limit)."""
     ahead = moved(now, AHEAD.total_seconds()) or now
     oldest, fresh = (None if age is None else moved(now, -age) for age in (max_age, stale_after))
     return VoteTerms(now, ahead, oldest, counting, fresh, beside_files)
 
 
 def moved(at: str, seconds: float) -> str | None:
-    """A stamp so many seconds later; None where that is no time, or ``at`` is none."""
+    """A stamp so many seconds later; None if that is out of range, or ``at`` is no time."""
     try:
         return (datetime.fromisoformat(at) + timedelta(seconds=seconds)).isoformat(timespec="microseconds")
     except (ValueError, OverflowError):
@@ -97,17 +97,17 @@ def moved(at: str, seconds: float) -> str | None:
 
 
 def is_no_time(at: str | None) -> bool:
-    """Whether a source gives a time that is none, as a stamp: "", or a number that SQLite takes for a Julian day."""
+    """Whether a source's stamp is no time: "", or a number, which SQLite takes for a Julian day."""
     return at is not None and at < "1970"
 
 
 def is_ahead(moment: datetime, now: datetime) -> bool:
-    """Whether a time lies further ahead than clocks may."""
+    """Whether a time is further in the future than clocks may differ."""
     return moment > now + AHEAD
 
 
 class ParsedValue(NamedTuple):
-    """What one source says of one metric of an account; ``link``: the link that was asked for ("": not known)."""
+    """One metric of an account by one source; ``link``: the link that was asked for ("": unknown)."""
 
     metric: str
     value: int
@@ -121,7 +121,7 @@ class ParsedValue(NamedTuple):
 
 
 def of_row(metrics: Metrics, at: str | None, source: str, place: str, *, rounded: bool) -> list[ParsedValue]:
-    """A row of all metrics, as values of its one time, source and precision."""
+    """The values of a row of all metrics, with its one time, source and precision."""
     return [
         ParsedValue(metric, value, at, source, rounded, "", place)
         for metric, value in zip(METRICS, metrics, strict=True)
@@ -130,7 +130,7 @@ def of_row(metrics: Metrics, at: str | None, source: str, place: str, *, rounded
 
 
 class Mark(NamedTuple):
-    """A value that was taken back: see the table ``forgotten_values``."""
+    """The mark of a value that was taken back: a row of the table ``forgotten_values``."""
 
     metric: str
     value: int
@@ -142,7 +142,7 @@ class Mark(NamedTuple):
 
 
 class AheadSince(NamedTuple):
-    """When a value of a metric, by a source at a place, was first seen whose time is ahead."""
+    """When a value with a time in the future was first seen, by metric, source and place."""
 
     metric: str
     place: str
@@ -152,7 +152,7 @@ class AheadSince(NamedTuple):
 
 
 class Key(NamedTuple):
-    """A value that was taken back, as ``values_taken_back`` knows it."""
+    """The key of a value that was taken back, as in the table ``values_taken_back``."""
 
     metric: str
     place: str
@@ -162,7 +162,7 @@ class Key(NamedTuple):
 
 
 class ParsedHistory(NamedTuple):
-    """What earlier passes and persons have left about an account's parsed values."""
+    """What earlier passes and persons have recorded about an account's parsed values."""
 
     marks: tuple[Mark, ...] = ()
     #: (since, link), in order.
@@ -175,7 +175,7 @@ NO_PAST: Final = ParsedHistory()
 
 
 class ParsedAccount(NamedTuple):
-    """The account: its link, what platform it is on, and the link it had in the last pass (None: there was none)."""
+    """The account: its link, its platform, and its link in the last pass (None: there was none)."""
 
     link: str
     platform: str = ""
@@ -190,7 +190,7 @@ class LostVote(NamedTuple):
 
 
 class ParsedChanges(NamedTuple):
-    """What a pass must remember of an account's parsed values."""
+    """What a pass must store about an account's parsed values."""
 
     account_id: str
     #: The link that it decides with, if the last pass had another; and if that means another profile, since when.
@@ -203,7 +203,7 @@ class ParsedChanges(NamedTuple):
 
 
 class Votes(NamedTuple):
-    """What became of an account's parsed values: those that count, and those without a vote."""
+    """An account's parsed values that count, and those without a vote."""
 
     chosen: Mapping[str, ParsedValue] = MappingProxyType({})
     lost: tuple[LostVote, ...] = ()
@@ -225,16 +225,16 @@ class Votes(NamedTuple):
 
     @property
     def relinked(self) -> bool:
-        """Whether the account's link means another profile than in the last pass."""
+        """Whether the account's link shows another profile than in the last pass."""
         return self.news is not None and bool(self.news.links)
 
     @property
     def too_old(self) -> frozenset[str]:
-        """The metrics of which no value counts, and one is too old."""
+        """The metrics without a value that counts, of which one is too old."""
         return frozenset(one.said.metric for one in self.lost if one.reason == TOO_OLD) - self.chosen.keys()
 
     def silent(self, metric: str) -> bool:
-        """Whether all that is said of a metric has no vote."""
+        """Whether no value of a metric has a vote although there are some."""
         return metric not in self.chosen and any(lost.said.metric == metric for lost in self.lost)
 
 

@@ -1,4 +1,4 @@
-"""Pins: a value of one metric that a person wants, whatever worksheet and parsers say, until the person takes it back.
+"""Pins: a value of one metric set by a person, which wins over worksheet and parsers until it is removed.
 
 A cell pins its number with a mark (``950!``); the command and the control channel pin without the sheet.  Of both for
 one metric the command's counts, for it says who, why and until when.
@@ -18,7 +18,7 @@ _FAR: Final = 0.2
 
 
 class Pin(NamedTuple):
-    """A pinned value: since when (a stamp), by whom, until which local day (its label; None: for ever), and why."""
+    """A pinned value: since when (a stamp), by whom, until which local day (None: forever), and why."""
 
     metric: str
     value: int
@@ -29,7 +29,7 @@ class Pin(NamedTuple):
     why: str = ""
 
     def answer(self) -> PinAnswer:
-        """As ``--json`` has it."""
+        """The pin as ``--json`` prints it."""
         return PinAnswer(
             metric=self.metric,
             value=self.value,
@@ -50,7 +50,7 @@ NO_PINS: Final[tuple[Pin, ...]] = ()
 
 
 def is_over(pin: Pin, today: str) -> bool:
-    """Whether a pin is past its date; it counts on that whole local day."""
+    """Whether a pin's last local day has passed."""
     return pin.until is not None and pin.until < today
 
 
@@ -64,12 +64,12 @@ def in_force(pins: Iterable[Pin], today: str) -> dict[str, Pin]:
 
 
 def cell_pins(pins: Iterable[Pin]) -> dict[str, Pin]:
-    """The pins that the cells of a row had in its last read, by metric."""
+    """The pins set by a row's cells in the last read, by metric."""
     return {pin.metric: pin for pin in pins if pin.place == CELL}
 
 
 def read_cells(values: Metrics, marked: Collection[str], before: Mapping[str, Pin], now: str, cell: str) -> list[Pin]:
-    """The pins of a row's cells, of which ``marked`` metrics have the mark; one that is new begins now."""
+    """The pins of a row's cells; ``marked``: the metrics with the mark. A new one begins now."""
     found = []
     for metric, value in zip(METRICS, values, strict=True):
         if metric in marked and value is not None:
@@ -79,5 +79,5 @@ def read_cells(values: Metrics, marked: Collection[str], before: Mapping[str, Pi
 
 
 def is_far(pinned: int, other: int | None) -> bool:
-    """Whether a pinned value is 20 % or more off what it stands against; nothing to stand against is not."""
+    """Whether a pinned value differs by 20 % or more from another value; False if there is none."""
     return other is not None and abs(pinned - other) >= max(_FAR * other, 1)

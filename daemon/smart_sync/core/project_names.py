@@ -1,4 +1,4 @@
-"""Names that people tell apart: two that differ only by Unicode normalisation or by signs one cannot see are one."""
+"""Comparison of names: differences in Unicode normalisation or invisible characters do not count."""
 
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -15,7 +15,7 @@ _VARIATION_SELECTORS = range(0xFE00, 0xFE10)
 
 
 def name_key(name: str) -> str:
-    """The same text for every writing of one name: composed, without invisible signs, with plain single spaces."""
+    """The normal form of a name: composed, without invisible characters, with single spaces."""
     if name.isascii() and name.isprintable() and "  " not in name:
         return name.strip()
     shown = (sign for sign in unicodedata.normalize("NFC", name) if not _is_invisible(sign))
@@ -23,7 +23,7 @@ def name_key(name: str) -> str:
 
 
 def written(name: str, names: Iterable[str]) -> str | None:
-    """How ``name`` is written among ``names``: just so, else as the first that is the same name; None if none is."""
+    """The spelling of ``name`` among ``names``: exact, else the first equal one; None if there is none."""
     known = names if isinstance(names, Collection) else list(names)
     if name in known:
         return name
@@ -32,7 +32,7 @@ def written(name: str, names: Iterable[str]) -> str | None:
 
 
 def named(name: str, table: Mapping[str, T]) -> tuple[str, T] | None:
-    """The entry of ``table`` for ``name``, however it is written there, with its key; None if there is none."""
+    """The entry of ``table`` for ``name`` in any spelling, with its key; None if there is none."""
     if name in table:
         return name, table[name]
     key = written(name, table) if table else None

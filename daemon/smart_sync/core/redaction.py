@@ -1,4 +1,4 @@
-"""What may be a secret, by its looks or by its name, and what is left of a text without it.
+"""Recognises secrets by their shape or name, and removes them from text.
 
 Secrets are looked for in pieces too: a key that was cut short, wrapped or escaped is still most of a key.
 """
@@ -57,18 +57,18 @@ _SHAPES = re.compile(
 
 
 def names_secret(name: str) -> bool:
-    """Whether what stands under ``name`` (a header, a parameter, a key) is a secret: ``X-RapidAPI-Key``, ``token``."""
+    """Whether a value under ``name`` (a header, parameter or key) is a secret: ``X-RapidAPI-Key``, ``token``."""
     words = [word.lower() for word in _WORD.findall(name)]
     return any(word in _SECRET_WORDS or word.endswith(_SECRET_ENDS) for word in words)
 
 
 def may_be_secret(text: str) -> bool:
-    """Whether ``text`` has a run of characters as keys and tokens have, and words and names of files have not."""
+    """Whether ``text`` has a run of characters shaped like a key or token, unlike words and file names."""
     return has_shape(text) or any(_is_random(run[0]) for run in _RUN.finditer(text))
 
 
 def lookalikes(text: str) -> Iterator[str]:
-    """The parts of ``text`` that look like secrets: what `may_be_secret` sees, base64 with slashes and UUIDs."""
+    """The parts of ``text`` shaped like secrets: those of `may_be_secret`, base64 with slashes, and UUIDs."""
     for found in _SHAPES.finditer(text):
         if _redacted(found) != found[0]:
             yield found[0].removeprefix(found["name"] or "")
@@ -78,7 +78,7 @@ def lookalikes(text: str) -> Iterator[str]:
 
 
 def has_shape(text: str) -> bool:
-    """Whether ``text`` looks like a secret beyond doubt: good enough to refuse it where none belongs."""
+    """Whether ``text`` has the shape of a secret beyond doubt, so that a field for another purpose may refuse it."""
     return without_shapes(text) != text
 
 
@@ -88,7 +88,7 @@ def _is_random(run: str) -> bool:
 
 
 def is_plausible_path(text: str) -> bool:
-    """Whether ``text`` can be meant as a path, so that a message may quote it."""
+    """Whether ``text`` is plausibly a path, so that a message may quote it."""
     return (
         0 < len(text) <= _MAX_PATH
         and text.isprintable()
@@ -101,17 +101,17 @@ def is_plausible_path(text: str) -> bool:
 
 
 def _is_code(text: str) -> bool:
-    """Whether ``text`` is one word of letters of both kinds, or of letters and digits, as keys are and few files."""
+    """Whether ``text`` is one word of mixed case, or letters and digits, as keys are and few file names."""
     return len(text) >= 8 and _CODE.fullmatch(text) is not None and sum(any(map(kind, text)) for kind in _KINDS) > 1
 
 
 def is_plausible_name(text: str) -> bool:
-    """Whether ``text`` can be meant as the name of a variable, so that a message may quote it."""
+    """Whether ``text`` is plausibly a variable's name, so that a message may quote it."""
     return _VARIABLE.fullmatch(text) is not None and not may_be_secret(text)
 
 
 def without_shapes(text: str) -> str:
-    """``text`` without what looks like a secret."""
+    """``text`` without parts shaped like secrets."""
     return _SHAPES.sub(_redacted, text)
 
 
@@ -125,14 +125,14 @@ def _redacted(found: re.Match[str]) -> str:
 
 
 def _is_base64(run: str) -> bool:
-    """A path may be as long as a key, but has not so many capitals and digits among its letters."""
+    """Whether a run is base64: a path may be as long, but has fewer capitals and digits among its letters."""
     return all(sum(map(kind, run)) * 12 >= len(run) for kind in (str.isupper, str.islower)) and any(
         map(str.isdigit, run)
     )
 
 
 class KnownSecrets:
-    """Secrets that are known, found again in any text, whole or in pieces."""
+    """Known secrets, found in any text, whole or in part."""
 
     def __init__(self) -> None:
         #: The longest first: one secret may be the beginning of another.  Replaced as a whole: threads read it.
@@ -142,7 +142,7 @@ class KnownSecrets:
         self._passing: tuple[str, ...] = ()
 
     def add(self, secret: str, *, pieces: str | None = None) -> None:
-        """Find ``secret`` from now on, unless it is shorter than 6, and longer runs of ``pieces`` (else of itself)."""
+        """Remove ``secret`` from now on, unless shorter than 6, and long runs of ``pieces`` (default: of itself)."""
         if len(secret) < 6 or secret in self._whole:
             return
         self._whole = tuple(sorted((*self._whole, secret), key=len, reverse=True))
@@ -152,13 +152,13 @@ class KnownSecrets:
             self._pieces.update(long[at : at + _PIECE] for at in range(len(long) - _PIECE + 1))
 
     def add_passing(self, secret: str) -> None:
-        """As `add`, of a secret that others will replace: the latest `MAX_PASSING` are found, each as a whole."""
+        """`add` for a secret that will be replaced: the latest `MAX_PASSING` are known, each as a whole."""
         if len(secret) >= 6:
             others = (known for known in self._passing if known != secret)
             self._passing = (*others, secret)[-MAX_PASSING:]
 
     def removed_from(self, text: str) -> str:
-        """``text`` without them, without what looks like one, and without the longer runs that it shares with one."""
+        """``text`` without known secrets, long parts of them, and parts shaped like secrets."""
         for secret in (*sorted(self._passing, key=len, reverse=True), *self._whole):
             if secret in text:
                 text = text.replace(secret, REDACTED)
@@ -181,7 +181,7 @@ class KnownSecrets:
             at += _PIECE
 
     def _grown(self, text: str, at: int) -> tuple[int, int]:
-        """The longest run around the piece at ``at`` that is in a secret."""
+        """The longest run around the piece at ``at`` that is part of a secret."""
         best = (at, at + _PIECE)
         for secret in self._long:
             if text[at : at + _PIECE] not in secret:
@@ -196,7 +196,7 @@ class KnownSecrets:
 
 
 def _joined(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Spans in order, those that meet as one."""
+    """Spans in order, with adjacent and overlapping ones joined."""
     current: tuple[int, int] | None = None
     for start, end in spans:
         if current is not None and start <= current[1]:

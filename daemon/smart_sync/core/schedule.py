@@ -1,4 +1,4 @@
-"""When what is due next: the timer, the cron line, a daily quota, a parser's next question.
+"""When things are due: the timer, a cron expression, a daily quota, a parser's next request.
 
 Time is an argument; nothing here reads a clock.
 """
@@ -14,7 +14,7 @@ from smart_sync.core.parsed import is_ahead
 
 
 def seconds_to_next(every: float, elapsed: float) -> float:
-    """Seconds until the next multiple of ``every`` when ``elapsed`` seconds have gone by.
+    """The seconds until the next multiple of ``every``, ``elapsed`` seconds after the start.
 
     Always above 0 and at most ``every``: no drift, and of the ticks that were missed only the next one is left.
     """
@@ -23,7 +23,7 @@ def seconds_to_next(every: float, elapsed: float) -> float:
 
 
 def next_cron(expression: str, after: datetime, timezone: str) -> datetime:
-    """The first time after ``after`` at which ``expression`` comes true on the clocks of ``timezone``.
+    """The first time after ``after`` that matches ``expression`` in ``timezone``.
 
     Right across daylight-saving changes: a time that is skipped or doubled fires once.
     """
@@ -32,7 +32,7 @@ def next_cron(expression: str, after: datetime, timezone: str) -> datetime:
 
 
 def pacific_midnight(now: datetime) -> datetime:
-    """The next midnight on Google's clocks in California, in UTC: there the YouTube quota begins anew."""
+    """The next midnight in California, in UTC, when the YouTube quota is renewed."""
     zone = _pacific()
     tomorrow = now.astimezone(zone).date() + timedelta(days=1)
     return datetime.combine(tomorrow, time(), zone).astimezone(UTC)
@@ -59,7 +59,7 @@ SLACK = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """When an account was last asked about, by which link, and what came of it; times are UTC."""
+    """When an account was last asked for, by which link, with what result; times are UTC."""
 
     link: str
     at: datetime
@@ -74,14 +74,14 @@ class Asked:
 
 
 def answered(link: str, now: datetime) -> Asked:
-    """The account has values, or the source has none to give."""
+    """The record of an account that has values, or of which the source has none."""
     return Asked(link, now)
 
 
 def failed(
     before: Asked | None, link: str, now: datetime, every: timedelta | None, until: datetime | None = None
 ) -> Asked:
-    """The account could not be fetched; ``until``: the platform wants it to be left alone so long.
+    """The record of an account that could not be fetched; ``until``: the platform asks to wait until then.
 
     It waits, each time twice as long, at most as long as a good one; without ``every`` it is in the next pass again.
     """
@@ -91,14 +91,14 @@ def failed(
 
 
 def gone(before: Asked | None, link: str, now: datetime, every: timedelta | None) -> Asked:
-    """The account is private or deleted: each time it rests twice as long, up to a day, but at least ``every``."""
+    """The record of an account that is private or deleted: its pause doubles, up to a day, but at least ``every``."""
     times = before.failures + 1 if before is not None and before.gone else 1
     rest = max(min(_doubled(FIRST_REST, times), LONGEST_REST), every or timedelta(0))
     return Asked(link, now, now + rest, times, gone=True)
 
 
 def cut_off(before: Asked | None, link: str, now: datetime, *, has_started_job: bool = False) -> Asked:
-    """The account was being asked about when the pass ended: it is due, as the first of those that it had asked.
+    """The record of an account that was being asked for when the pass ended: due first among those of its pass.
 
     If a job that may be paid for has been started for it, it waits, each time twice as long, up to a day.
     """
@@ -110,7 +110,7 @@ def cut_off(before: Asked | None, link: str, now: datetime, *, has_started_job: 
 
 
 def is_due(last: Asked | None, now: datetime, every: timedelta | None) -> bool:
-    """Whether an account is to be asked about now; also where it was asked by a clock that has been set back since."""
+    """Whether an account is to be asked for now; also if the last time is in the future (the clock was set back)."""
     if last is None or is_ahead(last.at, now):
         return True
     if last.not_before is not None:

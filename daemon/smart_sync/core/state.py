@@ -1,4 +1,4 @@
-"""What the database holds of a project before a pass: with the worksheet the input of the merge."""
+"""What the database holds about a project before a pass: with the worksheet the input of the merge."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from smart_sync.core.pins import NO_PINS, Pin
 
 
 class Absence(NamedTuple):
-    """Where an account's row was, and how it is missing there."""
+    """Where an account's row was, and how it is missing."""
 
     #: The project in whose worksheet the row stood.
     project_id: str = ""
@@ -32,7 +32,7 @@ def leaves(absence: Absence, parsed: Metrics | None) -> bool:
 
 
 class AccountState(NamedTuple):
-    """An account with everything the last passes left about it.  One per account: a tuple for its size."""
+    """An account with everything that the last passes stored about it. One per account: a tuple for its size."""
 
     id: str
     platform: str
@@ -68,7 +68,7 @@ class AccountState(NamedTuple):
 
 
 def sound(values: Sequence[Any]) -> tuple[Metrics, bool]:
-    """Foreign values as counts: what is no count from 0 to 2^63-1 is no value; and whether all were sound."""
+    """Foreign values as counts (anything else than 0 to 2^63-1 is None), and whether all were valid."""
     for value in values:
         if value is not None and not (type(value) is int and 0 <= value <= MAX_COUNT):
             return Metrics._make(v if type(v) is int and 0 <= v <= MAX_COUNT else None for v in values), False
@@ -76,7 +76,7 @@ def sound(values: Sequence[Any]) -> tuple[Metrics, bool]:
 
 
 def as_text(value: object) -> str:
-    """A foreign value of a column that should hold text; "" for NULL and what else is empty."""
+    """A foreign value of a text column; "" for NULL and other empty values."""
     if isinstance(value, str):
         return value
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value or "")

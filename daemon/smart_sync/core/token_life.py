@@ -1,4 +1,4 @@
-"""Access tokens that a platform renews: what is known of one, when it is renewed, what the platform's answer means.
+"""Access tokens that a platform renews: their state, when to renew, and the meaning of the platform's response.
 
 Decides only; `parsers.token_file` keeps what is known.  Times are stamps (`core.days.stamp`), "" where nobody knows.
 """
@@ -34,7 +34,7 @@ Flow = Literal["tiktok", "threads"]
 
 
 class Token(NamedTuple):
-    """What is known of one token.  ``given``: the fingerprint of the configured secret that it descends from."""
+    """The state of one token. ``given``: the fingerprint of the configured secret that it descends from."""
 
     given: str = ""
     access: str = ""
@@ -57,12 +57,12 @@ class Token(NamedTuple):
 
     @property
     def expires(self) -> str:
-        """Until when it works without a person: the refresh token's end, else the access token's."""
+        """When a person must act: at the refresh token's expiry, else the access token's."""
         return self.refresh_until if self.refresh else self.until
 
 
 class Step(StrEnum):
-    """What is to be done with a token before it is used."""
+    """What to do with a token before using it."""
 
     USE = "use"
     RENEW = "renew"
@@ -71,7 +71,7 @@ class Step(StrEnum):
 
 
 def begun(known: Token | None, given: str, secret: str, flow: Flow, now: datetime) -> Token:
-    """What is ``known``, or a new beginning where the configuration has another ``secret`` now."""
+    """``known``, or a new state if the configuration has another ``secret`` now."""
     if known is None or known.given != given:
         return Token(given, refresh=secret) if flow == "tiktok" else Token(given, access=secret)
     if flow == "threads" and not known.dead and _is_over(known.until, now):
@@ -80,7 +80,7 @@ def begun(known: Token | None, given: str, secret: str, flow: Flow, now: datetim
 
 
 def step(token: Token, flow: Flow, now: datetime, refused: str = "") -> Step:
-    """What is to be done at ``now``; ``refused``: the access token that the platform has just refused."""
+    """What to do at ``now``; ``refused``: the access token that the platform has just refused."""
     if token.dead:
         return Step.DEAD
     works = bool(token.access) and token.access != refused and not _is_over(token.until, now)
@@ -105,7 +105,7 @@ def _is_over(until: str, now: datetime) -> bool:
 
 
 def moment_of(written: str) -> datetime | None:
-    """A stamp as a moment; None for what is none."""
+    """A stamp as a moment; None if it is none."""
     try:
         return moment(written)
     except (ValueError, OverflowError):
@@ -113,12 +113,12 @@ def moment_of(written: str) -> datetime | None:
 
 
 def _moment(written: str, otherwise: datetime) -> datetime:
-    """A stamp as a moment; the file it comes from may have been spoilt."""
+    """A stamp as a moment, else ``otherwise``: the file may be damaged."""
     return moment_of(written) or otherwise
 
 
 class Answer(NamedTuple):
-    """What came of a refresh: the token as it is now, and why it is no new one; "" if it is."""
+    """The result of a refresh: the token now, and why it is not new; "" if it is."""
 
     token: Token
     reason: str = ""
@@ -127,7 +127,7 @@ class Answer(NamedTuple):
 
 
 def answered(token: Token, flow: Flow, status: int, body: str | bytes, now: datetime) -> Answer:
-    """What the platform's answer to a refresh makes of ``token``.  Total: whatever the answer is."""
+    """``token`` after the platform's response to a refresh. Total: takes any response."""
     fields = _object(body)
     access = fields.get("access_token")
     if 200 <= status < 300 and _is_token(access):
@@ -177,7 +177,7 @@ def _renewed(token: Token, fields: Mapping[str, Any], flow: Flow, now: datetime)
 
 
 def inspected(token: Token, fields: object, now: datetime) -> Token:
-    """``token`` with what Meta's ``debug_token`` says of it: kind, expiry, whether it is valid.  Total."""
+    """``token`` with Meta's ``debug_token`` response: kind, expiry, validity. Total."""
     data = fields.get("data") if isinstance(fields, dict) else None
     if not isinstance(data, dict):
         return token._replace(checked_at=stamp(now))
@@ -204,7 +204,7 @@ def is_to_be_inspected(token: Token, now: datetime) -> bool:
 
 
 def lifetime(given: object) -> timedelta | None:
-    """``expires_in`` as platforms give it, in seconds; None for what is none: NaN, 1e30, a word, a negative number."""
+    """``expires_in`` in seconds; None for an invalid one: NaN, 1e30, a word, a negative number."""
     if isinstance(given, str) and given.isascii() and given.isdecimal() and len(given) < 12:
         given = int(given)
     if isinstance(given, bool) or not isinstance(given, int | float) or not math.isfinite(given):
@@ -218,7 +218,7 @@ def _until(given: object, now: datetime) -> str:
 
 
 def _at(given: object) -> str:
-    """A time in seconds since 1970; 0 is never, anything else that is none unknown."""
+    """A time in seconds since 1970; 0 means never, anything invalid unknown."""
     if isinstance(given, bool) or not isinstance(given, int | float):
         return ""
     if given == 0:
@@ -245,7 +245,7 @@ def _object(body: str | bytes) -> Mapping[str, Any]:
 
 
 def _refusal(fields: Mapping[str, Any]) -> tuple[str, str]:
-    """The platform's code for a refusal, and its words; "" for what it does not say."""
+    """The platform's error code and message; "" for what is missing."""
     error = fields.get("error")
     if isinstance(error, dict):
         code, words = error.get("code"), error.get("message")
@@ -267,14 +267,14 @@ class TokenReport(NamedTuple):
     renews: bool = False
 
     def words(self) -> str:
-        """Until when it works, for a person."""
+        """The token's expiry in words."""
         renewed = ", and is renewed by itself" if self.renews else ""
         if self.expires == NEVER:
             return "does not expire"
         return f"works until {self.expires[:10]}{renewed}" if self.expires else f"has an end that nobody knows{renewed}"
 
     def warning(self, now: datetime) -> str:
-        """What a person has to do something about, in words; "" if nothing."""
+        """What a person has to do, in words; "" if nothing."""
         subject = f"the token of {self.account}" if self.account else "the token"
         if self.dead:
             return f"{subject} is dead: {self.dead}"

@@ -1,4 +1,4 @@
-"""Numbers with their nouns, as people say them; and the names that are nearest to one that does not exist."""
+"""Numbers with their nouns, lists of names, and the nearest names to a misspelt one."""
 
 import re
 import shlex
@@ -15,7 +15,7 @@ MAX_SHOWN = 60
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
-    """``1 row``, ``1,200 rows``; ``plural`` where an s at the end would be wrong."""
+    """``1 row``, ``1,200 rows``; ``plural`` if it is not formed with s."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
@@ -26,7 +26,7 @@ def listed(names: Sequence[str], most: int = 50) -> str:
 
 
 def unread_snapshots(count: int, example: str) -> str:
-    """That snapshots have a time that cannot be read, such as ``example``."""
+    """The sentence that snapshots have an unreadable time, such as ``example``."""
     which = f"{example!r}, say" if count > 1 else repr(example)
     several = f"{counted(count, 'snapshot')} with a snapshot_time that cannot be read ({which})"
     return f"{several}, in no day and no growth; write it in UTC as 2026-03-10 12:00:00"
@@ -38,7 +38,7 @@ def quoted(names: Iterable[str]) -> str:
 
 
 def by_text(texts: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    """What is told of several by name, each text once: text → the names, both in the order they came."""
+    """Group names by text: text → names, both in their first order."""
     names: dict[str, list[str]] = {}
     for name, text in texts:
         names.setdefault(text, []).append(name)
@@ -46,18 +46,18 @@ def by_text(texts: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The one of ``known`` that was probably meant by ``name``; empty if none is like it."""
+    """The one of ``known`` that ``name`` probably means; "" if none is similar."""
     return next(iter(nearest_of(name, known, 1)), "")
 
 
 def nearest_of(name: str, known: Iterable[str], most: int) -> list[str]:
-    """At most so many of ``known`` that may have been meant by ``name``, the most alike first, whatever their case."""
+    """At most so many of ``known`` that ``name`` may mean, the most similar first, ignoring case."""
     folded = {one.casefold(): one for one in sorted(known)}
     return [folded[near] for near in get_close_matches(name.casefold(), folded, most, ALIKE)]
 
 
 def confirm(what: str, metric: str = "") -> str:
-    """The command for a person who means what is reported of an account (its link) or a project (its name)."""
+    """The command that accepts what is reported about an account (its link) or a project (its name)."""
     return f"smart-sync confirm {shlex.quote(what)}" + (f" --metric {metric}" if metric else "")
 
 
@@ -68,12 +68,12 @@ def wait(retry: Mapping[str, Any]) -> str:
 
 
 def unpin(link: str, metric: str) -> str:
-    """The command that takes back a pin."""
+    """The command that removes a pin."""
     return f"smart-sync unpin {shlex.quote(link)} {metric}"
 
 
 def last_read(stamp: str | None) -> str:
-    """When a worksheet was last read, for a person."""
+    """The time of a worksheet's last read, for a person."""
     return f"last read {when(stamp)}" if stamp else "never read"
 
 
@@ -83,7 +83,7 @@ def when(stamp: str) -> str:
 
 
 def shown(cell: Cell) -> str:
-    """What ``cell`` says, for a person: one printable line of at most `MAX_SHOWN` signs, odd spaces as escapes."""
+    """``cell`` for a person: one printable line of at most `MAX_SHOWN` characters, odd spaces as escapes."""
     try:
         text = str(cell)
     except ValueError:  # Python writes no number of more than 4,300 digits

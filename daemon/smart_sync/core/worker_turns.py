@@ -1,4 +1,4 @@
-"""What becomes of the spreadsheets that a pass has given to workers: waited for, given to another one, given up."""
+"""Spreadsheets that a pass has given to workers: whether to wait, give one to another worker, or give it up."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ VANISHED = ("no worker can take it: the database has lost the task", "")
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A spreadsheet that is with the workers."""
+    """A spreadsheet given to the workers."""
 
     spreadsheet: str
     #: How many workers have begun it, and the last of them.
@@ -29,7 +29,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """What is to be done now."""
+    """What to do now."""
 
     #: Those that are done.
     done: tuple[str, ...] = ()
@@ -42,12 +42,12 @@ class Steps:
 
 
 def log_hint(worker: str) -> str:
-    """Where it stands what has become of it."""
+    """Where to read what happened to the worker."""
     return f"see the log of the worker {worker}"
 
 
 def next_steps(turns: Iterable[Turn], quiet: float, limit: float, *, sent: Mapping[str, int]) -> Steps:
-    """What to do about ``turns``.
+    """Decide what to do about ``turns``.
 
     ``quiet``: seconds since any worker has given a sign of life; ``limit``: of silence, in seconds; ``sent``: how often
     each that is waited for was given to the workers.

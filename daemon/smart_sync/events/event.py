@@ -1,4 +1,4 @@
-"""What a log event is, and what all of them have."""
+"""The definition of a log event, and the fields that all have."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The passes as tasks of Celery, every 30 minutes: serve ``app``, or `register` them in an application of your own.
+"""The passes as Celery tasks, every 30 minutes: run ``app``, or `register` them in your own application.
 
 Needs the extra ``celery``.  Each task asks the daemon if one is running, and runs the pass in the worker if none is.
 With ``[sync] workers = "celery"`` the same workers do the parts of passes that are given to them (queue `QUEUE`).
@@ -64,7 +64,7 @@ def smart_sync_single_project(project_id: str) -> ProjectAnswer:
 
 
 def smart_sync_spreadsheet(run_id: str, spreadsheet: str) -> str:
-    """A part of a pass that gives its spreadsheets to workers (``[sync] workers = "celery"``); returns what came of it.
+    """One spreadsheet of a pass that uses workers (``[sync] workers = "celery"``); returns its result in words.
 
     The configuration is read anew for each.
     """
@@ -80,7 +80,7 @@ def smart_sync_spreadsheet(run_id: str, spreadsheet: str) -> str:
 
 
 def register(app: Celery, *, every: float | None = EVERY) -> None:
-    """Add the tasks to ``app``, and to its schedule a pass over all projects ``every`` so many seconds (None: none).
+    """Add the tasks to ``app``, and a pass over all projects every ``every`` seconds to its schedule (None: none).
 
     An entry of that name in the schedule of ``app`` is left as it is.  A tick that no worker has taken before the next
     one comes is dropped, so that passes do not pile up.
@@ -123,7 +123,7 @@ def _run(project_id: str | None) -> SyncAnswer:
 
 
 def _asked(settings: Settings, project_id: str | None) -> SyncAnswer:
-    """What the daemon answers; the parts of its pass are done here where all workers wait as this one does."""
+    """The daemon's answer; while this worker waits, it also works on the pass's spreadsheets if no other does."""
     if settings.sync.workers == "none":
         return request_sync(settings.control.socket, project_id)
     from smart_sync.sync import spreadsheet_task
@@ -143,7 +143,7 @@ def _asked(settings: Settings, project_id: str | None) -> SyncAnswer:
 
 @cache
 def _application() -> Celery:
-    """`register` in an application of its own, by the environment."""
+    """`register` in an application of its own, configured by the environment."""
     application = Celery("smart_sync", broker=_broker(), set_as_current=False)
     default = application.conf.task_default_queue
     application.conf.update(
@@ -157,7 +157,7 @@ def _application() -> Celery:
 
 
 def _prepare_worker(**_: object) -> None:
-    """Import what each process of the worker would import for its first spreadsheet, before they are forked."""
+    """Import what the worker's processes need, before they are forked."""
     try:
         wanted = config.load(config.find()).sync.workers == "celery"
     except SmartSyncError:
@@ -168,7 +168,7 @@ def _prepare_worker(**_: object) -> None:
 
 
 def _broker() -> str:
-    """What ``CELERY_BROKER_URL`` says, else ``[sync] broker`` of the configuration, else `BROKER`.
+    """The broker: ``CELERY_BROKER_URL``, else ``[sync] broker`` of the configuration, else `BROKER`.
 
     That a configuration cannot be read is logged; each task answers with it.
     """

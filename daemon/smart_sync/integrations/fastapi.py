@@ -104,7 +104,7 @@ def router(*, socket: str | Path, token: str) -> APIRouter:
 
 
 def _passing_on(socket: str | Path, path: str, timeout: float | None) -> _Endpoint:
-    """An endpoint that answers what the daemon answers at ``path`` within ``timeout`` seconds."""
+    """An endpoint that forwards to the daemon's ``path``, with ``timeout`` seconds."""
 
     async def endpoint(request: Request) -> Response:
         if refused := _refused_body(request):
@@ -135,7 +135,7 @@ def _metrics_of(socket: str | Path) -> _Endpoint:
 
 
 def _refused_body(request: Request) -> Response | None:
-    """A 400 for a request with a body: an option in it would be ignored."""
+    """A 400 for a request with a body, since options in it would be ignored."""
     if request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers:
         return None
     return _failure(400, "this endpoint takes no body; options go behind a ? in its address")
@@ -183,13 +183,13 @@ async def _send_all(events: AsyncIterator[EventFields], send: Send) -> None:
 
 
 async def _left(receive: Receive) -> None:
-    """Return when the client has left: between two events nothing is sent that would fail."""
+    """Return when the client has left: between events nothing is sent that would fail."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
 async def _until_first(sending: Coroutine[Any, Any, None], leaving: Coroutine[Any, Any, None]) -> None:
-    """Run both until either ends, and end the other; raises what the sending raised."""
+    """Run both until either ends, and cancel the other; raises what sending raised."""
     send = asyncio.create_task(sending, name="smart-sync:events:send")
     leave = asyncio.create_task(leaving, name="smart-sync:events:leave")
     try:
@@ -203,7 +203,7 @@ async def _until_first(sending: Coroutine[Any, Any, None], leaving: Coroutine[An
 
 
 def _application() -> FastAPI:
-    """`router` as an application of its own, by the environment."""
+    """`router` as an application of its own, configured by the environment."""
     token = os.environ.get(TOKEN_VARIABLE, "").strip()
     if not token:
         # Not an error with a traceback: the server that imports this ends with this one line.

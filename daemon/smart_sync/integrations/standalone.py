@@ -71,7 +71,7 @@ def sync_single_project_standalone(
 
 
 def failed_pass(error: SmartSyncError) -> PassAnswer:
-    """The answer of a pass over all projects that could not be run."""
+    """The answer for a pass over all projects that could not run."""
     return {
         "success": False,
         "error": logs.redact(str(error)),
@@ -84,12 +84,12 @@ def failed_pass(error: SmartSyncError) -> PassAnswer:
 
 
 def failed_project(error: SmartSyncError, project_id: object) -> ProjectAnswer:
-    """The answer of a pass over one project that could not be run."""
+    """The answer for a pass over one project that could not run."""
     return {"success": False, "error": logs.redact(str(error)), "project_id": logs.redacted(project_id)}
 
 
 def run_pass(settings: Settings, project_id: str | None) -> SyncAnswer:
-    """One pass by ``settings`` in this process, over one project or all; waits as `sync_all_projects_standalone` does.
+    """Run a pass in this process, over one project or all; waits as `sync_all_projects_standalone` does.
 
     Raises `SmartSyncError`; also where there is no database, unless the worksheets would fill a new one.
     """
@@ -116,7 +116,7 @@ def _once(settings: Settings, project_id: str | None) -> SyncAnswer:
 
 
 def _settings(where: Location, key: Path | SecretStr | None, sheets_name: str) -> Settings:
-    """The environment (SMART_SYNC_SHEETS__API_URL, say) adds to what is handed in, and does not replace it."""
+    """The settings from the arguments; the environment (SMART_SYNC_SHEETS__API_URL, say) adds to them."""
     given = {"source": "google", "spreadsheet": sheets_name} | ({} if key is None else {"credentials": key})
     try:
         place = {"path": where} if isinstance(where, Path) else {"url": where}
@@ -131,7 +131,7 @@ def _settings(where: Location, key: Path | SecretStr | None, sheets_name: str) -
 
 
 def _by_its_days(settings: Settings) -> Settings:
-    """``settings`` with the time zone that the database goes by, unless the environment names one."""
+    """``settings`` with the time zone stored in the database, unless the environment names one."""
     schedule = settings.schedule
     zone = None if "timezone" in schedule.model_fields_set else zone_of(settings.database.where)
     if zone is None:
@@ -140,7 +140,7 @@ def _by_its_days(settings: Settings) -> Settings:
 
 
 def _database(value: object) -> Location:
-    """The database.  Raises `DatabaseError` if there is no such file: a new one would be an empty success."""
+    """The database's location. Raises `DatabaseError` for a missing file: a new one would be an empty success."""
     if isinstance(value, Server):
         return value
     if isinstance(value, str) and value.startswith(("postgresql://", "postgres://")):
@@ -171,7 +171,7 @@ def _key(value: object) -> Path | SecretStr | None:
 
 
 def _leave_retries_alone() -> None:
-    """stamina, which the host may use too, tells its hooks of every retry; ours are in our own events."""
+    """Keep the host's stamina hooks from reporting our retries, which are in our own events."""
     hooks = stamina.instrumentation.get_on_retry_hooks()
     if not all(isinstance(hook, partial) and hook.func is _call_hosts_hook for hook in hooks):
         stamina.instrumentation.set_on_retry_hooks([partial(_call_hosts_hook, hook) for hook in hooks])

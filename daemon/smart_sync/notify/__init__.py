@@ -1,1 +1,1 @@
-"""Telling others: signed webhooks from a lasting queue, and a dead man's switch."""
+"""Notifications: signed webhooks and messages from a persistent queue, and a dead man's switch."""

@@ -1,4 +1,4 @@
-"""All webhooks and targets: a pass queues messages with its results, and a worker for each receiver delivers them."""
+"""Delivery to all webhooks and targets: a pass queues messages with its results, a worker per receiver sends them."""
 
 import asyncio
 import contextlib
@@ -50,7 +50,7 @@ STALLED = 60.0
 
 
 class DeliveryWorker:
-    """One receiver's part of the queue.  ``run`` is its one loop; without a message that waits it sleeps."""
+    """Delivers one receiver's queue. ``run`` is its only loop; it sleeps while no message waits."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class DeliveryWorker:
         self._idle = asyncio.Event()
 
     def wake(self) -> None:
-        """Look into the queue: there may be something new."""
+        """Check the queue for new messages."""
         self._idle.clear()
         self._awake.set()
 
@@ -78,13 +78,13 @@ class DeliveryWorker:
         await self._idle.wait()
 
     async def send_now(self, message: Message) -> None:
-        """Send ``message`` past the queue, once; what comes of it is logged."""
+        """Send ``message`` once, bypassing the queue; the result is logged."""
         started = time.perf_counter()
         answer = await self.receiver.send(message, self._clock())
         self._log(Delivery(0, message, 0), answer, round(time.perf_counter() - started, 3), None)
 
     async def run(self) -> None:
-        """Deliver until cancelled.  A message whose delivery is cut off is sent again, with the same id."""
+        """Deliver until cancelled. A message whose delivery is interrupted is sent again with the same id."""
         while True:
             self._awake.clear()
             try:
@@ -99,7 +99,7 @@ class DeliveryWorker:
                     await self._awake.wait()
 
     async def _deliver_due(self) -> float | None:
-        """Everything that is due; returns the seconds until the next message will be, None if none waits."""
+        """Deliver all due messages; return the seconds until the next is due, None if none waits."""
         async with self._database.transaction() as transaction:
             now = self._clock()
             await outbox.prune(transaction, self.endpoint, stamp(now - MAX_AGE), stamp(now - GIVEN_UP_AGE))
@@ -114,7 +114,7 @@ class DeliveryWorker:
         return None if at is None else (moment(at) - self._clock()).total_seconds()
 
     async def _deliver(self, delivery: Delivery) -> bool:
-        """One attempt; whether those behind it may have theirs."""
+        """Attempt one delivery; return whether later messages may be attempted."""
         started = time.perf_counter()
         answer = await self.receiver.send(delivery.message, self._clock())
         seconds = round(time.perf_counter() - started, 3)
@@ -158,7 +158,7 @@ class DeliveryWorker:
 
 
 class Webhooks:
-    """Use as ``async with``: inside, one task per webhook or target delivers; at the end they are cancelled.
+    """Use as ``async with``: inside, one task per webhook or target delivers; the end of the block cancels them.
 
     What could not be delivered by then stays queued: the next process that opens the database goes on with it.
     Without any there is no task, and nothing is written.
@@ -196,7 +196,7 @@ class Webhooks:
         await self._background.__aexit__(kind, error, trace)
 
     async def enqueue(self, transaction: Transaction, result: PassResult, freshness: Freshness) -> None:
-        """Queue what ``result`` has to tell, in the transaction that keeps the result; then call `wake`."""
+        """Queue the messages about ``result`` in the transaction that stores it; then call `wake`."""
         if not self._workers:
             return
         read_again = {one.project.id for one in freshness.read_again}
@@ -214,7 +214,7 @@ class Webhooks:
             await self._tell_again(transaction, result, alerts.standing(judgement, result.results, before))
 
     async def _tell_again(self, transaction: Transaction, result: PassResult, lasting: Sequence[alerts.Alert]) -> None:
-        """Who accepts messages again is told once more of the troubles that last and whose message was given up.
+        """Queue lasting troubles again for receivers that accept messages again after dropping some.
 
         Of one that is sent nothing else nobody can know: it is tried after `TRIED_AGAIN`.
 
@@ -230,7 +230,7 @@ class Webhooks:
                 await self._add(transaction, worker, worker.receiver.wanted(told, changed=True))
 
     async def queue(self, transaction: Transaction, messages: Sequence[Message], *, changed: bool = True) -> None:
-        """Queue ``messages`` for those who want it, in the transaction that keeps it; then call `wake`.
+        """Queue ``messages`` for the receivers that want them, in the given transaction; then call `wake`.
 
         ``changed``: whether a pass that finished has changed what readers see.
         """
@@ -247,13 +247,13 @@ class Webhooks:
             emit("webhook.overflowed", webhook=worker.label, dropped=dropped)
 
     async def unreached(self) -> list[str]:
-        """The webhooks and targets that have accepted nothing for an hour, a sentence each.  Raises `StoreError`."""
+        """A sentence for each receiver that has accepted nothing for an hour. Raises `StoreError`."""
         if not self._workers:
             return []
         return await list_unreached([one.receiver for one in self._workers], self._database, self._clock())
 
     async def tell_of_failure(self, trigger: Trigger, reason: str) -> None:
-        """A pass could not be run: reported once for each reason, until a pass ends.
+        """Report that a pass could not run: once for each reason, until a pass ends.
 
         Where not even the queue can be written, it is sent past the queue, once.
         """
@@ -279,13 +279,13 @@ class Webhooks:
                 await asyncio.gather(*(worker.send_now(one) for worker, one in wanted))
 
     def wake(self) -> None:
-        """Let the workers look into the queue; returns at once."""
+        """Make the workers check the queue; returns at once."""
         self.woken.set()
         for worker in self._workers:
             worker.wake()
 
     async def flush(self, seconds: float) -> None:
-        """Wait until nothing is due any more, at most ``seconds``; for processes that end after a pass."""
+        """Wait until nothing is due, at most ``seconds``; for processes that end after a pass."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 for worker in self._workers:

@@ -1,4 +1,4 @@
-"""The digest: one message a day, however often the daemon is restarted."""
+"""The digest: one message a day, regardless of restarts."""
 
 import asyncio
 import contextlib
@@ -35,7 +35,7 @@ _UNWELL = frozenset({Outcome.FAILED.value, Outcome.DEGRADED.value})
 
 
 class Digest:
-    """Tells it; `run` is for a daemon, `tell_if_due` for a process that ends after a pass."""
+    """Queues the digest; `run` is for a daemon, `tell_if_due` for a process that ends after a pass."""
 
     def __init__(
         self, settings: Settings, database: Database, webhooks: Webhooks, clock: Callable[[], datetime]
@@ -48,7 +48,7 @@ class Digest:
         self._clock = clock
 
     async def run(self) -> None:
-        """Tell each day's, until cancelled."""
+        """Queue each day's digest, until cancelled."""
         if self._at is None:
             return
         if due_day(self._clock(), self._at, self._timezone):
@@ -64,7 +64,7 @@ class Digest:
             await asyncio.sleep(min(max(pause, 0.1), 3600.0))
 
     async def tell_if_due(self) -> bool:
-        """Queue the digest that is due, unless it was told; False if the database could not be used."""
+        """Queue the digest if it is due and not queued yet; False if the database could not be used."""
         now = self._clock()
         day = due_day(now, self._at, self._timezone) if self._at is not None else None
         if day is None:

@@ -1,4 +1,4 @@
-"""One HTTP request whose answer is its status: bounded in time, its body never read, redirects never followed.
+"""One HTTP request that returns only its status: bounded in time, the body unread, redirects not followed.
 
 And to which addresses it may go: public ones, so that no URL reaches into the machine or its network.
 """
@@ -14,11 +14,11 @@ from smart_sync.aio.http_client import UNREADABLE, NoClient, cause, new_client
 
 
 class NotReached(Exception):
-    """There was no answer; the message says why and holds neither URL nor secret."""
+    """There was no response; the message says why, without URL or secret."""
 
 
 class NotConnected(NotReached):
-    """There was not even a connection: nothing was sent."""
+    """There was no connection: nothing was sent."""
 
 
 async def request_status(
@@ -31,7 +31,7 @@ async def request_status(
     proxied: bool = False,
     connect: float | None = None,
 ) -> int:
-    """The status of the answer.  Raises `NotReached`; the caller bounds the time.
+    """The status of the response. Raises `NotReached`; the caller bounds the time.
 
     ``proxied``: through the proxy of the environment, if it names one; ``connect``: seconds until there must be a
     connection.
@@ -67,17 +67,17 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 class AddressRefused(Exception):
-    """The host has an address that the configuration does not allow; the message names it and the remedy."""
+    """The host has an address that the configuration forbids; the message names it and the remedy."""
 
 
 async def resolve(host: str, port: int) -> list[str]:
-    """What the system says; it also reads the odd notations of addresses (``0x7f.1``).  Raises `OSError`."""
+    """The addresses by the system's resolver, which also accepts odd notations (``0x7f.1``). Raises `OSError`."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 def is_public(address: str) -> bool:
-    """Whether ``address`` is one that the whole internet reaches.  Raises `ValueError` if it is none at all."""
+    """Whether ``address`` is reachable from the whole internet. Raises `ValueError` if it is no address."""
     ip = _mapped_ipv4(ipaddress.ip_address(address))
     # In addition to is_global, because Python's registry of special addresses is as old as Python is.
     odd = ip.is_private or ip.is_multicast or ip.is_reserved or ip.is_loopback or ip.is_link_local or ip.is_unspecified
@@ -85,7 +85,7 @@ def is_public(address: str) -> bool:
 
 
 def _mapped_ipv4(ip: IPAddress) -> IPAddress:
-    """The IPv4 address that an IPv6 one only wraps, on whatever way it would be reached."""
+    """The IPv4 address embedded in an IPv6 one, by any of the mappings."""
     if isinstance(ip, ipaddress.IPv4Address):
         return ip
     if ip in _NAT64:
@@ -94,7 +94,7 @@ def _mapped_ipv4(ip: IPAddress) -> IPAddress:
 
 
 async def allowed(host: str, port: int, resolver: Resolve, *, allow_private: bool, encrypted: bool) -> Sequence[str]:
-    """The addresses to connect to, in their order.  Every one is looked at first, so that a mixed answer is refused.
+    """The addresses to connect to, in order. All are checked first, so that a mixed answer is refused.
 
     Without TLS only private addresses are allowed.  Raises `AddressRefused`, or `OSError` if there is no address.
     """

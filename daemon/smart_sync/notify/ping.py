@@ -1,4 +1,4 @@
-"""The dead man's switch: a service outside that alarms when no pass reports success any more.
+"""The dead man's switch: an external service that raises an alarm when no pass reports success any more.
 
 In the convention of healthchecks.io (``URL/start``, ``URL`` for success, ``URL/fail``, with the end of the pass as the
 body), or of Uptime Kuma's push monitors: one URL, with ``status`` and ``msg`` in its query.
@@ -36,7 +36,7 @@ _NO_POST = (404, 405, 501)
 
 
 class Ping:
-    """Use as ``async with``.  Its methods return at once; one task sends the signals in their order, best effort."""
+    """Use as ``async with``. Methods return at once; one task sends the signals in order, best effort."""
 
     def __init__(self, settings: PingSettings, *, pause: float = 1.0) -> None:
         self._url = settings.url.get_secret_value() if settings.url is not None else ""
@@ -60,7 +60,7 @@ class Ping:
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[Callable[[PassResult], None]]:
-        """Inside, a pass runs; give its result to what is yielded.
+        """Run a pass inside; pass its result to the yielded object.
 
         A failure: it raises, every project failed, one is stale, or there is none because Google cannot be asked.
         """
@@ -138,7 +138,7 @@ async def _ask(method: str, url: str, body: bytes = b"") -> None:
 
 
 class _Refused(http_post.NotReached):
-    """There was an answer, and it was no success."""
+    """The response was no success."""
 
     def __init__(self, status: int) -> None:
         super().__init__(f"answered {status}")
@@ -150,14 +150,14 @@ def _body(text: list[str]) -> bytes:
 
 
 def _with(url: str, signal: Signal) -> str:
-    """The URL of a signal; a query stays where it is."""
+    """The URL of a signal; a query keeps its place."""
     parts = urlsplit(url)
     suffix = "" if signal == "success" else f"/{signal}"
     return parts._replace(path=parts.path.rstrip("/") + suffix).geturl() if suffix else url
 
 
 def _pushed(url: str, signal: Signal, text: list[str]) -> str:
-    """The URL of a push monitor with ``status`` and ``msg``; what else its query says stays."""
+    """The URL of a push monitor with ``status`` and ``msg``; the rest of its query is kept."""
     parts = urlsplit(url)
     kept = [(name, value) for name, value in parse_qsl(parts.query, True) if name not in ("status", "msg")]
     status = "up" if signal == "success" else "down"

@@ -1,4 +1,4 @@
-"""Who is notified through the outbox: webhooks by signed requests, people through apprise."""
+"""The receivers of the outbox: webhooks by signed requests, people through apprise."""
 
 import asyncio
 import threading
@@ -28,28 +28,28 @@ class Receiver(Protocol):
 
     @property
     def endpoint(self) -> str:
-        """What the database calls it: nothing that would give its URL away."""
+        """Its name in the database, which does not reveal its URL."""
 
     @property
     def label(self) -> str:
-        """What people see of it."""
+        """Its name for people."""
 
     @property
     def events(self) -> Collection[str]:
-        """The types of messages that it wants."""
+        """The types of messages it wants."""
 
     @property
     def in_order(self) -> bool:
-        """Whether a message waits for those that were queued earlier."""
+        """Whether a message waits for those queued earlier."""
 
     def wanted(self, messages: Sequence[Message], *, changed: bool) -> list[Message]:
-        """Those of ``messages`` that it wants, as they are sent; ``changed``: whether readers see something new."""
+        """The messages it wants, as they are sent; ``changed``: whether readers of the database see a change."""
 
     def as_read(self, messages: Sequence[Message]) -> list[Message]:
-        """``messages`` as it is sent."""
+        """``messages`` in the form in which they are sent."""
 
     async def send(self, message: Message, now: datetime) -> AttemptResult:
-        """One attempt, with a message of `as_read`; every failure is an answer."""
+        """Attempt to send a message of `as_read`; every failure is a result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,21 +76,21 @@ class WebhookReceiver:
 
     @property
     def in_order(self) -> bool:
-        """Each by itself: a program sorts them by their time."""
+        """False: a program sorts messages by their time."""
         return False
 
     def wanted(self, messages: Sequence[Message], *, changed: bool) -> list[Message]:
-        """By type, and by whether a pass that finished has changed something."""
+        """Selected by type, and finished passes by whether something changed."""
         only_changed = self.webhook.only_changed and not changed
         wanted = [one for one in messages if one.type in self.webhook.events]
         return self.as_read([one for one in wanted if not (only_changed and one.type == SYNC_FINISHED)])
 
     def as_read(self, messages: Sequence[Message]) -> list[Message]:
-        """As they are."""
+        """Unchanged."""
         return list(messages)
 
     async def send(self, message: Message, now: datetime) -> AttemptResult:
-        """By an HTTP request."""
+        """Send by an HTTP request."""
         return await self.sender.send(self.webhook, message, now)
 
 
@@ -122,19 +122,19 @@ class TargetReceiver:
 
     @property
     def in_order(self) -> bool:
-        """For people what is read last is how it is."""
+        """True: people take the last message for the current state."""
         return True
 
     def wanted(self, messages: Sequence[Message], *, changed: bool) -> list[Message]:
-        """By type."""
+        """Selected by type."""
         return self.as_read([one for one in messages if one.type in self.target.events])
 
     def as_read(self, messages: Sequence[Message]) -> list[Message]:
-        """As text, those of one kind together."""
+        """As text, messages of one kind joined."""
         return texts(messages, self.reader)
 
     async def send(self, message: Message, now: datetime) -> AttemptResult:
-        """In a thread of its own, for at most ``patience`` seconds."""
+        """Send in a thread of its own, for at most ``patience`` seconds."""
         if self._thread is not None and self._thread.is_alive():
             return AttemptResult(None, "the attempt before has not ended yet")
         loop = asyncio.get_running_loop()
@@ -161,7 +161,7 @@ class TargetReceiver:
             return AttemptResult(None, f"no answer within {self.patience:g} s")
 
     def _sent(self, text: str) -> AttemptResult:
-        """Blocks."""
+        """Send; blocks."""
         title, _, body = text.partition("\n")
         try:
             found = service(self.target.url)
@@ -177,7 +177,7 @@ class TargetReceiver:
 
 
 def receivers_of(settings: NotifySettings, timezone: str, patience: float = PATIENCE) -> list[TargetReceiver]:
-    """The targets of ``[notify]``, in their order."""
+    """The targets of ``[notify]``, in order."""
     return [
         TargetReceiver(each, number, Reader(each.lang or settings.lang, timezone), patience)
         for number, each in enumerate(settings.targets, 1)
@@ -185,6 +185,6 @@ def receivers_of(settings: NotifySettings, timezone: str, patience: float = PATI
 
 
 async def list_unreached(receivers: Iterable[Receiver], database: Database, now: datetime) -> list[str]:
-    """Those that have accepted nothing for `health.SILENT`, a sentence each.  Raises `StoreError`."""
+    """A sentence for each receiver that has accepted nothing for `health.SILENT`. Raises `StoreError`."""
     found = await outbox.unreached(database, stamp(now - health.SILENT))
     return [health.unreached(one.label, *found[one.endpoint]) for one in receivers if one.endpoint in found]

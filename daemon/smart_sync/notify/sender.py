@@ -1,4 +1,4 @@
-"""One attempt to deliver a message: an HTTP request to an address that the configuration allows."""
+"""One delivery attempt: an HTTP request to an address that the configuration allows."""
 
 import asyncio
 import hashlib
@@ -24,7 +24,7 @@ MAX_ADDRESSES = 4
 
 @dataclass(frozen=True, slots=True)
 class AttemptResult:
-    """What came of an attempt: the status of HTTP, None if none is known; ``reason`` is for a person."""
+    """The result of an attempt: the HTTP status, None if unknown; ``reason`` is for a person."""
 
     status: int | None
     reason: str = ""
@@ -33,19 +33,19 @@ class AttemptResult:
 
     @property
     def gone(self) -> bool:
-        """Whether the receiver wants no message ever again."""
+        """Whether the receiver never wants messages again (410)."""
         return self.status == HTTPStatus.GONE
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """How messages are sent: who resolves names, and the seconds that an attempt may take."""
+    """How messages are sent: the resolver, and the timeout of an attempt in seconds."""
 
     resolver: Resolve = resolve
     timeout: float = TIMEOUT
 
     async def send(self, webhook: WebhookSettings, message: Message, now: datetime) -> AttemptResult:
-        """Deliver ``message``, signed with the time ``now`` if there is a secret; every failure is an answer."""
+        """Send ``message``, signed at the time ``now`` if there is a secret; every failure is a result."""
         try:
             async with asyncio.timeout(self.timeout):
                 status = await self._post(webhook, message, now)
@@ -84,12 +84,12 @@ class Sender:
 
 
 def endpoint_of(url: SecretStr) -> str:
-    """The name in the database of the receiver at ``url``: nothing that would give it away."""
+    """The receiver's name in the database, which does not reveal ``url``."""
     return hashlib.sha256(url.get_secret_value().encode()).hexdigest()[:16]
 
 
 def label_of(webhook: WebhookSettings) -> str:
-    """What people see of a webhook: the host, because the path may be a secret."""
+    """A webhook's name for people: its host, because the path may be a secret."""
     return urlsplit(webhook.url.get_secret_value()).netloc
 
 
@@ -102,7 +102,7 @@ def _explained(status: int) -> str:
 
 
 def failure_reason(lines: Sequence[str]) -> str:
-    """Why a service did not take a message, from what apprise says of it; never its words, which may hold the URL."""
+    """Why a service refused a message, from apprise's log; never its words, which may contain the URL."""
     for line in reversed(lines):
         if found := re.search(r"error\s*[=:]\s*(\d{3})\b", line):
             return f"answered {found[1]}" + _HINTS.get(found[1], "")

@@ -1,4 +1,4 @@
-"""The headers and the body of a webhook's request: signed as Standard Webhooks says, or plain."""
+"""Headers and body of a webhook's request: signed by Standard Webhooks, or plain."""
 
 from datetime import UTC, datetime
 
@@ -9,7 +9,7 @@ WITHOUT_BODY = ("GET", "DELETE")
 
 
 def headers(webhook: WebhookSettings, message: Message, now: datetime) -> dict[str, str]:
-    """The content type, the signatures of the time ``now`` where there is a secret, and the configured headers."""
+    """The content type, the signatures at the time ``now`` if there is a secret, and the configured headers."""
     configured = {name: value.get_secret_value() for name, value in webhook.headers.items()}
     typed = {} if webhook.method in WITHOUT_BODY else {"Content-Type": "application/json"}
     own = typed | _signed(webhook, message, now) if webhook.secret else typed

@@ -1,1 +1,1 @@
-"""Parsed values in: from files, platform APIs and plugins."""
+"""Parsed values: from files, platform APIs and plug-ins."""

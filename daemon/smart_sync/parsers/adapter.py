@@ -1,4 +1,4 @@
-"""A parser as `collect` uses it, whatever it is made of: the optional parts of `Parser` are looked for here alone."""
+"""Gives every parser the optional parts of `Parser`, so that `collect` need not look for them."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from inspect import signature
@@ -13,7 +13,7 @@ from smart_sync.parsers.token_book import TokenBook
 
 
 class AdaptedParser:
-    """``parser`` with all parts that a parser may have: those that it has not are filled in."""
+    """``parser`` with defaults for the optional parts it lacks."""
 
     def __init__(self, parser: Parser) -> None:
         self._parser = parser
@@ -24,7 +24,7 @@ class AdaptedParser:
         self.terms = str(getattr(parser, "terms", ""))
 
     def fetch(self, accounts: Sequence[Account], asking: Asking) -> AsyncGenerator[Fetched, None]:
-        """As `Parser.fetch`; one that takes no ``asking`` uses what it has itself."""
+        """`Parser.fetch`; a parser that takes no ``asking`` uses its own client."""
         if self._platform is not None:
             self._platform.begin(asking)
         fetch: Callable[..., AsyncIterator[Fetched]] = self._parser.fetch
@@ -37,22 +37,22 @@ class AdaptedParser:
 
     @property
     def flaw(self) -> str:
-        """What of its source it could not read in the last pass, though it went on; empty if nothing."""
+        """What it could not read of its source in the last pass, although it went on; "" if nothing."""
         return redact(str(getattr(self._parser, "flaw", "")))
 
     def usage(self, asking: Asking) -> Usage | None:
-        """What a pass has cost; None: the parser does not say."""
+        """The cost of a pass; None if the parser does not report it."""
         own = asking.usage if self._takes_asking or self._platform is not None else getattr(self._parser, "usage", None)
         return own if isinstance(own, Usage) else None
 
     @property
     def memory(self) -> dict[str, dict[str, str]] | None:
-        """What it remembers of accounts, by the identity of their links; None: nothing."""
+        """Its stored notes about accounts, by the identity of their links; None if it keeps none."""
         memory = getattr(self._parser, "remembered", None)
         return memory if isinstance(memory, dict) else None
 
     def cut_off(self, asking: Asking) -> tuple[set[str] | None, set[str]]:
-        """The ids of accounts whose requests were cut off, and of those for which a job was started.
+        """The ids of accounts whose requests were interrupted, and of those with a started job.
 
         None: the parser does not say of whom.
         """
@@ -63,10 +63,10 @@ class AdaptedParser:
 
     @property
     def book(self) -> TokenBook | None:
-        """What is known of its tokens; None: it has none."""
+        """Its token book; None if it has no tokens."""
         return self._platform.book if self._platform is not None else None
 
     async def inspect_tokens(self, asking: Asking) -> None:
-        """Ask the platform about its tokens, now, if it has any.  Raises `ParserFailed`."""
+        """Ask the platform about its tokens now, if it has any. Raises `ParserFailed`."""
         if self._platform is not None:
             await self._platform.inspect_all(asking)

@@ -1,4 +1,4 @@
-"""One platform's API for its parser: within rate and budget, bounded, with failures in words."""
+"""A parser's requests to one platform's API: within rate and budget, bounded, with failures in words."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -42,7 +42,7 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def is_safe(url: str) -> str:
-    """``url`` if a secret may go there.  Raises ValueError unless it is https, or http to this machine."""
+    """``url`` if a secret may be sent to it. Raises ValueError unless it is https, or http to this machine."""
     parts = values.split_public(url)
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
         raise ValueError("expected https: a secret would travel in the clear")
@@ -53,7 +53,7 @@ ApiUrl = Annotated[str, AfterValidator(is_safe)]
 
 
 class ApiSettings(ParserSettings):
-    """What every parser of an API has."""
+    """The settings of every parser of an API."""
 
     #: The address of the API; another one for tests, or for a newer version.
     api_url: ApiUrl = ""
@@ -73,7 +73,7 @@ class ApiSettings(ParserSettings):
 
 
 class CountingSettings(ApiSettings):
-    """What a parser has that may count the campaign of an account's project."""
+    """The settings of parsers that can count the campaign of an account's project."""
 
     #: ``"lifetime"``: all videos; ``"campaign"``: likes, comments, videos and views are of the videos within the
     #: project's dates and KPI. Followers are always of the account.
@@ -81,19 +81,19 @@ class CountingSettings(ApiSettings):
 
     @property
     def shows_videos(self) -> bool:
-        """Whether any of its numbers is one of videos: not only followers."""
+        """Whether any of its numbers is a sum over videos: not only followers."""
         return True
 
 
 class Judge(Protocol):
-    """Tells what an answer means: returns its JSON, or raises one of `failures`, or `ParserFailed`."""
+    """Interprets a response: returns its JSON, or raises one of `failures`, or `ParserFailed`."""
 
     def __call__(self, answer: HttpResponse, now: datetime) -> Any:
         """What the answer holds."""
 
 
 class ApiClient:
-    """Lives as long as its parser: the rate is kept over passes."""
+    """One platform's client; lives as long as its parser, so that the rate is kept across passes."""
 
     def __init__(
         self,
@@ -110,7 +110,7 @@ class ApiClient:
 
     @asynccontextmanager
     async def session(self, asking: Asking | None = None) -> AsyncIterator["Session"]:
-        """For one pass; without ``asking`` with a client of its own, and no budget."""
+        """The session of one pass; without ``asking`` with a client of its own and no budget."""
         async with http.opened() if asking is None else nullcontext(asking.http) as client:
             # A little before the pass is cut off: to end by itself is better.
             patience = self.settings.deadline - min(MARGIN, self.settings.deadline / 20)
@@ -119,14 +119,14 @@ class ApiClient:
 
 @dataclass(slots=True)
 class _FailureCounts:
-    """Calls in a row that had no answer, and accounts in a row that were refused."""
+    """Consecutive calls without a response, and consecutive accounts that were refused."""
 
     away: int = 0
     refused: int = 0
 
 
 class Session:
-    """The calls of one pass, or those of it for one account or batch (`about`)."""
+    """The calls of one pass, or those for one account or batch (`about`)."""
 
     def __init__(
         self,
@@ -144,7 +144,7 @@ class Session:
 
     @contextmanager
     def about(self, accounts: Sequence[Account]) -> Iterator["Session"]:
-        """The session by which requests are made for ``accounts``; if they are cut off, that is noted."""
+        """The session for requests about ``accounts``, which records whether they were interrupted."""
         if self._turn is not None:
             yield self
             return
@@ -159,7 +159,7 @@ class Session:
             raise
 
     async def get(self, path: str, params: Mapping[str, str], headers: Mapping[str, str]) -> Any:
-        """The JSON at ``path`` of the API (or at a whole address).
+        """The JSON at ``path`` of the API (or at a full address).
 
         Raises `ParserFailed` if no further call makes sense, else `AccountGone` or `AccountFailed`.
         """
@@ -168,7 +168,7 @@ class Session:
     async def post(
         self, path: str, params: Mapping[str, str], headers: Mapping[str, str], body: Mapping[str, Any]
     ) -> Any:
-        """As `get`, sending ``body`` as JSON."""
+        """`get`, sending ``body`` as JSON."""
         return await self.ask(HttpRequest(path, params, headers, body))
 
     async def ask(self, request: HttpRequest) -> Any:
@@ -196,11 +196,11 @@ class Session:
         return found
 
     def answered(self) -> None:
-        """An account has values, or the platform does not have it: not everybody is refused."""
+        """Record a result for an account, so that refusals are not of all accounts."""
         self._strain.refused = 0
 
     def refused(self, failure: AccountFailed) -> None:
-        """An account came to nothing.  Raises `ParserFailed` where so many in a row are one trouble."""
+        """Record a refused account. Raises `ParserFailed` after so many in a row."""
         if isinstance(failure, TokenRefused | NotReady) or (isinstance(failure, CallFailed) and failure.retry):
             return
         self._strain.refused += 1
@@ -223,7 +223,7 @@ class Session:
 
     @asynccontextmanager
     async def turn(self, lasts: float = 60.0) -> AsyncIterator[None]:
-        """Inside, one request is made, within budget and rate.  Raises `RoundOver` where they let none through.
+        """Make one request inside, within budget and rate. Raises `RoundOver` if they allow none.
 
         ``lasts``: the most seconds that it can take.
         """

@@ -1,4 +1,4 @@
-"""What one parser has to remember between passes: whom it asked when, who is gone, when it may ask again.
+"""One parser's memory between passes: when it asked for each account, which are gone, when it may ask again.
 
 `Collector` fills it from the database and keeps what changes there.  Reads no clock.
 """
@@ -17,7 +17,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What is to be kept."""
+    """The changes to store."""
 
     asked: Mapping[str, Asked]
     paused: tuple[datetime, str] | None
@@ -27,7 +27,7 @@ class Changes:
 
 
 class AskedAccounts:
-    """One parser's; ``every`` is how often an account is asked about (None: in each pass).
+    """One parser's accounts; ``every``: how often an account is asked for (None: in each pass).
 
     ``counts_campaign``: an account whose project has other dates or another KPI is one that was never asked about.
     """
@@ -51,7 +51,7 @@ class AskedAccounts:
         self.is_recalled = False
 
     def recall(self, asked: Mapping[str, Asked], paused: tuple[datetime, str] | None) -> None:
-        """What the database knows of the accounts, and until when nobody may be asked."""
+        """Take over the stored accounts, and the time before which none may be asked for."""
         self._asked = dict(asked)
         self._in_database = set(asked)
         if paused is not None:
@@ -59,7 +59,7 @@ class AskedAccounts:
         self.is_recalled = True
 
     def changes(self, *, everybody: bool = True) -> Changes:
-        """What has changed since it was last kept; unless ``everybody``, only of those who fail or have failed.
+        """The changes since the last `kept`; unless ``everybody``, only of accounts that fail or have failed.
 
         Where all others are asked in each pass, nothing follows from when they were.
         """
@@ -69,13 +69,13 @@ class AskedAccounts:
         return Changes({account_id: self._asked[account_id] for account_id in self._changed}, paused)
 
     def kept(self, changes: Changes) -> None:
-        """``changes`` are in the database."""
+        """``changes`` have been stored."""
         self._in_database |= changes.asked.keys()
         self._changed -= {key for key, asked in changes.asked.items() if self._asked.get(key) == asked}
         self._is_pause_new &= changes.paused != (self.not_before, self.pause_reason)
 
     def due(self, accounts: Iterable[Account], now: datetime) -> list[Account]:
-        """The accounts to ask about now, the longest unasked first, so that a deadline starves nobody."""
+        """The accounts to ask for now, longest waiting first, so that a deadline starves none."""
         if self._is_paused(now):
             return []
         due = []
@@ -88,17 +88,17 @@ class AskedAccounts:
         return [account for _, account in sorted(due, key=lambda one: one[0])]
 
     def answered(self, account_id: str, now: datetime) -> None:
-        """The account has values, or the source has none to give."""
+        """Record that the account has values, or that the source has none for it."""
         self._note(account_id, schedule.answered(self._link(account_id), now))
 
     def failed(self, account_id: str, now: datetime, until: datetime | None = None) -> bool:
-        """The account could not be fetched, and rests (at least ``until``); whether that is news."""
+        """Record that the account could not be fetched and pauses (at least ``until``); return whether that is new."""
         before = self._asked.get(account_id)
         self._note(account_id, schedule.failed(before, self._link(account_id), now, self.every, until))
         return before is None or not before.failures
 
     def cut_off(self, account_id: str, now: datetime, *, has_started_job: bool) -> None:
-        """The account was being asked about when the pass ended: next time it is the first of those asked in it.
+        """Record that the pass ended while the account was asked for: next time it comes first among those of the pass.
 
         It rests first if a job has been started for it.
         """
@@ -106,27 +106,27 @@ class AskedAccounts:
         self._note(account_id, schedule.cut_off(before, self._link(account_id), now, has_started_job=has_started_job))
 
     def gone(self, account_id: str, now: datetime) -> bool:
-        """The account is private or deleted; whether that is news.  Each time, the rest doubles, up to a day."""
+        """Record that the account is private or deleted; return whether that is new. The pause doubles, up to a day."""
         news = not self.is_gone(account_id)
         self._note(account_id, schedule.gone(self._asked.get(account_id), self._link(account_id), now, self.every))
         return news
 
     def is_gone(self, account_id: str) -> bool:
-        """Whether the account was private or deleted when it was last asked about."""
+        """Whether the account was private or deleted when it was last asked for."""
         return account_id in self._asked and self._asked[account_id].gone
 
     def paused(self, until: datetime, reason: str, now: datetime) -> None:
-        """Nobody may be asked before ``until``, or for `schedule.LONGEST_PAUSE` if that is shorter."""
+        """Ask for no account before ``until``, at most `schedule.LONGEST_PAUSE` from now."""
         until = min(until, now + schedule.LONGEST_PAUSE)
         if until > self.not_before or not self._is_paused(now):
             self.not_before, self.pause_reason, self._is_pause_new = until, reason, True
 
     def _is_paused(self, now: datetime) -> bool:
-        """Whether nobody may be asked; a longer pause than there is was begun by a clock that was ahead."""
+        """Whether no account may be asked for; a pause longer than possible comes from a clock that was ahead."""
         return now < self.not_before <= now + schedule.LONGEST_PAUSE
 
     def retry_failed(self) -> None:
-        """The credentials are others: accounts that wait after a failure are due, and no pause holds."""
+        """End all pauses after failures: the credentials have changed."""
         for account_id, asked in self._asked.items():
             if asked.failures and not asked.gone:
                 self._note(account_id, replace(asked, not_before=asked.at))
@@ -134,7 +134,7 @@ class AskedAccounts:
             self.not_before, self._is_pause_new = _NEVER, True
 
     def _known(self, account: Account) -> Asked | None:
-        """What is known of the account; nothing, if it is asked for another profile now, or for other videos."""
+        """The record of the account; none if its link or its videos have changed."""
         asked = self._asked.get(account.id)
         if asked is None or (asked.link == account.link and asked.counted == self._counted[account.id]):
             return asked

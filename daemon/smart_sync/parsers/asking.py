@@ -1,4 +1,4 @@
-"""What a parser uses for its requests in a pass (HTTP client, budget, rate): handed down to each request."""
+"""What a parser uses for requests in a pass (HTTP client, budget, rate), passed down to each request."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,7 +12,7 @@ from smart_sync.parsers.parser import Usage
 
 @dataclass(frozen=True)
 class Asking:
-    """What one pass of one parser may use, and what it has used; passes of one parser may overlap."""
+    """What one pass of one parser may use and has used; passes of one parser may overlap."""
 
     #: The client that all parsers share.
     http: HttpClient
@@ -30,7 +30,7 @@ class Asking:
 async def asking(
     http: HttpClient, allowance: Allowance | None = None, limit: Limit | None = None
 ) -> AsyncIterator[Asking]:
-    """A pass; when it is over, what it has not used of its budget is free again."""
+    """Opens an `Asking` for a pass; at the end the unused budget is released."""
     try:
         yield Asking(http, allowance, limit)
     finally:

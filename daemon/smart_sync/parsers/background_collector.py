@@ -1,4 +1,4 @@
-"""Collecting in the background: a pass waits a while for the parsers; what comes later is for the next one."""
+"""Collects in the background: a pass waits a while for the parsers; later results are for the next one."""
 
 import asyncio
 import math
@@ -36,17 +36,17 @@ KEEP_EVERY = 30.0
 
 
 class WebhookQueue(Protocol):
-    """Takes what webhooks are sent: `Webhooks`."""
+    """Accepts messages for webhooks: `Webhooks`."""
 
     async def queue(self, transaction: Transaction, messages: Sequence[Message]) -> None:
-        """Queue ``messages`` in the transaction that keeps what it tells."""
+        """Queue ``messages`` in the transaction that stores what they report."""
 
     def wake(self) -> None:
-        """It is committed."""
+        """The transaction has been committed."""
 
 
 class Collector:
-    """Stores what ``sources`` bring; use as ``async with``.  ``wait``: seconds a pass waits (None: to the end).
+    """Stores the values of ``sources``; use as ``async with``. ``wait``: seconds a pass waits (None: to the end).
 
     ``say`` reports what becomes of each parser; ``webhooks`` are notified when it begins to fail and when it recovers;
     ``fails_after``: see `core.results.parser_health.judge_parser`; ``timezone``: of the projects' dates.
@@ -92,7 +92,7 @@ class Collector:
         await self._group.__aexit__(kind, error, trace)
 
     async def collect(self, new: Sequence[Account] | None = None, *, only: frozenset[str] | None = None) -> None:
-        """Ask for whatever is due, of all accounts, of ``only`` these projects', or of ``new`` ones made just now.
+        """Ask for all due accounts, those of the projects ``only``, or ``new`` ones just created.
 
         Returns when it is done, or when a pass has waited long enough; then it goes on by itself, and the passes
         that find it at work do not wait for it again.
@@ -120,7 +120,7 @@ class Collector:
         ]
 
     def _join_or_start(self, only: frozenset[str] | None) -> asyncio.Task[None]:
-        """The collection that is running if it covers ``only``, else a new one, of those whom no other asks about."""
+        """The running collection if it covers ``only``, else a new one for accounts that no other asks for."""
         for running, scope in self._running.items():
             if scope is None or (only is not None and only <= scope):
                 return running
@@ -191,7 +191,7 @@ class Collector:
             self._say(event, parser=attempt.parser, since=state.since, projects=concerned, reason=reason)
 
     async def _reload_secrets(self) -> None:
-        """Read again the files of secrets that have changed."""
+        """Read changed files of secrets again."""
         for source in self._sources:
             for one in secrets.files_in(source.settings):
                 try:
@@ -202,7 +202,7 @@ class Collector:
                     self._say("secret.unreadable", parser=source.name, path=str(one.path), reason=why)
 
     async def _load_state(self) -> None:
-        """What earlier passes have left in the database, read once: nobody else writes it while we have the lock."""
+        """Read the stored state once: while we hold the lock, nobody else writes it."""
         for source in self._sources:
             if not source.asked.is_recalled:
                 if source.book is not None:
@@ -213,7 +213,7 @@ class Collector:
                     memory |= {identity(known.asked[key].link): dict(ids) for key, ids in known.remembered.items()}
 
     async def _keep(self) -> None:
-        """Write what has changed since it was last kept, of all parsers in one transaction."""
+        """Store the changes of all parsers in one transaction."""
         self._kept_at = asyncio.get_running_loop().time()
         changes = [
             (source, found)
@@ -237,7 +237,7 @@ class Collector:
             source.asked.kept(found)
 
     async def _apply_retention(self) -> None:
-        """Take back what sources said longer ago than may be kept."""
+        """Take back values older than their source's retention."""
         for source in self._sources:
             if (keep := options(source.settings).retention) is not None:
                 await parsed_values.apply_retention(self._database, source.name, self._clock(), keep)
@@ -254,7 +254,7 @@ class Collector:
     async def _judge(
         self, attempts: Sequence[Attempt], accounts: Sequence[Account]
     ) -> list[tuple[Verdict, Attempt, ParserState]]:
-        """Which parsers have begun to fail or have recovered, and how they failed: kept, and queued."""
+        """Decide which parsers began to fail or recovered, store that, and queue the messages."""
         now = stamp(self._clock())
         verdicts, states = [], {}
         async with self._database.transaction() as transaction:
@@ -277,14 +277,14 @@ class Collector:
         return verdicts
 
     async def _projects_of(self, parser: str, accounts: Sequence[Account]) -> str:
-        """The names of the projects of those ``accounts`` that a parser is asked about."""
+        """The names of the projects whose ``accounts`` a parser is asked for."""
         source = next(source for source in self._sources if source.name == parser)
         ids = {account.project_id for account in accounts if source.serves(account)}
         active = await projects.active_projects(self._database)
         return listed([project.name for project in active if project.id in ids])
 
     def _note(self, event: str, *, exc_info: BaseException | None = None, **fields: Any) -> None:
-        """Remember a parser's report before anyone hears of it and asks."""
+        """Remember a parser's report, then announce it."""
         if event in ("parser.finished", "parser.failed"):
             report = {name: value for name, value in fields.items() if value is not None}
             report |= {"success": event == "parser.finished", "reported_at": stamp(self._clock())}

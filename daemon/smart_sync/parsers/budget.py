@@ -1,4 +1,4 @@
-"""How often a parser may ask: its rate, and its budget in any 24 hours, whichever process makes the requests."""
+"""How often a parser may ask: its rate, and its budget per 24 hours across all processes."""
 
 import asyncio
 import contextlib
@@ -39,7 +39,7 @@ Budget = Annotated[int, BeforeValidator(read_budget)]
 
 
 class Turn:
-    """One account, or one batch, that is being asked about."""
+    """One account, or one batch, that is being asked for."""
 
     def __init__(self) -> None:
         #: What was taken for it from the budget.
@@ -51,7 +51,7 @@ class Turn:
 
 
 class Allowance:
-    """What one pass of a parser may ask, of its ``budget``; ``seconds``: how long the pass may take.
+    """What one pass of a parser may use of its ``budget``; ``seconds``: how long the pass may take.
 
     Where it may not last for all accounts that are being asked about, they go on one after the other, in the order in
     which they began: what several begin and none ends is spent for nothing.
@@ -77,7 +77,7 @@ class Allowance:
 
     @contextlib.contextmanager
     def under_way(self, turn: Turn) -> Iterator[None]:
-        """Inside, requests are taken for ``turn``; left without an error, it was asked about to the end."""
+        """Take requests for ``turn`` inside; without an error at the end, it was asked for completely."""
         self._turns.append(turn)
         try:
             yield
@@ -88,7 +88,7 @@ class Allowance:
                 self._turns[0].is_first.set()
 
     async def take(self, turn: Turn | None = None) -> None:
-        """Before each request; for one that is `under_way`, if any.
+        """Call before each request; ``turn``: the one it is for, if it is `under_way`.
 
         Raises `RoundOver` if the budget is used up, and `SmartSyncError` of the database.
         """
@@ -107,18 +107,18 @@ class Allowance:
 
     @property
     def taken(self) -> int:
-        """The requests that were made of it."""
+        """The requests made so far."""
         return sum(self._made.values())
 
     async def settle(self) -> None:
-        """The pass is over: what was not used is free again."""
+        """Release the unused budget at the end of a pass."""
         if self._made:
             # Where it cannot be written, the budget has less than it might, never more.
             with contextlib.suppress(StoreError):
                 await parser_records.settle(self._database, self._made, self._clock())
 
     def _is_scarce(self) -> bool:
-        """Whether what is left may not last for all that are under way."""
+        """Whether the rest may not suffice for all that are under way."""
         most = max(self._most if self._most is not None else PROBABLY, *(turn.used for turn in self._turns))
         return self._left + self._beyond < most * len(self._turns)
 
@@ -139,12 +139,12 @@ class Allowance:
 
 
 def daily_requests(settings: ParserSettings) -> int | None:
-    """The requests that a parser may make in any 24 hours, if it has a budget."""
+    """The requests that a parser may make in any 24 hours; None if it has no budget."""
     return options(settings).budget
 
 
 def allowance(database: Database, parser: str, settings: ParserSettings, clock: Clock) -> Allowance | None:
-    """What one pass of ``parser`` (the name of its table) may ask, if it has a budget."""
+    """What one pass of ``parser`` (its table's name) may use; None if it has no budget."""
     allowed = daily_requests(settings)
     return None if allowed is None else Allowance(database, parser, allowed, settings.deadline, clock)
 

@@ -1,4 +1,4 @@
-"""One pass of all parsers: each is asked for what is due, what it gives is stored as it comes."""
+"""One pass of all parsers: each is asked for its due accounts, and values are stored as they arrive."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -46,7 +46,7 @@ async def collect(
     limit: "Callable[[ConfiguredParser], Limit | None]" = lambda _source: None,
     say: EventReporter = logs.emit,
 ) -> list[ParserReport]:
-    """Ask all parsers at once for the accounts that are due at ``now``; ``sink`` stores what they give, in batches.
+    """Ask all parsers concurrently for the accounts due at ``now``; ``sink`` stores their values in batches.
 
     ``allow`` gives what a parser may ask of its budget, ``limit`` the rate that it shares with other processes.  One
     with nothing due has no report.  One that fails, or takes longer than its deadline, keeps what it fetched and stops
@@ -92,7 +92,7 @@ class _Pass:
         self.open = {account.id: account for account in self.due}
 
     async def run(self, client: HttpClient) -> ParserReport:
-        """Ask through ``client``, store, log one line."""
+        """Ask through ``client``, store the values, and log one line."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         async with asking(client, self.allowance, self.limit) as means:
@@ -107,7 +107,7 @@ class _Pass:
         return self.report
 
     async def _look_at_tokens(self) -> None:
-        """Which of its tokens are dead, and which will soon end; each end is reported once."""
+        """Note dead tokens and those that will soon expire; each expiry is reported once."""
         if (book := self.source.book) is None:
             return
         for token in await book.news():
@@ -116,7 +116,7 @@ class _Pass:
         self.report.dead = "; ".join(token.warning(self.now) for token in book.reports if token.dead)
 
     async def _ask(self, means: Asking) -> Exception | None:
-        """Fetch and store; the exception if the parser has a bug."""
+        """Fetch and store; return the exception if the parser has a bug."""
         report, deadline = self.report, self.source.settings.deadline
         limit = asyncio.timeout(deadline)
         try:
@@ -192,7 +192,7 @@ class _Pass:
         return len(self.batch) >= BATCH or (bool(self.batch) and waited >= BATCH_SECONDS)
 
     async def _store(self) -> None:
-        """Hand the batch to the sink; cut off in the middle, the batch is still in hand."""
+        """Pass the batch to the sink; if interrupted, the batch is kept."""
         if not self.batch:
             return
         try:
@@ -217,7 +217,7 @@ class _Pass:
         self.batch = []
 
     def _close(self, means: Asking) -> None:
-        """Count the accounts that nothing was said of: missing if the parser went through, else failed."""
+        """Count accounts without a result: missing if the parser finished, else failed."""
         report = self.report
         if self._all_are_gone():
             report.reason = report.reason or (
@@ -243,7 +243,7 @@ class _Pass:
         report.reason = logs.redact(report.reason)
 
     def _record_cut_off(self, means: Asking) -> None:
-        """Accounts whose requests were cut off come after the others the next time, or they might starve them."""
+        """Put accounts with interrupted requests last the next time, or they might starve the others."""
         self.source.asked.was_cut_off |= not self.has_gone_through
         noted, jobs = self.source.adapted.cut_off(means)
         if noted is not None:
@@ -257,7 +257,7 @@ class _Pass:
             self.source.asked.cut_off(account_id, self.now, has_started_job=account_id in started)
 
     def _has_asked(self) -> bool:
-        """Whether it has made requests since it last said something of an account, as far as that is known."""
+        """Whether it made requests since its last result, as far as that is known."""
         return self.allowance is None or self.allowance.taken > self.taken
 
     def _all_are_gone(self) -> bool:
@@ -283,14 +283,14 @@ class _Pass:
 
 
 class _SinkBroken(Exception):
-    """The sink has a bug: no fault of the parser's."""
+    """The sink has a bug, not the parser."""
 
     def __init__(self, error: Exception) -> None:
         self.error = error
 
 
 def _flaw(values: ParsedMetrics) -> str:
-    """What is wrong with values that a parser gave; empty if nothing is."""
+    """What is invalid in a parser's values; "" if nothing is."""
     metrics: object = values.metrics
     if not isinstance(metrics, Metrics):
         return "the parser gave no Metrics"

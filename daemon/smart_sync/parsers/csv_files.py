@@ -1,4 +1,4 @@
-"""Parsed values from a CSV file that another program keeps up to date."""
+"""Parsed values from a CSV file that another program maintains."""
 
 import asyncio
 import errno
@@ -35,7 +35,7 @@ class CsvSettings(ParserSettings):
 
 
 class CsvParser:
-    """Reads the file in each pass; values without a ``parsed_at`` are as old as the file."""
+    """Reads the file in each pass; values without ``parsed_at`` are dated by the file's time."""
 
     settings: ClassVar[type[ParserSettings]] = CsvSettings
 
@@ -47,7 +47,7 @@ class CsvParser:
         self.flaw = ""
 
     async def fetch(self, accounts: Sequence[Account]) -> AsyncIterator[Fetched]:
-        """The file's values for ``accounts``.  Raises `ParserFailed` if it cannot be read at all, or has no values."""
+        """The file's values for ``accounts``. Raises `ParserFailed` if it cannot be read, or has no values."""
         self.flaw = ""
         try:
             found, state = await self._files.run(FILE_PATIENCE, _read, self._settings.path)
@@ -119,7 +119,7 @@ def _time(path: Path, seconds: float) -> datetime:
 
 
 def _read(path: Path) -> tuple[list[Row | BadLine], tuple[float, int]]:
-    """The file's lines, and its time and size."""
+    """The file's lines, its time and its size."""
     try:
         content, stat = plain_files.read_file(path, MAX_FILE_BYTES)
     except OSError as error:

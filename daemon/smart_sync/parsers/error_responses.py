@@ -1,4 +1,4 @@
-"""What an answer means where no platform has words of its own for it."""
+"""Interprets responses without platform-specific error formats."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -20,7 +20,7 @@ _EPOCH = 1e9
 
 
 def decoded(answer: HttpResponse) -> Any:
-    """The answer's JSON; None if it is none."""
+    """The response's JSON; None if it is none."""
     try:
         return read_json(answer.body)
     except ValueError:
@@ -28,7 +28,7 @@ def decoded(answer: HttpResponse) -> Any:
 
 
 def judge(answer: HttpResponse, now: datetime) -> Any:
-    """The JSON of a good answer.
+    """The JSON of a good response; raises one of `failures` for another.
 
     Raises `NotReady` (202, except of a request that starts a job), `ParserFailed` if no call can succeed (credentials,
     credit, redirect), `AccountGone` (404, 410), `Throttled` (429), `AccountRefused` after any other refusal, which is
@@ -64,7 +64,7 @@ def judge(answer: HttpResponse, now: datetime) -> Any:
 
 
 def retry_after(answer: HttpResponse, now: datetime) -> float | None:
-    """The seconds the platform asks to wait, if it does: ``Retry-After``, or when its rate limit begins anew.
+    """The seconds to wait, by ``Retry-After`` or the time its rate limit is renewed; None if it does not say.
 
     Those headers hold seconds, or seconds since 1970.
     """
@@ -83,7 +83,7 @@ def retry_after(answer: HttpResponse, now: datetime) -> float | None:
 
 
 def quota_left(headers: Mapping[str, str]) -> str | None:
-    """What the platform says is left: calls (``X-RateLimit-Remaining``), or percent (Meta's ``X-App-Usage``)."""
+    """The remaining quota: calls (``X-RateLimit-Remaining``), or percent (Meta's ``X-App-Usage``)."""
     for name in (
         *("x-ratelimit-requests-remaining", "x-ratelimit-remaining"),
         *("x-rate-limit-remaining", "ratelimit-remaining"),
@@ -98,7 +98,7 @@ def quota_left(headers: Mapping[str, str]) -> str | None:
 
 
 def words(body: object) -> str:
-    """What a source says of its refusal, where sources do; empty if it says nothing."""
+    """The source's error message, from the usual places; "" if there is none."""
     if not isinstance(body, dict):
         return ""
     inner = next((found for name in _WORDS if (found := body.get(name))), "")
@@ -113,7 +113,7 @@ def _with_source_message(answer: HttpResponse) -> str:
 
 
 def short_text(text: object) -> str:
-    """What a platform wrote, on one short line and without secrets; empty unless it is a text or a number."""
+    """A platform's text on one short line without secrets; "" unless it is text or a number."""
     plain = str(text) if isinstance(text, str | int | float) else ""
     flat = logs.redact(storable(" ".join(plain.split())))
     return flat if len(flat) <= 200 else flat[:199] + "…"

@@ -1,4 +1,4 @@
-"""JMESPath expressions of a configuration, applied to the responses of sources."""
+"""JMESPath expressions of a configuration, applied to responses."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -32,7 +32,7 @@ Expression = Annotated[str, AfterValidator(_compiled)]
 
 
 class _SumOfCounts(functions.Functions):
-    """JMESPath's functions, but no sum has a number below 0 in it: sellers send counts that have overflowed 32 bits."""
+    """JMESPath's functions, but sums ignore numbers below 0: some sources overflow 32 bits."""
 
     @functions.signature({"types": ["array-number"]})
     def _func_sum(self, numbers: list[float]) -> float:
@@ -45,7 +45,7 @@ _COUNTS = jmespath.Options(custom_functions=_SumOfCounts())
 
 
 class _ZeroIsFalse(TreeInterpreter):
-    """JMESPath, but 0 counts as false: ``has_more: 0`` means that there is no more."""
+    """JMESPath, but 0 is false: ``has_more: 0`` means that there is no more."""
 
     def _is_false(self, value: Any) -> bool:
         # The stubs leave it out; jmespath has no other way to change what is false.
@@ -57,7 +57,7 @@ _FALSE: tuple[object, ...] = (None, "", [], {})
 
 
 class _Counting(TreeInterpreter):
-    """JMESPath that counts what each projection is given and what it finds: a sum of what is not there is 0, too."""
+    """JMESPath that counts each projection's input and output, because a sum over nothing is 0, too."""
 
     def __init__(self, pages: list[Any]) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ class _Counting(TreeInterpreter):
         return self._counted(node, self.visit(node["children"][0], value))
 
     def visit_filter_projection(self, node: Any, value: Any) -> Any:
-        """As the base class; what the filter leaves out is not missing."""
+        """As the base class; elements that the filter drops are not missing."""
         base = self.visit(node["children"][0], value)
         if isinstance(base, list):
             tests = ((one, self.visit(node["children"][2], one)) for one in base)
@@ -95,17 +95,17 @@ class _Counting(TreeInterpreter):
         return kept
 
     def misses(self, parsed: Any, found: Any) -> bool:
-        """Whether an array that ``parsed`` goes through was not there, or ``found`` is the 0 of nothing."""
+        """Whether an array in ``parsed`` was missing, or ``found`` is a sum over nothing."""
         empty = {node for node, given in self._given.items() if given and not self._found[node]}
         return not empty.isdisjoint(map(id, _arrays(parsed))) or (found == 0 and not empty.isdisjoint(self._of_pages))
 
     def finds_nothing(self) -> bool:
-        """Whether a projection was given something and has found nothing."""
+        """Whether a projection had input and no output."""
         return any(given and not self._found[node] for node, given in self._given.items())
 
 
 def _arrays(node: Any, *, inner: bool = False) -> Iterator[Any]:
-    """The projections of an expression whose results another one goes through."""
+    """The projections of an expression whose results another one iterates."""
     is_projection = str(node["type"]).endswith("projection")
     if is_projection and inner:
         yield node
@@ -115,7 +115,7 @@ def _arrays(node: Any, *, inner: bool = False) -> Iterator[Any]:
 
 
 def missing(expression: str, document: Any, *, paged: bool) -> str:
-    """In words, why 0 or a sum that ``expression`` finds is none; "" if it is one.
+    """Why a 0 or sum found by ``expression`` is no count, in words; "" if it is one.
 
     JMESPath passes over what is not there, so that ``sum(items[].n)`` of an error message is 0, and of an error on the
     second page the sum of the first.  An array that is there and empty is an honest 0.  ``paged``: ``document`` is the
@@ -135,22 +135,22 @@ def missing(expression: str, document: Any, *, paged: bool) -> str:
 
 
 def search(expression: str, document: Any) -> Any:
-    """What ``expression`` finds in ``document``.  Raises `AccountFailed` where it does not fit."""
+    """The value of ``expression`` in ``document``. Raises `AccountFailed` if it does not fit."""
     return _visited(TreeInterpreter(_COUNTS), expression, document)
 
 
 def condition(expression: str, document: Any) -> Any:
-    """As `search`, with 0 as false; the result is for `is_true`."""
+    """`search` with 0 as false; the result is for `is_true`."""
     return _visited(_ZeroIsFalse(), expression, document)
 
 
 def is_true(found: object) -> bool:
-    """Whether a `condition` holds: anything but nothing, false, 0 and what is empty."""
+    """Whether a `condition` holds: not None, false, 0 or empty."""
     return found not in (None, False, 0, "", [], {})
 
 
 def metric(expression: str, document: Any) -> tuple[int | None, Precision]:
-    """The count that ``expression`` finds, and how exact it is: ``"1.2M"`` is rounded; None if there is none.
+    """The count found by ``expression``, and whether it is rounded (``"1.2M"``); None if there is none.
 
     Raises `AccountFailed` where the expression does not fit, or what it finds is no count.
     """

@@ -38,12 +38,12 @@ class FacebookSettings(CountingSettings):
 
     @property
     def shows_videos(self) -> bool:
-        """As the base class: the API itself has only followers."""
+        """As the base class: the API alone has only followers."""
         return self.videos > 0 or self.count == "campaign"
 
 
 class Facebook(graph.OneTokenParser):
-    """Followers of pages; where a page shows none, the people who like it."""
+    """Followers of pages; if a page hides them, the number of people who like it."""
 
     settings: ClassVar[type[ParserSettings]] = FacebookSettings
 
@@ -115,5 +115,5 @@ def _page(edge: object) -> Page:
 
 
 def _sum(edge: object) -> int | None:
-    """How many an edge has, as its summary says."""
+    """An edge's number of objects, from its summary."""
     return count(mapping(mapping(edge).get("summary")).get("total_count"))

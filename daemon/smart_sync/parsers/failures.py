@@ -1,4 +1,4 @@
-"""What may come of a call to a platform instead of values."""
+"""The failures of a call to a platform."""
 
 from datetime import datetime
 from typing import Literal
@@ -8,13 +8,13 @@ from smart_sync.errors import ParserFailed
 
 
 class Refused(ParserFailed):
-    """The platform does not accept the credentials, or they do not allow the call."""
+    """The platform rejects the credentials, or they do not permit the call."""
 
     trouble: Code | Literal[""] = "parser-key"
 
 
 class TokenEnded(Refused):
-    """The platform does not accept the token any more: it has expired, or was taken back."""
+    """The platform rejects the token: it has expired or was revoked."""
 
     trouble = "token-ended"
 
@@ -31,7 +31,7 @@ class AccountGone(Exception):
 
 
 class AccountFailed(Exception):
-    """This account cannot be fetched now; the others may be."""
+    """This account cannot be fetched now; others may be."""
 
     #: What docs/faq.md has it under.
     trouble: Code | Literal[""] = "parser-failed"
@@ -45,7 +45,7 @@ class AccountFailed(Exception):
 
 
 class TokenRefused(AccountFailed):
-    """The account's own token is not accepted, or wants rest, which says nothing of any other account."""
+    """The account's own token is rejected or rate limited, which says nothing about other accounts."""
 
     trouble = "token-ended"
 
@@ -55,7 +55,7 @@ class TokenRefused(AccountFailed):
 
 
 class CallFailed(AccountFailed):
-    """A call came to nothing; ``retry``: the same call may succeed in a moment, after ``after`` seconds if told."""
+    """A call failed; ``retry``: it may succeed in a moment, after ``after`` seconds if given."""
 
     def __init__(self, reason: str, *, retry: bool = True, after: float | None = None) -> None:
         super().__init__(reason)
@@ -64,24 +64,24 @@ class CallFailed(AccountFailed):
 
 
 class NotReady(CallFailed):
-    """The platform has taken the request and has no answer to it yet: worth another try when it says (``after``)."""
+    """The platform accepted the request and has no result yet: worth another try (``after``)."""
 
     def __init__(self, reason: str, after: float | None) -> None:
         super().__init__(reason, retry=after is not None, after=after)
 
 
 class AccountRefused(CallFailed):
-    """The platform answers, and refuses what was asked for: an object, not the credentials."""
+    """The platform rejects the requested object, not the credentials."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason, retry=False)
 
 
 class TooMuch(AccountRefused):
-    """The platform will answer if it is asked for less at once."""
+    """The platform will answer if less is asked for at once."""
 
 
 class Throttled(CallFailed):
-    """Too many calls, says the platform."""
+    """The platform reports too many calls."""
 
     trouble = "parser-quota"

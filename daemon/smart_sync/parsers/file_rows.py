@@ -27,7 +27,7 @@ Format = Literal["csv", "jsonl"]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line understood: which account (by id or link), and what is said of it."""
+    """One valid line: its account (id or link) and its values."""
 
     line: int
     account_id: str
@@ -41,7 +41,7 @@ class Row:
     exact: frozenset[str] = frozenset()
 
     def of(self, account: Account, source: str, parsed_at: datetime) -> ParsedMetrics:
-        """The row as ``account``'s parsed values; ``source`` and ``parsed_at`` where it has none of its own."""
+        """The row as ``account``'s parsed values; ``source`` and ``parsed_at`` are defaults."""
         return ParsedMetrics(
             account.id,
             self.metrics,
@@ -55,7 +55,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
-    """A line that was skipped, and why.  Lines are counted from 1, the header too."""
+    """A skipped line and the reason. Lines are counted from 1, including the header."""
 
     line: int
     reason: str
@@ -65,7 +65,7 @@ class BadLine:
 
 
 def read_rows(lines: Iterable[str], form: Format) -> Iterator[Row | BadLine]:
-    """The rows of a file, good and bad, in its order.
+    """The rows of a file, valid and invalid, in order.
 
     Columns: ``account_id`` or ``link``, the metrics, ``source``, ``parsed_at`` (ISO 8601; UTC unless it says
     otherwise), ``precision``; others are ignored, unless they are nearly one of these that is missing: a bad header,
@@ -91,7 +91,7 @@ def read_rows(lines: Iterable[str], form: Format) -> Iterator[Row | BadLine]:
 
 
 def _delimiter(lines: Iterable[str]) -> tuple[str, Iterable[str]]:
-    """What separates the fields of a file, and its lines, with which nothing has happened."""
+    """The delimiter of a file, and its lines, unconsumed."""
     rest = iter(lines)
     head = list(islice(rest, DELIMITER_LINES))
     return delimiter_of(head, lambda cell: _name(cell) in COLUMNS), chain(head, rest)
@@ -149,7 +149,7 @@ def _json_records(lines: Iterable[str]) -> Iterator[tuple[int, Mapping[str, Any]
 
 
 def _slips(names: Collection[str]) -> str:
-    """The names that are probably misspelt, with what was meant; a name of its own that is there too was not."""
+    """Probably misspelt names with their corrections; not if the correct name is there too."""
     meant = ((name, _meant(name)) for name in names if name not in COLUMNS)
     return "; ".join(f"{name!r} is no column, did you mean {own}?" for name, own in meant if own and own not in names)
 

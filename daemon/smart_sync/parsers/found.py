@@ -1,4 +1,4 @@
-"""Values in the answers of platforms: counts as they write them, and what the steps of a source have found."""
+"""Values in platforms' responses: counts in any notation, and what the steps of a source have found."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ from smart_sync.parsers.videos import published_at
 
 @dataclass(slots=True)
 class Found:
-    """What the steps have found of one account, or of a batch."""
+    """What the steps have found for one account or a batch."""
 
     counts: dict[str, int] = field(default_factory=dict)
     #: The metrics that are rounded figures ("1.2M").
@@ -39,11 +39,11 @@ class Found:
         return Metrics(*(self.counts.get(name) for name in METRICS))
 
     def precision(self, configured: Precision) -> Precision:
-        """Rounded if the configuration says so, or if a figure was ("1.2M")."""
+        """Rounded if configured so, or if a figure was ("1.2M")."""
         return Precision.ROUNDED if self.rounded else configured
 
     def read(self, expressions: Mapping[MetricName, Expression], document: Any, *, paged: bool = False) -> None:
-        """Add the metrics that ``expressions`` find; one that cannot be read costs itself only.
+        """Add the metrics found by ``expressions``; an unreadable one affects only itself.
 
         ``paged``: ``document`` is the array of the pages, and what one of them has not is no metric.
         """
@@ -66,7 +66,7 @@ class Found:
         self.flaws += [*flaws, *([f"the source says: {message}"] if message else [])]
 
     def take(self, step: StepSettings, document: Any, campaign: Campaign, *, paged: bool = False) -> None:
-        """As `read`, what ``step`` looks for; where that are videos, of those that count in ``campaign``."""
+        """`read` for all that ``step`` defines; of videos, those that count in ``campaign``."""
         if step.items is None:
             self.read(step.metrics, document, paged=paged)
             return
@@ -114,7 +114,7 @@ class Found:
 
 
 def _array(expression: str, document: Any, *, paged: bool) -> list[Any]:
-    """The videos that ``expression`` finds.  Raises `AccountFailed` where it finds something else, or not all pages."""
+    """The videos found by ``expression``. Raises `AccountFailed` for anything else, or missing pages."""
     items = search(expression, document)
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise AccountFailed(f"{expression} finds no array of videos")
@@ -124,7 +124,7 @@ def _array(expression: str, document: Any, *, paged: bool) -> list[Any]:
 
 
 def _id(expression: str, item: object) -> str:
-    """What tells a video from others.  Raises `AccountFailed` where it does not say that."""
+    """A video's id. Raises `AccountFailed` if there is none."""
     found = text(search(expression, item))
     if not found:
         raise AccountFailed(f"{expression} finds no id in one of the videos")
@@ -132,12 +132,12 @@ def _id(expression: str, item: object) -> str:
 
 
 def source_message(document: Any, *, paged: bool) -> str:
-    """What the source says in ``document``, or in the last of its pages that says anything."""
+    """The source's message in ``document``, or on the last of its pages that has one."""
     return next(filter(None, map(words, reversed(document) if paged else [document])), "")
 
 
 def check_owner(expression: str | None, pages: Sequence[Any], account: Mapping[str, str]) -> None:
-    """Raise `AccountFailed` if one of ``pages`` is of another account than the requested one, or names none.
+    """Raise `AccountFailed` if one of ``pages`` is about another account than requested, or names none.
 
     ``account``: the placeholders of the requested account.
     """
@@ -153,7 +153,7 @@ def check_owner(expression: str | None, pages: Sequence[Any], account: Mapping[s
 
 
 def folded(name: str) -> str:
-    """A user name in small letters, without ``@``."""
+    """A user name in lower case, without ``@``."""
     return name.strip().removeprefix("@").casefold()
 
 
@@ -168,25 +168,25 @@ def count(value: object) -> int | None:
 
 
 def total(items: Iterable[Mapping[str, Any]], key: str) -> int | None:
-    """The sum of ``key`` over the items that have it; None if none has it, or it is beyond what can be stored."""
+    """The sum of ``key`` over the items that have it; None if none has it, or it is too large to store."""
     counts = [found for item in items if (found := count(item.get(key))) is not None]
     return count(sum(counts)) if counts else None
 
 
 def text(value: object) -> str:
-    """``value`` if it is a text, or a number as one; else "": nested deeply enough, anything else has no text."""
+    """``value`` if it is text, or a number as text; else ""."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return storable(value) if isinstance(value, str) else ""
 
 
 def mapping(value: object) -> Mapping[str, Any]:
-    """``value`` if it is a JSON object, else an empty one: a platform's answer may hold anything anywhere."""
+    """``value`` if it is a JSON object, else an empty one."""
     return value if isinstance(value, dict) else {}
 
 
 def objects(value: object, what: str) -> list[Mapping[str, Any]]:
-    """The JSON objects of a list that must be whole.  Raises `AccountRefused` for anything else: one may be lost."""
+    """The JSON objects of a list that must be complete. Raises `AccountRefused` for anything else."""
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise AccountRefused(f"the answer has no list of {what}")
     return value

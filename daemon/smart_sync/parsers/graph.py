@@ -1,4 +1,4 @@
-"""What Meta's Graph API answers when it refuses: Instagram, Facebook and Threads share it."""
+"""Error handling and paging of Meta's Graph API, shared by Instagram, Facebook and Threads."""
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -42,7 +42,7 @@ _INVALID_PARAMETER = 100
 
 
 def judge(answer: HttpResponse, now: datetime, table: str) -> Any:
-    """The JSON of a good answer; else by Meta's error code, which says more than the status.
+    """The JSON of a good response; else a failure by Meta's error code, which is more precise than the status.
 
     Only what concerns the token or the app is everybody's trouble; any other refusal is one of the object that was
     asked for.  ``table`` is where the credentials stand.  Raises as `answers.judge`.
@@ -76,7 +76,7 @@ def _refused(error: Mapping[str, Any], answer: HttpResponse, now: datetime, tabl
 
 
 def _seconds_to_wait(answer: HttpResponse) -> float | None:
-    """The seconds until access comes back, as ``X-Business-Use-Case-Usage`` says; None if it does not."""
+    """The seconds until access is restored, from ``X-Business-Use-Case-Usage``; None if it does not say."""
     try:
         used = mapping(read_json(answer.headers.get("x-business-use-case-usage", "")))
     except ValueError:
@@ -87,7 +87,7 @@ def _seconds_to_wait(answer: HttpResponse) -> float | None:
 
 
 def remark(answer: HttpResponse, api_url: str) -> str:
-    """What is to be reported of a good answer: that a newer version of the API than the requested one has given it."""
+    """A remark about a good response: it came from a newer version of the API than requested."""
     version, served = _VERSION.search(api_url), _VERSION.fullmatch(answer.headers.get("facebook-api-version", ""))
     if version is None or served is None or version[0] == served[0]:
         return ""
@@ -102,7 +102,7 @@ async def read_in_portions(
     remembered: dict[str, dict[str, str]],
     who: str,
 ) -> Any:
-    """What ``get`` answers for a page behind ``cursor`` of as many videos as Meta gives at once.
+    """The response of ``get`` behind ``cursor``, with as many videos as Meta returns at once.
 
     How many those are of account ``who`` is ``remembered``.  Raises as ``get``.
     """
@@ -135,7 +135,7 @@ def edge(page: object, name: str) -> tuple[list[Mapping[str, Any]], str | None]:
 async def with_smaller_pages(
     get: Callable[[int], Awaitable[Any]], wanted: int, remembered: dict[str, dict[str, str]], who: str
 ) -> tuple[Mapping[str, Any], str]:
-    """What ``get`` answers for as many of the ``wanted`` latest videos as Meta gives at once; in words, if for fewer.
+    """The response of ``get`` for as many of the ``wanted`` latest videos as Meta returns at once; a note if fewer.
 
     How many those are of account ``who`` is ``remembered``.  Raises as ``get``.
     """
@@ -155,7 +155,7 @@ async def with_smaller_pages(
 
 
 class OneTokenParser(PlatformParser):
-    """A parser that asks about everybody's accounts with one token: Instagram's and Facebook's."""
+    """A parser with one token for all accounts: Instagram's and Facebook's."""
 
     terms: ClassVar[str] = TERMS
     has_one_token: ClassVar[bool] = True

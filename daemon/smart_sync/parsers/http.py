@@ -1,4 +1,4 @@
-"""HTTP for the parsers: one client for all of them, answers bounded in time and size."""
+"""HTTP for the parsers: one shared client, responses bounded in time and size."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -22,7 +22,7 @@ MAX_SHOWN = 20_000
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """What to ask; secrets go into ``headers`` where the platform allows it."""
+    """A request; secrets belong in ``headers`` if the platform allows it."""
 
     url: str
     params: Mapping[str, str]
@@ -49,7 +49,7 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """What came back, whatever its status; header names in lower case."""
+    """A response of any status; header names in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -60,7 +60,7 @@ class HttpResponse:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A request and its answer for a person to look at, secrets taken out."""
+    """A request and its response for a person to read, without secrets."""
 
     method: str
     url: str
@@ -70,7 +70,7 @@ class Exchange:
 
 
 class HttpClient:
-    """Sends requests through one client, which is made (and httpx2 imported) at the first of them."""
+    """Sends requests through one client, which is created (and httpx2 imported) at the first one."""
 
     def __init__(self, *, record: bool = False) -> None:
         self.exchanges: list[Exchange] = []
@@ -79,7 +79,7 @@ class HttpClient:
         self._opening = asyncio.Lock()
 
     async def send(self, request: HttpRequest, seconds: float) -> HttpResponse:
-        """The answer, read whole within ``seconds``.  Raises `CallFailed` (worth another try unless too large).
+        """The response, read completely within ``seconds``. Raises `CallFailed` (to be retried unless too large).
 
         Raises `ParserFailed` where the environment keeps us from speaking HTTP.
         """
@@ -115,7 +115,7 @@ class HttpClient:
 
 @asynccontextmanager
 async def opened(*, record: bool = False) -> AsyncIterator[HttpClient]:
-    """An `HttpClient` for all who are handed it; with ``record`` it remembers what was said."""
+    """Opens an `HttpClient` to be shared; with ``record`` it keeps the exchanges."""
     client = HttpClient(record=record)
     try:
         yield client

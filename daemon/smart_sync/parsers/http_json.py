@@ -1,4 +1,4 @@
-"""Any source that answers JSON over HTTP, by configuration alone: one request, or several steps, or a recipe."""
+"""Any source that answers JSON over HTTP, by configuration alone: one request, several steps, or a recipe."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
@@ -67,7 +67,7 @@ class HttpJsonSettings(CountingSettings):
     @model_validator(mode="before")
     @classmethod
     def _with_steps(cls, table: Any) -> Any:
-        """A recipe's keys below the table's own, and the keys of one step as a list of one."""
+        """Merge a recipe under the table's own keys, and turn the keys of one step into a list of one."""
         if not isinstance(table, Mapping):
             return table
         table = recipes.applied(table) if table.get("recipe") else dict(table)
@@ -107,7 +107,7 @@ class HttpJsonSettings(CountingSettings):
         return any(step.gives & {*OF_VIDEOS} for step in self.steps)
 
     def secrets(self) -> Secrets:
-        """Headers and query, with the key in its place."""
+        """Headers and query, with the key filled in."""
         key = self.key.get_secret_value() if self.key is not None else ""
 
         def filled(values: Mapping[str, SecretStr]) -> dict[str, str]:
@@ -117,7 +117,7 @@ class HttpJsonSettings(CountingSettings):
 
 
 class HttpJson(PlatformParser):
-    """The metrics that ``[parsers.<name>]`` points to."""
+    """The metrics configured in ``[parsers.<name>]``."""
 
     settings: ClassVar[type[ParserSettings]] = HttpJsonSettings
 
@@ -127,7 +127,7 @@ class HttpJson(PlatformParser):
         self._wants_name = any(step.placeholders & _NAMES for step in settings.steps)
 
     async def fetch(self, accounts: Sequence[Account], asking: Asking | None = None) -> AsyncIterator[Fetched]:
-        """As the base class; with ``batch`` so many accounts in one request."""
+        """As the base class; with ``batch`` several accounts per request."""
         if self._own.batch is None:
             async with aclosing(super().fetch(accounts, asking)) as results:  # type: ignore[type-var]  # it is a generator
                 async for fetched in results:
@@ -142,7 +142,7 @@ class HttpJson(PlatformParser):
                         yield fetched
 
     def judge(self, answer: HttpResponse, now: datetime) -> Any:
-        """As `error_responses.judge`, saying which table's credentials are refused."""
+        """`error_responses.judge`, naming the table whose credentials are rejected."""
         try:
             return error_responses.judge(answer, now)
         except (AccountGone, AccountFailed) as failure:
@@ -159,11 +159,11 @@ class HttpJson(PlatformParser):
         return self._fetched(account, await self._run(session, subject, identity(account.link)))
 
     def _is_named(self, account: Account) -> bool:
-        """Whether the link says all that the requests want to know."""
+        """Whether the link has everything that the requests need."""
         return bool(name_of(account) if self._wants_name else _link_of(account))
 
     async def _run(self, session: Session, subject: Subject, who: str) -> Found:
-        """What the steps find; with what was taken before, unless the source does not know that any more.
+        """What the steps find; reuses stored values unless the source no longer accepts them.
 
         Only then are they gone through again: each request may be paid for.  What cuts a run off (a throttle, the
         budget, a deadline) says nothing of what was taken: it is kept.
@@ -183,7 +183,7 @@ class HttpJson(PlatformParser):
                 self.remembered.pop(who, None)
 
     async def _steps(self, ask: Ask, subject: Subject, known: dict[str, str]) -> Found:
-        """What the steps find; ``known`` grows by what they take, and is emptied if that may be what was refused."""
+        """What the steps find; ``known`` collects what they take, and is emptied if it may cause a refusal."""
         try:
             return await steps.run(self._own.steps, subject, self._own.secrets(), ask, known)
         except CallFailed:
@@ -193,7 +193,7 @@ class HttpJson(PlatformParser):
             raise
 
     async def _many(self, session: Session, accounts: Sequence[Account]) -> list[Fetched]:
-        """A batch: its request, and the row of each account in the answer.
+        """A batch: its request, and each account's row in the response.
 
         An account without a name that the request needs is not asked for.
         """
@@ -226,7 +226,7 @@ class HttpJson(PlatformParser):
         return [self._read_row(account, rows) for account in accounts]
 
     def _may_split(self, failure: AccountGone | AccountFailed) -> bool:
-        """Not where a POST may have started a job, which is paid for, unless the first was refused for its accounts."""
+        """Whether a failed batch may be split: not if a POST may have started a paid job, unless refused."""
         if any(step.is_post for step in self._own.steps):
             return self._own.steps[0].is_post and not failure.after_answers and failure.status in _REFUSES_AN_OBJECT
         return not (isinstance(failure, AccountFailed) and failure.step > 1)
@@ -255,12 +255,12 @@ class HttpJson(PlatformParser):
         return replace(values, counted=account.campaign.key, exact=frozenset(exact), unfinished=found.unfinished)
 
     def _campaign(self, account: Account) -> Campaign:
-        """Which videos count, where a step finds videos."""
+        """The videos that count, if a step finds videos."""
         return account.campaign if self.counts_campaign else EVERYTHING
 
 
 def _platform_of(account: Account) -> str:
-    """On which platform the account is: its link says it, else its own field."""
+    """The account's platform: its link's, else its own field."""
     return platform(_link_of(account)) or known_platform(account.platform) or account.platform.casefold()
 
 
@@ -270,6 +270,6 @@ def _placeholders(account: Account) -> dict[str, str]:
 
 
 def _link_of(account: Account) -> str:
-    """The link as it is sent; "" if it is none, or leads to another site than that of the account's platform."""
+    """The link to send; "" if there is none, or it leads to another site than the account's platform."""
     link = profile_link(account.link, account.platform) or link_in(account.link)
     return link if platform(link) or not known_platform(account.platform) else ""

@@ -1,4 +1,4 @@
-"""What the parsers make of one account, for the person who sets them up.  Nothing is stored."""
+"""Shows what the parsers get for one account, for the person who configures them. Stores nothing."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -21,7 +21,7 @@ from smart_sync.parsers.registry import ConfiguredParser
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """One parser's answer: the values as they would be stored, what it was told, what went wrong."""
+    """One parser's result: the values to be stored, the responses, and what went wrong."""
 
     parser: str
     fetched: tuple[Fetched, ...]
@@ -38,7 +38,7 @@ class Inspection:
 
 
 def account_of(link: str) -> Account:
-    """An account that need not be in any database, from its link alone."""
+    """An account that need not be in the database, from its link."""
     platform, username = owner(link)
     return Account(id=identity(link), project_id="", platform=platform, username=username, link=link)
 
@@ -54,7 +54,7 @@ def _without_limit(_source: ConfiguredParser) -> Allowance | None:
 async def inspect_links(
     sources: Sequence[ConfiguredParser], links: Sequence[str], allow: Allow = _without_limit
 ) -> InspectionsAnswer:
-    """Every link through every parser that serves it, as plain data; ``success``: some parser had values for each."""
+    """Ask every matching parser for every link, as plain data; ``success``: each link has values from some parser."""
     shown: list[LinkInspection] = []
     for link in links:
         found = [_as_data(inspection) for inspection in await inspect(sources, account_of(link), allow)]
@@ -85,7 +85,7 @@ def _as_data(inspection: Inspection) -> ParserInspection:
 async def inspect(
     sources: Sequence[ConfiguredParser], account: Account, allow: Allow = _without_limit
 ) -> list[Inspection]:
-    """Ask every parser that serves ``account`` about it, now, whatever its schedule says; ``allow``: of its budget."""
+    """Ask every matching parser for ``account`` now, regardless of schedules; ``allow`` gives its budget."""
     return [await _inspect(source, account, allow(source)) for source in sources if source.serves(account)]
 
 

@@ -53,7 +53,7 @@ class Instagram(graph.OneTokenParser):
         self._videos = settings.videos
 
     async def ask(self, session: Session, account: Account) -> Metrics | Partly | None:
-        """As the base class; a sum is None where no medium shows its figure."""
+        """As the base class; a sum is None if no medium has the figure."""
         name = name_of(account)
         if not _USERNAME.fullmatch(name):
             return None
@@ -105,7 +105,7 @@ class Instagram(graph.OneTokenParser):
 
 
 def _page(media: Sequence[Mapping[str, Any]], following: str | None) -> Page:
-    """A page of media, without those that are known to be pictures."""
+    """A page of media, without known pictures."""
     videos = [
         Video(
             published_at(medium.get("timestamp")),

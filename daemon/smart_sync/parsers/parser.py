@@ -1,4 +1,4 @@
-"""What a parser is: the contract between `collect` and the parsers, ours and other packages'."""
+"""The contract of a parser, ours or another package's, with `collect`."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from smart_sync.errors import ParserFailed
 
 @dataclass(frozen=True, slots=True)
 class Unfetched:
-    """An account that gave no values, and why (for a person)."""
+    """An account without values, and why (for a person)."""
 
     account_id: str
     reason: str
@@ -42,7 +42,7 @@ class Paused(ParserFailed):
 
 
 class RoundOver(ParserFailed):
-    """No failure: the pass has asked as much as it may; those that it did not come to are asked in a later one.
+    """Not a failure: the pass has used up its requests; remaining accounts are asked for in a later one.
 
     ``until``: there is nothing left before; None: the next pass goes on.
     """
@@ -56,7 +56,7 @@ class RoundOver(ParserFailed):
 
 @dataclass(slots=True)
 class Usage:
-    """What a pass of a parser has cost so far."""
+    """The cost of a parser's pass so far."""
 
     calls: int = 0
     #: What the platform says is left, in its own unit: ``4100`` calls, ``72%``.
@@ -66,7 +66,7 @@ class Usage:
 
 
 class Parser(Protocol):
-    """Collects metrics from one source.  Made with its validated settings; lives as long as the configuration.
+    """Collects metrics from one source. Created with its validated settings; lives as long as the configuration.
 
     A parser may also have ``usage`` (`Usage`), which is then reported; ``serves(account) -> bool``; ``remembered``, a
     dict from the identity of an account's link to texts, which is kept in the database from pass to pass; ``flaw``, a
@@ -80,7 +80,7 @@ class Parser(Protocol):
     settings: ClassVar[type[ParserSettings]]
 
     def fetch(self, accounts: Sequence[Account]) -> AsyncIterator[Fetched]:
-        """What the source says of ``accounts``, in any order; those it says nothing of may be left out.
+        """The source's values for ``accounts``, in any order; accounts without a result may be left out.
 
         Raises `ParserFailed` when it cannot go on: what it yielded is kept.
         """
@@ -92,7 +92,7 @@ MAX_REASONS = 3
 
 @dataclass(slots=True)
 class ParserReport:
-    """What a pass of one parser came to."""
+    """The result of a parser's pass."""
 
     parser: str
     fetched: int = 0
@@ -118,7 +118,7 @@ class ParserReport:
     flaw: str = ""
 
     def attempt(self) -> Attempt:
-        """The same as `core.results.parser_health` judges it."""
+        """The report in the form that `core.results.parser_health` judges."""
         return Attempt(
             self.parser,
             self.fetched,
@@ -134,7 +134,7 @@ class ParserReport:
 
 
 def list_reasons(troubles: Mapping[str, Sequence[str]]) -> str:
-    """What was wrong, each reason once, with the first account's link and how many more there are."""
+    """The reasons, each once, with the first account's link and how many more there are."""
     shown = []
     for reason, links in islice(troubles.items(), MAX_REASONS):
         more = f" (and {counted(len(links) - 1, 'more account')})" if len(links) > 1 else ""

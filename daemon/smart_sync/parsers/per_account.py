@@ -1,4 +1,4 @@
-"""A parser that asks a platform's API about one account at a time."""
+"""The base of parsers that ask a platform's API for one account at a time."""
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -30,7 +30,7 @@ _NUMBERED = re.compile(r"^(?:youtube:channel/|facebook:profile\.php\?id=)(.+)$")
 
 
 class Partly(NamedTuple):
-    """Metrics, and in words what of the answer could not be had."""
+    """Metrics, and in words what could not be had."""
 
     metrics: Metrics
     flaw: str
@@ -39,7 +39,7 @@ class Partly(NamedTuple):
 
 
 class PlatformParser:
-    """Subclasses say what to ask (`ask`) and what the platform's refusals mean (`judge`)."""
+    """Subclasses define the request (`ask`) and how responses are interpreted (`judge`)."""
 
     settings: ClassVar[type[ParserSettings]] = ApiSettings
     #: What the platform asks of those who store its numbers, in a sentence, and when that was read; "" if nothing.
@@ -62,11 +62,11 @@ class PlatformParser:
         self.book: TokenBook | None = None
 
     def tokens(self) -> list[Grant]:
-        """Those of its tokens that may end, or have a kind."""
+        """Its tokens that can expire, or have a kind."""
         return []
 
     def keep_tokens(self, path: Path, table: str) -> None:
-        """Keep what is known of them in the file at ``path``, under the name of the parser's ``table``."""
+        """Store the tokens' state in the file at ``path``, under the name of the parser's ``table``."""
         if grants := self.tokens():
             self.book = TokenBook(path, table, grants, self._clock)
 
@@ -82,25 +82,25 @@ class PlatformParser:
                 await self.inspect(session, grant, now=True)
 
     async def note(self, grant: Grant, dead: str) -> None:
-        """The platform has refused a token that nobody renews, for the reason ``dead``, or has taken it ("")."""
+        """Record that the platform rejected a token that is not renewed (``dead``: why), or accepted it ("")."""
         if self.book is not None:
             await self.book.note(grant, dead)
 
     def begin(self, asking: Asking) -> None:
-        """A pass begins; a subclass with a ``fetch`` of its own that does not hand ``asking`` on asks with this too."""
+        """Begin a pass; a subclass whose ``fetch`` does not pass ``asking`` on uses it this way."""
         self._last = asking
 
     @property
     def usage(self) -> Usage:
-        """What the last pass has cost so far."""
+        """The cost of the last pass so far."""
         return self._last.usage if self._last is not None else Usage()
 
     def _session(self, asking: Asking | None) -> AbstractAsyncContextManager[Session]:
-        """The session of a pass: that of ``asking``, else of the pass that was begun last."""
+        """The session of a pass: that of ``asking``, else of the pass that began last."""
         return self._api.session(asking or self._last)
 
     async def fetch(self, accounts: Sequence[Account], asking: Asking | None = None) -> AsyncIterator[Fetched]:
-        """What the platform says of ``accounts``, as it comes.  Raises `ParserFailed` when it cannot go on."""
+        """The platform's values for ``accounts``, as they arrive. Raises `ParserFailed` if it cannot continue."""
         async with self._session(asking) as session, self._with_one_token(session):
             name = f"parser:{self._settings.source}:call"
             one = partial(self._one, session)
@@ -110,7 +110,7 @@ class PlatformParser:
 
     @asynccontextmanager
     async def _with_one_token(self, session: Session) -> AsyncIterator[None]:
-        """Inside, all is asked with the parser's only token, if it has one: what becomes of that is kept."""
+        """Use the parser's only token inside, if it has one, and record whether it is accepted."""
         (grant,) = self.tokens() if self.has_one_token else (None,)
         if grant is not None:
             await self.inspect(session, grant)
@@ -125,18 +125,18 @@ class PlatformParser:
                 await self.note(grant, "")
 
     async def ask(self, session: Session, account: Account) -> "Metrics | Partly | None":
-        """The account's metrics; None if the account is not one this parser can ask about.
+        """The account's metrics; None if this parser cannot ask for it.
 
         Raises `AccountGone` or `AccountFailed` for this account, `ParserFailed` for all.
         """
         raise NotImplementedError
 
     def judge(self, answer: HttpResponse, now: datetime) -> Any:
-        """What an answer means: its JSON, or one of `failures`, or `ParserFailed`."""
+        """Interpret a response: its JSON, or one of `failures`, or `ParserFailed`."""
         return error_responses.judge(answer, now)
 
     def remark(self, answer: HttpResponse) -> str:
-        """What is to be reported of a good answer in addition to its values; "" if nothing is."""
+        """What to report about a good response besides its values; "" if nothing."""
         return ""
 
     def precision(self, metrics: Metrics) -> Precision:
@@ -157,14 +157,14 @@ class PlatformParser:
         return fetched
 
     async def fetch_one(self, session: Session, account: Account) -> Fetched:
-        """What comes of one account.  Raises as `ask`."""
+        """The result of one account. Raises as `ask` does."""
         found = await self.ask(session, account)
         if isinstance(found, Partly):
             return self._values(account, *found)
         return self._values(account, found)
 
     def _values(self, account: Account, metrics: Metrics | None, flaw: str = "", unfinished: bool = False) -> Fetched:
-        """Raises `AccountFailed` if none of the metrics is there."""
+        """The parsed values. Raises `AccountFailed` if all metrics are missing."""
         if metrics is None:
             return Unfetched(account.id, NAMELESS)
         if metrics == NO_METRICS:
@@ -180,7 +180,7 @@ class PlatformParser:
 
 
 def name_of(account: Account) -> str:
-    """The account's name (without ``@``) or id on its platform; "" if the link shows nobody.
+    """The account's name (without ``@``) or id on its platform; "" if the link has none.
 
     Only the link says it, by the grammar of `core.links`: the user name in the database may be another account's.
     """
@@ -197,7 +197,7 @@ async def split_on_failure(
     *,
     may: Callable[[AccountGone | AccountFailed], bool] = lambda _failure: True,
 ) -> list[Fetched]:
-    """What ``ask`` says of many accounts in one request; a request that fails is made for each half of them.
+    """The results of ``ask`` for many accounts in one request; a failed request is repeated for each half.
 
     So one account that a platform refuses costs the others nothing.  ``may`` tells after which failures that is done.
     """

@@ -1,4 +1,4 @@
-"""The parsers that the configuration asks for, ready to be asked."""
+"""The parsers of the configuration, ready to use."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ from smart_sync.parsers.token_book import TokenBook
 
 @dataclass(frozen=True, slots=True)
 class ConfiguredParser:
-    """A configured parser and what it has to remember; lives as long as the configuration."""
+    """A configured parser and its stored state; lives as long as the configuration."""
 
     #: What its values carry as their source.
     name: str
@@ -39,21 +39,21 @@ class ConfiguredParser:
 
     @property
     def memory(self) -> dict[str, dict[str, str]] | None:
-        """What the parser remembers of accounts, if it does."""
+        """Its stored notes about accounts, if it keeps any."""
         return self.adapted.memory
 
     @property
     def needs_everybody(self) -> bool:
-        """Whether something follows from when the parser asked about an account that has values."""
+        """Whether the times of requests matter also for accounts that have values."""
         return self.asked.every is not None or self.asked.was_cut_off or bool(self.memory)
 
     @property
     def book(self) -> TokenBook | None:
-        """What is known of its tokens; None: it has none."""
+        """Its token book; None if it has no tokens."""
         return self.adapted.book
 
     def serves(self, account: Account) -> bool:
-        """Whether the parser is for accounts like this one: the link says the platform, else the account does."""
+        """Whether the parser is for this account: by the link's platform, else the account's."""
         served = self.settings.platforms
         if served and platform_for_parsers(account.link, account.platform) not in served:
             return False
@@ -88,7 +88,7 @@ def _asked_accounts(table: ParserSettings) -> AskedAccounts:
 
 
 def lifetime_parsers(sources: Iterable[ConfiguredParser], account: Account) -> list[str]:
-    """The tables of the parsers that count the lifetime of ``account``, and could count the campaign of its project."""
+    """The tables of the parsers that count the lifetime of ``account`` although they could count its campaign."""
     return [
         source.table
         for source in sources
@@ -97,5 +97,5 @@ def lifetime_parsers(sources: Iterable[ConfiguredParser], account: Account) -> l
 
 
 def counts(table: ParserSettings) -> Count | None:
-    """What a parser counts; None for one that cannot count a campaign."""
+    """What a parser counts; None if it cannot count a campaign."""
     return options(table).count

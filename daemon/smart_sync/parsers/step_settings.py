@@ -1,4 +1,4 @@
-"""``[[parsers.<name>.steps]]``: one request of a configured source, its placeholders, and where its answer has what."""
+"""``[[parsers.<name>.steps]]``: a request of a configured source, its placeholders and the values it finds."""
 
 import string
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ Values = Mapping[str, str]
 
 
 def names_in(template: object) -> set[str]:
-    """The placeholders in a text, or in any text of a JSON value.  Raises ValueError for a brace that is not closed."""
+    """The placeholders in a text, or in all texts of a JSON value. Raises ValueError for an unclosed brace."""
     found: set[str] = set()
     for text in _texts(template):
         try:
@@ -34,7 +34,7 @@ def names_in(template: object) -> set[str]:
 
 
 def address(template: str, values: Values) -> str:
-    """``template`` filled in, every value percent-encoded, so that none adds a path, an option or a host."""
+    """``template`` filled in, with every value percent-encoded, so that none adds a path, option or host."""
     return _filled(template, {name: quote(storable(value), safe="") for name, value in values.items()})
 
 
@@ -107,7 +107,7 @@ def _body(value: Any) -> Any:
 
 
 def _demand_literals(value: Any, where: str = "") -> None:
-    """Raises ValueError for ``env:NAME`` and the like: a request would carry those words."""
+    """Raise ValueError for ``env:NAME`` and the like, which would be sent literally."""
     if isinstance(value, str) and is_elsewhere(value):
         at = f"{where} names" if where else "names"
         raise ValueError(f"{at} a secret that is kept elsewhere; put it into headers or query of [parsers.<name>]")
@@ -125,7 +125,7 @@ Parameters = Annotated[dict[str, str], AfterValidator(_body)]
 
 
 class StepSettings(BaseModel):
-    """One request, or one for each page."""
+    """One request, or one per page."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -207,7 +207,7 @@ class StepSettings(BaseModel):
 
     @property
     def gives(self) -> set[str]:
-        """The metrics that it finds."""
+        """The metrics that it provides."""
         return {*self.metrics, *(("videos", "views") if self.items is not None else ())}
 
     @property
@@ -217,7 +217,7 @@ class StepSettings(BaseModel):
 
     @property
     def placeholders(self) -> set[str]:
-        """What it wants to be filled in."""
+        """The placeholders to fill in."""
         return names_in([self.url, self.query, self.json_body, self.form or {}])
 
 
@@ -227,7 +227,7 @@ _BATCH = frozenset({*LISTS, *(f"{EACH}{name}" for name in PLACEHOLDERS)})
 
 
 def check_placeholders(several: Sequence[StepSettings], *, is_batch: bool) -> None:
-    """Raises ValueError for a placeholder that nothing fills, and if no step says whom it is about."""
+    """Raise ValueError for an unknown placeholder, and if no step uses one of the account's."""
     known = set(_BATCH if is_batch else PLACEHOLDERS)
     about = set(known)
     for number, step in enumerate(several, 1):
@@ -241,7 +241,7 @@ def check_placeholders(several: Sequence[StepSettings], *, is_batch: bool) -> No
 
 
 def check_campaign(several: Sequence[StepSettings]) -> None:
-    """Raises ValueError where a number would be of the lifetime."""
+    """Raise ValueError if a number would be a lifetime total."""
     if sum(step.items is not None for step in several) != 1:
         raise ValueError("count = 'campaign' needs one step with items, published and plays: the array of the videos")
     for number, step in enumerate(several, 1):
@@ -253,7 +253,7 @@ def check_campaign(several: Sequence[StepSettings]) -> None:
 
 
 def check_polling(several: Sequence[StepSettings], deadline: float) -> None:
-    """Raises ValueError for a step whose job, which may be paid for, would be given up before its time."""
+    """Raise ValueError for a step whose job, which may be paid for, would be given up early."""
     for number, step in enumerate(several, 1):
         if step.until is not None and (limit := step.timeout or POLLING) >= deadline:
             raise ValueError(

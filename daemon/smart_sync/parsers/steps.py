@@ -1,4 +1,4 @@
-"""The steps of a configured source: requests that follow each other, each filled in with what those before it found.
+"""The steps of a configured source: consecutive requests, each using what earlier ones found.
 
 Batches too: which accounts go into one request, and which row of its answer belongs to each.
 """
@@ -26,7 +26,7 @@ from smart_sync.parsers.step_settings import POLLING, StepSettings
 
 
 class Subject(NamedTuple):
-    """Whom the requests are about: the placeholders of one account, or those of each account of a batch."""
+    """What the requests are about: the placeholders of one account, or of each account of a batch."""
 
     values: Mapping[str, str]
     each: tuple[Mapping[str, str], ...] = ()
@@ -35,7 +35,7 @@ class Subject(NamedTuple):
 
 
 class Secrets(NamedTuple):
-    """What goes with every request of a table."""
+    """The secrets sent with every request of a table."""
 
     headers: Mapping[str, str]
     query: Mapping[str, str]
@@ -48,7 +48,7 @@ Ask = Callable[[HttpRequest], Awaitable[Any]]
 async def run(
     steps: Sequence[StepSettings], subject: Subject, secrets: Secrets, ask: Ask, known: dict[str, str]
 ) -> Found:
-    """Go through ``steps``; returns what was found.
+    """Run ``steps``; return what was found.
 
     ``known`` is what an earlier run took: a step that is there for nothing else is left out.  What this one takes is
     added to it at once, however the run ends: it may have been paid for.  A step that fails after another has found a
@@ -80,7 +80,7 @@ async def run(
 
 
 def _at_step(failure: AccountFailed, step: int, reason: str) -> AccountFailed:
-    """``failure`` with the ``step`` it came from, said in ``reason``."""
+    """``failure`` with the name of its ``step`` in ``reason``."""
     failure.args, failure.step = (reason,), step
     return failure
 
@@ -101,7 +101,7 @@ def _taken(step: StepSettings, pages: list[Any]) -> dict[str, str]:
 
 
 def _protect_taken(steps: Sequence[StepSettings], known: Mapping[str, str]) -> None:
-    """Keep what was taken under the name of a secret, or found where one is, out of everything that is shown."""
+    """Keep secrets among the values taken from responses out of all output."""
     for step in steps:
         for name, expression in step.take.items():
             if name in known and (names_secret(name) or names_secret(expression)):
@@ -133,7 +133,7 @@ async def _pages(step: StepSettings, label: str, subject: Subject, secrets: Secr
 
 
 async def _polled(step: StepSettings, label: str, subject: Subject, secrets: Secrets, ask: Ask) -> Any:
-    """The answer for which ``until`` holds."""
+    """The response for which ``until`` is true."""
     limit = step.timeout or POLLING
     try:
         async with asyncio.timeout(limit) as timeout:
@@ -158,13 +158,13 @@ def _check(step: StepSettings, page: object) -> None:
 
 
 def _with_source_message(what: str, page: object) -> str:
-    """``what``, and what the source itself says, if it does where sources do."""
+    """``what``, followed by the source's own message if it has one."""
     message = words(page)
     return f"{what}: {message}" if message else what
 
 
 def _next(step: StepSettings, page: object) -> str | None:
-    """The token of the next page; None if there is none.  Raises `AccountFailed` for what can be none."""
+    """The next page's token; None if there is none. Raises `AccountFailed` for an invalid one."""
     found = condition(step.next, page) if step.next is not None else None
     if not is_true(found) or found is True:
         return None
@@ -203,13 +203,13 @@ def _request(step: StepSettings, subject: Subject, secrets: Secrets, token: str 
 
 
 def _decoded(token: str) -> str:
-    """A token that arrived percent-encoded as it was before: it is encoded again on its way."""
+    """A percent-encoded token decoded, since it is encoded again when sent."""
     plain = unquote(token)
     return plain if all(sign.isalnum() or sign in "%-._~" for sign in token) else token
 
 
 def batches(accounts: Sequence[Account], size: int | None, where: Callable[[Account], str]) -> Iterator[list[Account]]:
-    """``accounts`` by so many, each of one platform: a user name in the answer may be another person's on another."""
+    """Split ``accounts`` into batches of one platform each: the same user name on another may be someone else."""
     filling: dict[str, list[Account]] = {}
     for account in accounts:
         batch = filling.setdefault(where(account), [])
@@ -221,7 +221,7 @@ def batches(accounts: Sequence[Account], size: int | None, where: Callable[[Acco
 
 
 class Rows(NamedTuple):
-    """The rows of an answer by what their key says: an identity, or a user name in small letters."""
+    """The rows of a response by their key: an identity, or a user name in lower case."""
 
     by_key: Mapping[str, Any]
 
@@ -232,7 +232,7 @@ class Rows(NamedTuple):
 
 
 def read(step: StepSettings, pages: Sequence[Any], accounts: Sequence[Account]) -> Rows:
-    """The rows in the ``pages`` of the last ``step``.
+    """The rows in ``pages``, the response of the last ``step``.
 
     Raises `AccountFailed` where there is no array of rows, and where there are rows and none is of ``accounts``: what
     cannot be told apart says of nobody that he is gone.
@@ -256,5 +256,5 @@ def read(step: StepSettings, pages: Sequence[Any], accounts: Sequence[Account]) 
 
 
 def _key(found: object) -> str:
-    """What a row's key says, a number as its digits; "" if it is neither text nor number."""
+    """A row's key as text, a number as its digits; "" if it is neither."""
     return str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""

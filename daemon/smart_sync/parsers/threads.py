@@ -1,4 +1,4 @@
-"""Threads: insights of one's own accounts.
+"""Threads: insights of accounts whose owners granted a token.
 
 Only followers: the API's views and likes are those of a window (a day, unless told), not of a lifetime, and a
 window's figure is no candidate for MAX.
@@ -47,7 +47,7 @@ class ThreadsSettings(TokensSettings):
 
 
 class Threads(TokensParser):
-    """Followers of the accounts whose tokens are at hand."""
+    """Followers of the accounts with a configured token."""
 
     settings: ClassVar[type[ParserSettings]] = ThreadsSettings
     terms: ClassVar[str] = graph.TERMS

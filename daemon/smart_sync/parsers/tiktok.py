@@ -1,4 +1,4 @@
-"""TikTok: Display API v2, for the accounts that have granted a token."""
+"""TikTok: Display API v2, for accounts whose owners granted a token."""
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
@@ -73,7 +73,7 @@ class TikTokSettings(TokensSettings, CountingSettings):
 
 
 class TikTok(TokensParser):
-    """Followers, likes and videos of the accounts whose tokens are at hand."""
+    """Followers, likes and videos of the accounts with a configured token."""
 
     settings: ClassVar[type[ParserSettings]] = TikTokSettings
 
@@ -105,7 +105,7 @@ class TikTok(TokensParser):
         ]
 
     async def ask_own(self, session: Session, account: Account, headers: Mapping[str, str]) -> Metrics | Partly:
-        """As the base class; without the videos, where only they are refused."""
+        """As the base class; without the videos if only they are refused."""
         params = {"fields": "follower_count,likes_count,video_count"}
         if self.counts_campaign:
             params = {"fields": "follower_count"}
@@ -125,7 +125,7 @@ class TikTok(TokensParser):
         return metrics._replace(comments=total(videos, "comment_count"), views=total(videos, "view_count"))
 
     def judge(self, answer: HttpResponse, now: datetime) -> Any:
-        """By ``error.code``, whatever the status: 200 may carry an error, too."""
+        """By ``error.code``, whatever the status: a 200 may contain an error, too."""
         body = error_responses.decoded(answer)
         error = mapping(mapping(body).get("error"))
         code, message = text(error.get("code")), error_responses.short_text(error.get("message", ""))

@@ -1,4 +1,4 @@
-"""The tokens of one parser: which one to ask with, which are about to end, and what the platform says of them."""
+"""The tokens of one parser: which to use, which expire soon, and what the platform says about them."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +22,7 @@ from smart_sync.parsers.token_renewal import PATIENCE, Job
 
 
 class Grant(NamedTuple):
-    """A configured token: whose it is ("": the parser's only one), itself, and how it is renewed (None: it is not)."""
+    """A configured token: its account ("" if the parser has only one), its value, its renewal (None: never)."""
 
     account: str
     secret: Callable[[], str]
@@ -35,7 +35,7 @@ class Grant(NamedTuple):
 
 
 class TokenBook:
-    """Tells what is known of the ``grants``, and keeps it in the file at ``path``; the file has them by ``table``."""
+    """The state of the ``grants``, stored in the file at ``path`` under ``table``."""
 
     def __init__(self, path: Path, table: str, grants: Sequence[Grant], clock: Callable[[], datetime]) -> None:
         self._path = path
@@ -46,7 +46,7 @@ class TokenBook:
         self.reports: tuple[TokenReport, ...] = tuple(self._report(grant, {}) for grant in grants)
 
     async def access(self, session: Session, grant: Grant, refused: str = "") -> str:
-        """The access token to ask with, renewed if it is time, or if it is the one that was just ``refused``.
+        """The access token to use, renewed if it is due, or if it is the one just ``refused``.
 
         A renewed one is on the disk before it is returned.  Raises `TokenRefused` where this account has none,
         `ParserFailed` where nobody can have one.
@@ -74,7 +74,7 @@ class TokenBook:
         return token.access
 
     async def inspect(self, session: Session, grant: Grant, url: str, *, now: bool = False) -> None:
-        """Ask Meta's ``debug_token`` about a token, once a day, or ``now``; what it does not say stays as it was."""
+        """Ask Meta's ``debug_token`` about a token, once a day, or ``now``; missing fields stay as they were."""
         with suppress(TokensUnusable):
             await self._inspect(session, grant, url, now=now)
 
@@ -91,14 +91,14 @@ class TokenBook:
         await asyncio.to_thread(self._note, grant, lambda one: token_life.inspected(one, answer, self._clock()))
 
     async def note(self, grant: Grant, dead: str) -> None:
-        """The platform has refused a token that nobody renews, for the reason ``dead``, or has taken it ("")."""
+        """Record that the platform rejected a token that is not renewed (``dead``: why), or accepted it ("")."""
         reason = logs.redact(dead)
         if reason or any(report.dead for report in self.reports if report.account == grant.account):
             with suppress(TokensUnusable):
                 await asyncio.to_thread(self._note, grant, lambda token: token._replace(dead=reason))
 
     async def look(self) -> None:
-        """Read what is known.  A file that cannot be read is reported where a token is needed of it."""
+        """Read the stored state. An unreadable file is reported when a token is needed."""
         with suppress(TokensUnusable):
             self.reports = await asyncio.to_thread(self._read)
 
@@ -107,7 +107,7 @@ class TokenBook:
         return tuple(self._report(grant, known) for grant in self._grants)
 
     async def news(self) -> list[TokenReport]:
-        """The tokens that will soon end and were not reported yet; from now on they count as reported."""
+        """The tokens that expire soon and were not reported yet; from now on they count as reported."""
         await self.look()
         try:
             return await asyncio.to_thread(self._unreported)
@@ -177,7 +177,7 @@ def _protect(token: Token) -> None:
 
 
 def answer_of(report: TokenReport, now: datetime) -> TokenAnswer:
-    """A token as answers have it."""
+    """A token in the form of answers."""
     return {
         "account": report.account,
         "kind": report.kind or None,

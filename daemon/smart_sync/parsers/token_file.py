@@ -1,4 +1,4 @@
-"""The file that keeps the tokens which platforms renew: read whole, replaced whole, by one process at a time.
+"""The file of renewed tokens: read whole, replaced whole, by one process at a time.
 
 Only its owner may read it (mode 0600).  It is no part of the database, so that no backup, report or query has it.
 """
@@ -25,18 +25,18 @@ _POLL = 0.05
 
 
 class TokensUnusable(ParserFailed):
-    """The file of tokens cannot be read or written: no token is asked for, or it would be lost."""
+    """The file of tokens cannot be read or written: no token is renewed, since it would be lost."""
 
     trouble = "token-ended"
 
 
 def fingerprint(secret: str) -> str:
-    """What tells a secret from others, and says nothing of it."""
+    """A hash that identifies a secret without revealing it."""
     return hashlib.sha256(secret.encode()).hexdigest()[:32]
 
 
 def load(path: Path) -> dict[str, Token]:
-    """What is known of each token, by its key; nothing if there is no file.  Raises `TokensUnusable`."""
+    """The state of each token, by key; empty if there is no file. Raises `TokensUnusable`."""
     try:
         content, _ = plain_files.read_file(path, MAX_BYTES)
     except FileNotFoundError:
@@ -59,7 +59,7 @@ def _token(fields: Mapping[str, Any]) -> Token:
 
 @contextlib.contextmanager
 def locked(path: Path, patience: float) -> Iterator[None]:
-    """Inside, no other process changes the file.  Raises `TokensUnusable` after ``patience`` seconds."""
+    """Lock the file against other processes. Raises `TokensUnusable` after ``patience`` seconds."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -81,7 +81,7 @@ def locked(path: Path, patience: float) -> Iterator[None]:
 
 
 class Replacement:
-    """A new content for the file, whose room on the disk is reserved before it is known."""
+    """A new file whose disk space is reserved before its content is known."""
 
     def __init__(self, path: Path, size: int) -> None:
         """Raises `TokensUnusable` where there is no room for it."""
@@ -97,7 +97,7 @@ class Replacement:
             raise TokensUnusable(f"{path}: cannot be written: {error.strerror}; no token is renewed before") from None
 
     def put(self, tokens: Mapping[str, Token]) -> None:
-        """Let the file hold ``tokens``: on the disk, whole, when this returns.  Raises `TokensUnusable`."""
+        """Replace the file by ``tokens``: on disk, whole, when this returns. Raises `TokensUnusable`."""
         try:
             content = _encoded(tokens)
             os.pwrite(self._file, content, 0)
@@ -113,7 +113,7 @@ class Replacement:
             raise TokensUnusable(f"{self._path}: cannot be written: {error.strerror}") from None
 
     def close(self) -> None:
-        """Leave nothing behind but the file itself."""
+        """Remove the temporary file."""
         os.close(self._file)
         with contextlib.suppress(OSError):
             self._new.unlink()
@@ -121,7 +121,7 @@ class Replacement:
 
 @contextlib.contextmanager
 def replacement(path: Path, tokens: Mapping[str, Token]) -> Iterator[Replacement]:
-    """A replacement for the file that holds ``tokens``; used while it is `locked`."""
+    """Opens a replacement for the file with ``tokens``; use it while the file is `locked`."""
     made = Replacement(path, len(_encoded(tokens)))
     try:
         yield made

@@ -30,7 +30,7 @@ _MAX_ANSWER = 64 * 1024
 
 
 class Job(NamedTuple):
-    """A token to renew: where it is kept, and where the platform renews it."""
+    """A token to renew: where it is stored, and the platform's address for renewing it."""
 
     path: str
     key: str
@@ -46,12 +46,12 @@ class Job(NamedTuple):
     refused: str = ""
 
     def encoded(self) -> bytes:
-        """For stdin."""
+        """The job as text for stdin."""
         return json.dumps(self._asdict()).encode()
 
 
 class Renewal(NamedTuple):
-    """The token as it is now, and why it is no new one; "" if it can be used."""
+    """The token now, and why it is not new; "" if it can be used."""
 
     token: Token
     reason: str = ""
@@ -59,14 +59,14 @@ class Renewal(NamedTuple):
 
 
 def look(job: Job) -> tuple[Token, Step]:
-    """The token as the file has it, and what is to be done with it.  Raises `TokensUnusable`."""
+    """The stored token, and what to do with it. Raises `TokensUnusable`."""
     known = token_file.load(Path(job.path)).get(job.key)
     token = token_life.begun(known, token_file.fingerprint(job.secret), job.secret, job.flow, _now(job))
     return token, token_life.step(token, job.flow, _now(job), job.refused)
 
 
 async def renewed(job: Job) -> Renewal:
-    """Renew the token in a process of its own, unless another one has done it meanwhile.  Raises `TokensUnusable`."""
+    """Renew the token in a separate process, unless another has done it meanwhile. Raises `TokensUnusable`."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[tuple[Answer | None, str]] = loop.create_future()
 
@@ -93,7 +93,7 @@ async def renewed(job: Job) -> Renewal:
 
 
 def _in_own_process(job: Job) -> tuple[Answer | None, str]:
-    """What came of it, and why nothing could; the answer is on the disk in any case."""
+    """The result of the process, and why there is none; the token is on disk in any case."""
     command = [sys.executable, "-P", "-m", "smart_sync.parsers.token_renewal"]
     try:
         with subprocess.Popen(  # noqa: S603  our own module
@@ -135,7 +135,7 @@ def _now(job: Job) -> datetime:
 
 
 def main() -> None:
-    """Do the job on stdin; what came of it goes to stdout, line by line."""
+    """Do the job on stdin; print the result to stdout, line by line."""
     for ending in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(ending, signal.SIG_IGN)
     try:
@@ -174,7 +174,7 @@ def _write_line(fields: dict[str, Any]) -> None:
 
 
 async def _request(job: Job, token: Token) -> tuple[int, str]:
-    """The status and the body of the platform's answer; 0 and why, if there is none."""
+    """The status and body of the platform's response; 0 and the reason if there is none."""
     import httpx2
 
     try:

@@ -1,4 +1,4 @@
-"""A parser for a platform that shows an account's figures to its owner only: each account has a token of its own."""
+"""The base of parsers for platforms that show figures only to an account's owner: each account has its token."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -17,7 +17,7 @@ from smart_sync.parsers.token_book import Grant
 
 
 class TokensSettings(ApiSettings):
-    """What a parser has that needs a token of each account's owner."""
+    """The settings of parsers that need a token of each account's owner."""
 
     #: User name → its access token: ``{ "@nova" = "env:NOVA_TOKEN" }``. Such a token is yours to renew.
     tokens: dict[str, Secret] = Field(default_factory=dict)
@@ -35,7 +35,7 @@ class TokensSettings(ApiSettings):
 
 
 class TokensParser(PlatformParser):
-    """Subclasses say what an owner asks about the own account (`ask_own`), and how tokens are renewed (`grants`)."""
+    """Subclasses define the request for the owner's account (`ask_own`) and how tokens are renewed (`grants`)."""
 
     #: Whether a platform that wants fewer calls means those with this token, not all.
     limits_are_own: ClassVar[bool] = False
@@ -58,11 +58,11 @@ class TokensParser(PlatformParser):
         return [*self.grants(), *self._fixed]
 
     def serves(self, account: Account) -> bool:
-        """Accounts without a token cannot be asked about."""
+        """False for accounts without a token."""
         return _key(name_of(account)) in self._names
 
     async def ask(self, session: Session, account: Account) -> Metrics | Partly | None:
-        """As the base class; a token that is refused is this account's trouble only."""
+        """As the base class; a rejected token affects this account only."""
         name = _key(name_of(account))
         grant = next((grant for grant in self.tokens() if _key(grant.account) == name), None)
         if grant is None:
@@ -77,7 +77,7 @@ class TokensParser(PlatformParser):
             raise TokenRefused(str(pause), pause.until) from None
 
     async def _ask_with(self, session: Session, account: Account, grant: Grant) -> Metrics | Partly:
-        """Asks with the token of ``grant``; one that is renewed is so once more where it is refused before its time."""
+        """Ask with the token of ``grant``; if a renewable one is rejected early, renew it and ask once more."""
         if grant.flow is None:
             try:
                 found = await self.ask_own(session, account, _bearer(grant.secret()))
@@ -100,7 +100,7 @@ class TokensParser(PlatformParser):
             return await self.ask_own(session, account, _bearer(access))
 
     async def ask_own(self, session: Session, account: Account, headers: Mapping[str, str]) -> Metrics | Partly:
-        """The metrics of the account whose token is in ``headers``.  Raises as `ask`, and `Refused` for the token."""
+        """The metrics of the account whose token is in ``headers``. Raises as `ask`, and `Refused` for the token."""
         raise NotImplementedError
 
 

@@ -1,4 +1,4 @@
-"""The videos of an account, page by page, as far as a campaign needs them."""
+"""An account's videos, page by page, as far back as a campaign needs."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ _MILLISECONDS = 1e11
 
 
 class Page(NamedTuple):
-    """A page of the list, newest first, and how the next one is asked for; None: it is the last."""
+    """A page of the list, newest first, and the cursor of the next one; None if it is the last."""
 
     videos: list[Video]
     following: str | None = None
@@ -33,7 +33,7 @@ class Page(NamedTuple):
 
 
 async def campaign_numbers(get: Callable[[str | None], Awaitable[Page]], campaign: Campaign) -> Tally:
-    """What the videos of ``campaign`` come to; ``get`` asks for a page of the list, None being the first.
+    """The sums over the videos of ``campaign``; ``get`` fetches a page, None being the first.
 
     Read until `OLD_IN_A_ROW` entries lie before the first day.  Where the list cannot be read to its end, no metric
     has a value.  Raises `ParserFailed` where no further call makes sense.
@@ -64,7 +64,7 @@ def _no_numbers(reason: str, *, unfinished: bool = False) -> Tally:
 
 
 def with_followers(followers: int | None, found: Tally) -> Partly:
-    """An account's followers with what its campaign comes to."""
+    """An account's followers together with its campaign's sums."""
     counts = {name: value for name, value in found.counts.items() if value <= MAX_COUNT}
     flaws = [
         *map(str, found.flaws),
@@ -75,7 +75,7 @@ def with_followers(followers: int | None, found: Tally) -> Partly:
 
 
 def published_at(value: object) -> datetime | None:
-    """A time as platforms write it: (milli)seconds since 1970, or ISO 8601 with its zone.
+    """A time in platforms' formats: (milli)seconds since 1970, or ISO 8601 with a zone.
 
     None if it is none, or one at which no video can have been published, such as a placeholder in the year 9999.
     """

@@ -1,4 +1,4 @@
-"""YouTube: Data API v3, by API key.  50 channels a call; a channel known by its handle takes a call of its own."""
+"""YouTube: Data API v3, by API key. 50 channels per call; a channel known only by its handle takes its own call."""
 
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -65,14 +65,14 @@ _NO_NAME = "its link is none that YouTube's API can be asked about; put the one 
 
 @dataclass(slots=True)
 class _Round:
-    """One pass: its calls, and why no other can succeed, if none can."""
+    """One pass: its calls, and why no further one can succeed, if so."""
 
     session: Session
     failures: list[ParserFailed] = field(default_factory=list)
 
     @property
     def failure(self) -> ParserFailed | None:
-        """Why no other call can succeed, if none can."""
+        """Why no further call can succeed; None if one can."""
         return self.failures[-1] if self.failures else None
 
 
@@ -111,7 +111,7 @@ class YouTube(PlatformParser):
         return {"X-Goog-Api-Key": self._secret.get_secret_value()}
 
     def precision(self, metrics: Metrics) -> Precision:
-        """Rounded, if the subscribers have no more than the three digits YouTube leaves.
+        """Rounded if the subscribers have at most the three digits YouTube shows.
 
         It is the row's, unless a campaign is counted: its other figures are taken for rounded too, which matters only
         where the sheet's differ from them by less than their trailing zeros.
@@ -120,7 +120,7 @@ class YouTube(PlatformParser):
         return Precision.ROUNDED if len(digits) > 3 and not digits[3:].strip("0") else Precision.EXACT
 
     def judge(self, answer: HttpResponse, now: datetime) -> Any:
-        """Quota, key and permission by the reason that YouTube gives."""
+        """By the reason that YouTube gives for quota, key and permission errors."""
         error = mapping(mapping(error_responses.decoded(answer)).get("error")) if answer.status >= 400 else {}
         reasons = {text(item.get("reason")) for part in ("errors", "details") for item in mappings(error.get(part))}
         table = f"[parsers.{self._settings.source}]"
@@ -137,7 +137,7 @@ class YouTube(PlatformParser):
         return error_responses.judge(answer, now)
 
     def _groups(self, accounts: Sequence[Account]) -> Iterator[tuple[str, list[Account]]]:
-        """Who is asked for together: fifty by ids, all accounts of one name; "" for those who cannot be asked for."""
+        """Accounts to ask for together: fifty by id, or all accounts of one name; "" if they cannot be asked for."""
         by: dict[str, list[Account]] = {}
         for account in accounts:
             by.setdefault("id" if self._channel_id(account) else _query(account), []).append(account)
@@ -173,7 +173,7 @@ class YouTube(PlatformParser):
         return fetched
 
     async def _by_name(self, current: _Round, query: str, accounts: Sequence[Account]) -> list[Fetched]:
-        """All accounts of one name, whose channel's id is remembered: it does not change."""
+        """All accounts of one name; the channel's id is stored, because it does not change."""
 
         async def ask(some: Sequence[Account]) -> list[Fetched]:
             key, _, name = query.partition("=")
@@ -187,7 +187,7 @@ class YouTube(PlatformParser):
         return await split_on_failure(accounts, ask, current.session, may=lambda _failure: False)
 
     def _channel_id(self, account: Account) -> str:
-        """As the link says it, or as a look-up has found it; "" if there was none."""
+        """The channel id, from the link or an earlier look-up; "" if there is none."""
         who = identity(account.link)
         found = who.removeprefix("youtube:channel/")
         found = found if found != who else self.remembered.get(who, {}).get("id", "")
@@ -201,7 +201,7 @@ class YouTube(PlatformParser):
         )
 
     async def _of(self, current: _Round, account: Account, channel: Mapping[str, Any]) -> list[Fetched]:
-        """What comes of an account: nothing, if its videos cannot be asked for in this pass."""
+        """An account's result; none if its videos cannot be asked for in this pass."""
         if self.counts_campaign:
             return await self._fetch_campaign(current, account, channel)
         likes = comments = None
@@ -234,7 +234,7 @@ class YouTube(PlatformParser):
             return Unfetched(account.id, str(failure), trouble=failure.trouble)
 
     async def _page(self, session: Session, channel: Mapping[str, Any], campaign: Campaign, token: str | None) -> Page:
-        """A page of the uploads; figures are asked for only of those that may count."""
+        """A page of the uploads, with figures only for videos that may count."""
         if (playlist := answers.playlist(channel)) is None:
             raise CallFailed("the channel's answer does not say where its videos are", retry=False)
         params = {"part": "contentDetails,status", "playlistId": playlist, "maxResults": str(PER_CALL)}
@@ -259,7 +259,7 @@ class YouTube(PlatformParser):
         return Page(videos, text(mapping(body).get("nextPageToken")) or None, times)
 
     async def _uploads(self, session: Session, channel: Mapping[str, Any]) -> tuple[int | None, int | None]:
-        """Likes and comments of the latest uploads.  Raises as `Session.get`."""
+        """Likes and comments of the latest uploads. Raises as `Session.get` does."""
         if (playlist := answers.playlist(channel)) is None:
             return None, None
         statistics = [s async for s in self._video_statistics(session, playlist)]
@@ -284,7 +284,7 @@ class YouTube(PlatformParser):
 
 
 def _query(account: Account) -> str:
-    """How a channel whose id is not known is asked for, ``forHandle=@name``; "" if its link is of no such kind.
+    """The query for a channel without a known id, ``forHandle=@name``; "" if its link has no name.
 
     Which channel a ``/c/name`` is only YouTube's pages know: another may have the name for its handle.
     """

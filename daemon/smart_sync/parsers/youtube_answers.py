@@ -1,4 +1,4 @@
-"""What the answers of YouTube's Data API hold."""
+"""Parses responses of YouTube's Data API."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -14,7 +14,7 @@ _HIDDEN = frozenset({"private", "privacyStatusUnspecified"})
 
 
 def items(body: Any, kind: str) -> list[Mapping[str, Any]]:
-    """The items of a list answer; YouTube leaves the key out where there are none."""
+    """The items of a list response; YouTube leaves the key out if there are none."""
     answer = mapping(body)
     if answer.get("kind") != kind:
         raise CallFailed("the answer is not what it should be", retry=False)
@@ -22,12 +22,12 @@ def items(body: Any, kind: str) -> list[Mapping[str, Any]]:
 
 
 def playlist(channel: Mapping[str, Any]) -> str | None:
-    """The list of the channel's uploads."""
+    """The id of the channel's list of uploads."""
     return text(mapping(mapping(channel.get("contentDetails")).get("relatedPlaylists")).get("uploads")) or None
 
 
 class Upload(NamedTuple):
-    """An entry of the list of a channel's uploads; ``is_hidden``: private or deleted, so that nothing shows it."""
+    """An entry of a channel's uploads; ``is_hidden``: private or deleted."""
 
     id: str
     published: datetime | None
@@ -35,7 +35,7 @@ class Upload(NamedTuple):
 
 
 def uploads(body: object) -> list[Upload]:
-    """A page of the list, each video once.  Raises `CallFailed` for an entry that names none."""
+    """A page of the list, each video once. Raises `CallFailed` for an entry without a video."""
     found = {}
     for item in items(body, "youtube#playlistItemListResponse"):
         if not (video := video_id(item)):
@@ -46,7 +46,7 @@ def uploads(body: object) -> list[Upload]:
 
 
 def videos(body: Any, listed: Iterable[Upload]) -> dict[str, Video]:
-    """The videos by id with their figures, as far as ``body`` shows them; their times are those ``listed``, if any."""
+    """The videos by id with their figures, as far as ``body`` has them; times come from ``listed``, if given."""
     dates = {one.id: one.published for one in listed}
     found = {}
     for item in items(body, "youtube#videoListResponse"):
@@ -58,6 +58,6 @@ def videos(body: Any, listed: Iterable[Upload]) -> dict[str, Video]:
 
 
 def video_id(item: Mapping[str, Any]) -> str:
-    """The video of a playlist's item, in whichever part the answer has it."""
+    """The video id of a playlist's item, from any of the parts that may have it."""
     details, snippet = mapping(item.get("contentDetails")), mapping(item.get("snippet"))
     return text(details.get("videoId")) or text(mapping(snippet.get("resourceId")).get("videoId"))

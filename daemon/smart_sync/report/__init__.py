@@ -1,4 +1,4 @@
-"""`smart-sync report`: how the accounts have grown, as one HTML file that mails and opens from disk."""
+"""`smart-sync report`: the accounts' growth as one HTML file that can be mailed and opened from disk."""
 
 import asyncio
 from datetime import datetime
@@ -21,7 +21,7 @@ def gather_inputs(
     vote_terms: VoteTerms | None = None,
     options: Options = DEFAULT,
 ) -> ReportInputs:
-    """What the report is made from: of all active projects in the database at ``where``, or of one (id or name).
+    """The report's inputs: all active projects in the database at ``where``, or one (id or name).
 
     Charts show the last ``days`` days; parsed values are judged by ``vote_terms``.  The database is only read.
     Raises `SmartSyncError` where it or the project is missing.
@@ -39,5 +39,5 @@ def make(
     vote_terms: VoteTerms | None = None,
     options: Options = DEFAULT,
 ) -> bytes:
-    """The `page` of what is `gather_inputs`; ``options`` say whom it is for, and how it says it."""
+    """The `page` for `gather_inputs`; ``options`` say for whom, and in which form."""
     return page(gather_inputs(where, project, days, now, vote_terms, options), days, now, options).encode()

@@ -19,7 +19,7 @@ _ORDER = (VIEWS, FOLLOWERS, *(place for place in range(len(METRICS)) if place no
 def accounts_section(
     project: ProjectFacts, series: ProjectSeries, window: Window, shown: Sequence[Horizon], words: Words
 ) -> Html:
-    """Small multiples, then the table behind them."""
+    """Small charts, then the table behind them."""
     cards = join(
         _card(account, metrics, window, project.as_of, words)
         for account, metrics in zip(project.accounts, series.accounts, strict=True)
@@ -57,7 +57,7 @@ def _figure(account: AccountFacts, metric: int, as_of: int | None, words: Words)
 
 
 def _linked(account: AccountFacts) -> Html:
-    """The account's name; a link to it only where that leads to a web page."""
+    """The account's name, as a link if that is a web address."""
     name = named(account.username or account.link)
     if len(account.link) > MAX_LINK or not _is_web(account.link):
         return name

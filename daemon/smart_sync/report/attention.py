@@ -1,4 +1,4 @@
-"""What a person should look at: values that jumped, cells to put right, corrections by hand, what is stale, passes."""
+"""What needs a look: suspect values, cells to correct, manual corrections, stale values, passes."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -21,7 +21,7 @@ MAX_ROWS = 50
 
 
 def to_do_section(project: ProjectFacts, words: Words) -> Html:
-    """The values that jumped and the cells to put right, each with its address."""
+    """Suspect values and cells to correct, each with its address."""
     problems = project.last_run.problems if project.last_run else ()
     parts = [_suspects(project.suspects, words), _problems(problems, words)]
     shown = [part for part in parts if part is not None] or [el("p", words.say("nothing_to_do"))]
@@ -70,7 +70,7 @@ def _more(number: int, words: Words) -> Html | None:
 
 
 def corrections_section(project: ProjectFacts, words: Words) -> Html:
-    """Each metric where what a manager typed stands against another parsed value, the weightiest first."""
+    """Metrics where the manager's value differs from the parsed one, the largest share of a week's change first."""
     rows = [_correction(one, words) for one in weighed(project)]
     names = ("account", "metric", "where", "by_hand", "parsed", "difference", "share_of_change", "value_since")
     shown = (
@@ -104,7 +104,7 @@ def _correction(one: WeighedCorrection, words: Words) -> tuple[Html | str, ...]:
 
 
 def left_section(project: ProjectFacts, words: Words) -> Html | None:
-    """The accounts that have left, with their last values; none: nothing is said."""
+    """The accounts that have left, with their last values; empty if there are none."""
     if not project.left:
         return None
     rows = [
@@ -122,7 +122,7 @@ def left_section(project: ProjectFacts, words: Words) -> Html | None:
 
 
 def stale_section(project: ProjectFacts, now: datetime, words: Words) -> Html:
-    """What is older than it should be: the project's worksheet, then its accounts."""
+    """What is out of date: the project's worksheet, then its accounts."""
     rows = [*_stale_project(project, now, words)]
     for account in project.accounts:
         text = _stale_account(account, project, now, words)

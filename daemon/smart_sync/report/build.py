@@ -1,4 +1,4 @@
-"""Builds the report: its inputs become one HTML file.  Reads no clock, file of the user's or network."""
+"""Builds the report: turns its inputs into one HTML file. Reads no clock, user files or network."""
 
 import base64
 import hashlib
@@ -49,7 +49,7 @@ def page(facts: ReportInputs, days: int, now: datetime, options: Options) -> str
 
 
 def _sorted(project: ProjectFacts) -> ProjectFacts:
-    """The accounts by their views, the largest first."""
+    """The accounts by views, largest first."""
     day = project.as_of or 0
     ranked = sorted(project.accounts, key=lambda account: -(total((account,), VIEWS, day) or 0))
     return replace(project, accounts=tuple(ranked))
@@ -57,7 +57,7 @@ def _sorted(project: ProjectFacts) -> ProjectFacts:
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """What all sections are made from."""
+    """The common inputs of all sections."""
 
     facts: ReportInputs
     series: list[ProjectSeries]
@@ -68,7 +68,7 @@ class _Page:
     words: Words
 
     def title(self) -> str:
-        """Of the window."""
+        """The page's title."""
         if self.options.title:
             return self.options.title
         heading, projects = self.words.say("growth"), self.facts.projects
@@ -122,7 +122,7 @@ class _Page:
 
 
 def _data(series: list[ProjectSeries], shown: Window | None, words: Words) -> str:
-    """Numbers, packed digits and our own phrases alone: no text from outside goes into a script."""
+    """Numbers, packed digits and our own phrases: no foreign text goes into a script."""
     start, length = (shown.start - EPOCH, shown.length) if shown else (0, 0)
     texts: dict[str, object] = {name: words.say(f"chart_{name}") for name in _SCRIPTED}
     texts |= {
@@ -156,5 +156,5 @@ def _style() -> str:
 
 @cache
 def _script() -> str:
-    """uPlot (1.6.32, unchanged) with its licence, which has to travel with it, and our own few lines."""
+    """uPlot (1.6.32, unchanged) with its licence, which must be included, and our own lines."""
     return f"/*\n{_asset('uPlot.LICENSE')}*/\n{_asset('uPlot.iife.min.js')}\n{_asset('report.js')}"

@@ -1,4 +1,4 @@
-"""The charts: what they show day by day, and the detail chart, drawn by report.js with uPlot.
+"""The charts: daily series, drawn as SVG, and the detail chart, drawn by report.js with uPlot.
 
 On paper, and where no script runs, an ``svg`` with its numbers and days stands in.
 """
@@ -21,7 +21,7 @@ NO_VALUE = "."
 
 
 def pack(series: Iterable[int | None]) -> str:
-    """``series`` as text of `DIGITS` and `NO_VALUE`: nothing that HTML or JSON would have to escape."""
+    """``series`` as text of `DIGITS` and `NO_VALUE`, which need no escaping in HTML or JSON."""
     last, parts = 0, []
     for value in series:
         if value is None:
@@ -44,7 +44,7 @@ def _number(difference: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ProjectSeries:
-    """Series metric by metric: of each account (in the project's order), of all together, and their daily growth."""
+    """Series per metric: of each account (in the project's order), their total, and its daily growth."""
 
     accounts: list[list[Series]]
     totals: list[Series]
@@ -58,7 +58,7 @@ class ProjectSeries:
         return all(value is None for series in self.totals for value in series)
 
     def packed(self) -> dict[str, object]:
-        """As report.js reads them: an account is its metrics' texts with a space between."""
+        """The form that report.js reads: an account is its metrics' texts separated by spaces."""
         return {
             "total": " ".join(map(pack, self.totals)),
             "daily": " ".join(map(pack, self.daily)),
@@ -82,7 +82,7 @@ def series_of(project: ProjectFacts, window: Window) -> ProjectSeries:
 
 
 def shown_metric(metrics: list[Series]) -> int:
-    """Which metric a small chart shows: views, or followers where an account has no views."""
+    """The metric of the small chart: views, or followers if an account has no views."""
     return VIEWS if any(metrics[VIEWS]) else FOLLOWERS
 
 
@@ -94,25 +94,25 @@ _TICKS, _DAYS = 5, 6
 
 @dataclass(frozen=True, slots=True)
 class _Plane:
-    """Where a day's place and a value are in the drawing."""
+    """The coordinates of a chart."""
 
     days: int
     bottom: int
     top: int
 
     def x(self, day: int) -> str:
-        """Of the day with this place in the window, from 0; one day alone is in the middle."""
+        """The x of the day with this index in the window; a single day is in the middle."""
         return f"{LEFT + (WIDTH - LEFT - RIGHT) * (day / (self.days - 1) if self.days > 1 else 0.5):.1f}"
 
     def y(self, value: int) -> str:
-        """Of a value between ``bottom`` and ``top``."""
+        """The y of a value between ``bottom`` and ``top``."""
         return f"{TOP + (HEIGHT - TOP - BOTTOM) * (self.top - value) / (self.top - self.bottom):.1f}"
 
 
 def axes_chart(
     series: Sequence[int | None], window: Window, label: str, words: Words, joined: Sequence[Joined], target: int | None
 ) -> Html:
-    """``series`` with axes; days on which accounts join are marked, and the ``target``, if any, is a line."""
+    """``series`` with axes; days on which accounts join are marked, and ``target``, if any, is a line."""
     known = [value for value in series if value is not None]
     goal = [] if target is None else [target]
     ticks = scale(min([*known, *goal], default=0), max([*known, *goal], default=1))
@@ -132,7 +132,7 @@ def axes_chart(
 
 
 def _line(series: Sequence[int | None], plane: _Plane) -> Iterator[str]:
-    """As a path, broken where days have no value; a value between two gaps is a dot."""
+    """The series as a path, interrupted at days without a value; a value between two gaps is a dot."""
     step, points = max(-(-len(series) // MAX_POINTS), 1), condensed(series, MAX_POINTS)
     pen_down = False
     for place, value in enumerate(points):
@@ -144,7 +144,7 @@ def _line(series: Sequence[int | None], plane: _Plane) -> Iterator[str]:
 
 
 def scale(low: int, high: int) -> list[int]:
-    """Round numbers from the last one at or below ``low`` to the first at or above ``high``, not many; whole ones."""
+    """A few round, whole numbers from at or below ``low`` to at or above ``high``."""
     rough = max((high - low) / (_TICKS - 1), 1)
     power = 10 ** (len(str(int(rough))) - 1)
     step = next(size * power for size in (1, 2, 5, 10) if size * power >= rough)
@@ -153,7 +153,7 @@ def scale(low: int, high: int) -> list[int]:
 
 
 def day_marks(window: Window) -> list[int]:
-    """The places of days that are named below a chart: the last one, and others as far apart as it takes."""
+    """The indexes of labelled days below a chart: the last one, and others at equal distances."""
     step = max(-(-(window.length - 1) // _DAYS), 1)
     return list(range(window.length - 1, -1, -step))[::-1]
 
@@ -167,7 +167,7 @@ MAX_JOINED = 8
 def detail_section(
     project: ProjectFacts, series: ProjectSeries, window: Window, number: int, goal: int | None, words: Words
 ) -> Html:
-    """The chart of the project numbered ``number``, in both forms; ``goal`` is the line at the views to reach."""
+    """The chart of project ``number``, in both forms; ``goal`` is the line at the views to reach."""
     metric = shown_metric(series.totals)
     joined = series.joined[metric]
     return join(
@@ -194,7 +194,7 @@ def _plain(series: ProjectSeries, window: Window, metric: int, goal: int | None,
 
 
 def _joined(joined: list[Joined], window: Window, metric: str, words: Words) -> Html | None:
-    """When accounts joined: the total rose by their numbers, and nothing had grown."""
+    """The note when accounts joined: the total rose by their numbers without any growth."""
     if not joined:
         return None
     texts = [

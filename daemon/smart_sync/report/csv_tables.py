@@ -1,4 +1,4 @@
-"""The report's numbers as CSV files for a spreadsheet: plain numbers, ISO days, one header line, UTF-8 with its mark.
+"""The report's numbers as CSV files: plain numbers, ISO dates, one header line, UTF-8 with a byte order mark.
 
 A text that a spreadsheet would take for a formula gets an apostrophe in front.
 """
@@ -22,11 +22,11 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 class NotWritten(SmartSyncError):
-    """A file, or the folder for the files, cannot be made or written."""
+    """A file, or the folder for the files, cannot be created or written."""
 
 
 def tables(facts: ReportInputs, days: int, since: date | None, lifetime: frozenset[str]) -> dict[str, list[Row]]:
-    """File name → its rows, the header first; ``days.csv`` has the last ``days`` days, or those ``since`` a day."""
+    """File name → its rows, header first; ``days.csv`` has the last ``days`` days, or those ``since`` a day."""
     several, start = facts.projects, None if since is None else since.toordinal()
     return {
         "projects.csv": [_PROJECTS, *(_project(one, facts.today, lifetime) for one in several)],
@@ -39,7 +39,7 @@ def tables(facts: ReportInputs, days: int, since: date | None, lifetime: frozens
 
 
 def write(folder: Path, files: Mapping[str, Sequence[Row]]) -> None:
-    """The files into ``folder``, which is made if it is missing; each is whole or as it was.  Raises `NotWritten`."""
+    """Write the files into ``folder``, creating it if missing; each atomically. Raises `NotWritten`."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, rows in files.items():
@@ -49,7 +49,7 @@ def write(folder: Path, files: Mapping[str, Sequence[Row]]) -> None:
 
 
 def write_page(path: Path, page: bytes) -> None:
-    """``page`` into the file, whole or as it was; a device or a FIFO takes it as it is.  Raises `NotWritten`."""
+    """Write ``page`` atomically; a device or FIFO is written directly. Raises `NotWritten`."""
     try:
         if path.exists() and not path.is_file() and not path.is_dir():
             path.write_bytes(page)

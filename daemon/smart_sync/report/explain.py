@@ -1,4 +1,4 @@
-"""``smart-sync explain`` and ``GET /api/admin/explain``: every number of an account, and why.  Reads only.
+"""``smart-sync explain`` and ``GET /api/admin/explain``: every number of an account, and why. Only reads.
 
 The answer is what passes have left in the database; ``next`` stands where the two sides have changed since, and the
 next pass will make another value of them.
@@ -59,7 +59,7 @@ ALL_DAYS = 36_500
 async def explain(
     settings: Settings, sought: str, metrics: Sequence[str], now: datetime, days: int = DAYS
 ) -> ExplainAnswer:
-    """The answer of ``smart-sync explain``, with the history of so many ``days``.
+    """The answer of ``smart-sync explain``, with the history of ``days`` days.
 
     Raises `UnknownAccount`, `DatabaseError` and `ConfigError`.
     """
@@ -77,7 +77,7 @@ async def explanation(
     now: datetime,
     days: int = DAYS,
 ) -> ExplainAnswer:
-    """The same from an open database; ``query`` is what `parsed_query.prepare` made.  Raises `UnknownAccount`."""
+    """`explain` on an open database; ``query`` is what `parsed_query.prepare` made. Raises `UnknownAccount`."""
     explainer = Explainer(database, settings.merge.policy(), now, query, settings.vote_terms(stamp(now)), days)
     found = await explainer.explain(sought, metrics)
     sources = build(settings.parsers)
@@ -92,7 +92,7 @@ async def explanation(
 async def _campaign_warnings(
     database: Database, settings: Settings, sources: Sequence[ConfiguredParser], explained: ExplainedAccount
 ) -> list[str]:
-    """That a parser counts the lifetime of an account whose project has dates or a KPI."""
+    """Warnings if a parser counts the lifetime of an account whose project has dates or a KPI."""
     campaign = await projects.project_campaign(database, settings.schedule.timezone, explained["project_id"])
     account = Account(
         explained["account_id"],
@@ -113,7 +113,7 @@ def unmatched_rows(problems: Iterable[Problem], sought: str) -> list[str]:
 
 
 class UnknownAccount(SmartSyncError):
-    """No account is meant by what was given."""
+    """No account matches."""
 
     def __init__(self, sought: str, rows: Sequence[str] = (), similar: Sequence[str] = ()) -> None:
         remedy = "give its link, its id or its name"
@@ -137,7 +137,7 @@ class Explainer:
     days: int = DAYS
 
     async def explain(self, sought: str, metrics: Sequence[str] = METRICS) -> list[ExplainedAccount]:
-        """An explanation for each account that ``sought`` means: a link, an id or a name; [] if none."""
+        """An explanation for each account that matches a link, id or name; [] if none does."""
         return [await self._explain(known, metrics) for known in await accounts.find(self.database, sought)]
 
     async def _explain(self, known: KnownAccount, metrics: Sequence[str]) -> ExplainedAccount:
@@ -186,7 +186,7 @@ class Explainer:
         }
 
     async def _video_warnings(self, known: KnownAccount, state: AccountState) -> list[str]:
-        """What there is to say about the numbers of an account of which a parser counts the campaign."""
+        """Warnings about the numbers of an account whose campaign a parser counts."""
         counting = self.vote_terms.counting if self.vote_terms is not None else None
         if counting is None or not is_campaign_counted(state.link, state.platform, counting):
             return []
@@ -232,7 +232,7 @@ class Explainer:
 
 
 def _sheet(state: AccountState, facts: AccountDetails) -> SheetPlace | None:
-    """Where the sheet values stand, when the read was that brought them, and the last that found them again."""
+    """Where the sheet values are, when they were first read, and when they were last confirmed."""
     if state.sheet is None:
         return None
     return {
@@ -246,19 +246,19 @@ def _sheet(state: AccountState, facts: AccountDetails) -> SheetPlace | None:
 
 
 def _cell(facts: AccountDetails, state: AccountState, metric: str) -> str:
-    """Where the sheet has a metric; "" where nobody knows."""
+    """The cell of a metric; "" if unknown."""
     column = facts.columns.get(metric)
     return "" if column is None or state.sheet is None or state.sheet_row is None else f"{column}{state.sheet_row}"
 
 
 def _row_problems(problems: Iterable[Problem], facts: AccountDetails, state: AccountState) -> list[Problem]:
-    """Those of ``problems`` that are about the account's row."""
+    """The ``problems`` about the account's row."""
     place = (facts.worksheet, state.sheet_row)
     return [] if None in place else [one for one in problems if (one.worksheet, one.row) == place]
 
 
 def _values(state: AccountState, facts: AccountDetails, rules: tuple[Rule, ...], today: str) -> dict[str, MetricAnswer]:
-    """Per metric both sides, the rule, the result and who won."""
+    """Per metric: both sides, the rule, the result and the winner."""
     coming = foresee(state, rules, today)
     values: dict[str, MetricAnswer] = {}
     for index, (metric, rule) in enumerate(zip(METRICS, rules, strict=True)):
@@ -279,7 +279,7 @@ def _values(state: AccountState, facts: AccountDetails, rules: tuple[Rule, ...],
 
 
 def _origin(metric: str, votes: Votes, facts: AccountDetails) -> MetricAnswer:
-    """Who gave a parsed value, and when."""
+    """The source of a parsed value, and its time."""
     chosen = votes.chosen.get(metric)
     if chosen is None:
         return {"source": None, "parsed_at": None, "precision": None}

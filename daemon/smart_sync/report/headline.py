@@ -1,4 +1,4 @@
-"""The top of the report and of each project: whether it is on target, where it stands, how much it has grown."""
+"""The top of the report and of each project: target, progress, and growth."""
 
 import math
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ _TONES = {Verdict.REACHED: "up", Verdict.ON_COURSE: "up", Verdict.BEHIND: "warn"
 
 
 def overview(projects: list[tuple[str, ProjectFacts]], today: int, lifetime: frozenset[str], words: Words) -> Html:
-    """All projects in one table, each a link to its section."""
+    """All projects in one table, each linked to its section."""
     names, week = words.metrics(), words.counted(WEEK, "day")
     heads = [words.say("project"), names[VIEWS], words.say("target"), week, names[FOLLOWERS], week]
     heads += [words.say("accounts"), words.say("state")]
@@ -46,7 +46,7 @@ def _target(project: ProjectFacts, today: int, lifetime: frozenset[str], words: 
 
 
 def badge(project: ProjectFacts, words: Words) -> Html:
-    """What became of the project in its last pass."""
+    """The project's outcome in its last pass."""
     outcome = project.last_run.outcome if project.last_run else "none"
     known = outcome if outcome in ("synced", "unchanged", "degraded", "failed") else "none"
     text = outcome if words.for_operator and known != "none" else words.say(f"state_{known}")
@@ -54,7 +54,7 @@ def badge(project: ProjectFacts, words: Words) -> Html:
 
 
 def target_section(project: ProjectFacts, today: int, lifetime: frozenset[str], words: Words) -> Html:
-    """Whether the project is on target: a sentence, what it would take, and a bar; or why nobody can say."""
+    """Whether the project is on target: a sentence, what it would take, and a bar; or why that is unknown."""
     found = standing(project, today)
     if project.target_flaw:
         return el("p", words.say("target_flaw", why=words.translated(project.target_flaw)), class_="note")
@@ -87,7 +87,7 @@ def _sentence(found: Standing, words: Words) -> str:
 
 
 def _outlook(found: Standing, words: Words) -> str:
-    """What is to come: where the pace leads, and what would be needed."""
+    """The projection of the pace, and the growth needed."""
     if found.verdict == Verdict.NOT_BEGUN and found.target.start is not None:
         return f"; {words.say('begins', day=words.day(found.target.start))}"
     if found.verdict == Verdict.MISSED and found.value is not None:
@@ -109,7 +109,7 @@ def _outlook(found: Standing, words: Words) -> str:
 
 
 def _bar(found: Standing, words: Words) -> list[Html]:
-    """How much is there, and how much of the time is over; an ``svg``, for its width is no style of the page's."""
+    """Progress and elapsed time as a bar; an ``svg``, since the page allows no inline styles."""
     if found.percent is None:
         return []
     width = min(found.percent, 100.0)
@@ -124,7 +124,7 @@ def _bar(found: Standing, words: Words) -> list[Html]:
 
 
 def headline(project: ProjectFacts, shown: Sequence[Horizon], words: Words) -> Html:
-    """Views and followers, large, with their changes; and which day they are of."""
+    """Views and followers in large type, with their changes and their day."""
     facts = [words.counted(len(project.accounts), "active account")]
     if project.left:
         facts.append(words.say("left_facts", number=words.count(len(project.left))))
@@ -171,7 +171,7 @@ def _change(project: ProjectFacts, metric: int, horizon: Horizon, words: Words) 
 
 
 def totals_section(project: ProjectFacts, words: Words) -> Html | None:
-    """By platform, topic and person; what no account has is left out."""
+    """Totals by platform, topic and person; groupings that no account has are left out."""
     shown = [
         table(words.say(f"by_{what}"), _total_heads(what, words), [_total_row(one, what, words) for one in found])
         for what, found in breakdowns(project)
@@ -199,7 +199,7 @@ def _total_row(one: GroupTotal, what: str, words: Words) -> tuple[Html | str, ..
 
 
 def movers_section(project: ProjectFacts, words: Words) -> Html:
-    """Who changed most over a week."""
+    """The accounts with the largest changes over a week."""
     tables = []
     for metric in _METRICS:
         rows = [

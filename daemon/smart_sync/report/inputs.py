@@ -1,4 +1,4 @@
-"""What the report is made from: projects, accounts and passes as the database holds them.  Days are ordinals."""
+"""The report's inputs: projects, accounts and passes from the database. Days are ordinals."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ Audience = Literal["manager", "operator"]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Who the report is for, and what it is to say."""
+    """For whom the report is, and what it contains."""
 
     #: An operator is shown the passes and outcomes too.
     audience: Audience = "manager"
@@ -35,7 +35,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """A metric whose merged value a manager typed, and the parser says otherwise."""
+    """A metric whose merged value was typed by a manager and differs from the parsed one."""
 
     metric: str
     value: int
@@ -83,7 +83,7 @@ class AccountFacts:
 
 @dataclass(frozen=True, slots=True)
 class LastRun:
-    """What became of a project in the newest pass that it was part of."""
+    """The result of a project in its newest pass."""
 
     outcome: str
     error: str
@@ -93,7 +93,7 @@ class LastRun:
 
 @dataclass(frozen=True, slots=True)
 class ProjectFacts:
-    """A project, its active accounts, those that have left, and how many inactive ones are left out."""
+    """A project, its active accounts, those that have left, and the number of inactive ones."""
 
     id: str
     name: str
@@ -113,7 +113,7 @@ class ProjectFacts:
     suspects: tuple[Suspect, ...] = ()
 
     def coverage(self, metric: str) -> Coverage:
-        """What a total of ``metric`` consists of."""
+        """The coverage of a total of ``metric``."""
         return covered((account.kinds for account in self.accounts), metric)
 
     @property
@@ -140,7 +140,7 @@ class PassFacts:
 
 @dataclass(frozen=True, slots=True)
 class ReportInputs:
-    """All of it, as one read transaction saw it."""
+    """All inputs, as one read transaction saw them."""
 
     projects: tuple[ProjectFacts, ...] = ()
     passes: tuple[PassFacts, ...] = ()

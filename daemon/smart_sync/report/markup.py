@@ -1,4 +1,4 @@
-"""HTML in which text cannot turn into markup: what is not `Html` is escaped, everywhere, by `el` itself."""
+"""HTML without injection: whatever is not `Html` is escaped by `el`."""
 
 import html
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ MAX_NAME = 80
 
 
 class Html(str):
-    """Text that is HTML already.  Only this module and the page's template make any."""
+    """Text that is HTML already. Only this module and the page's template create it."""
 
     __slots__ = ()
 
@@ -36,28 +36,28 @@ def el(name: str, /, *children: Child, **attributes: str | int | bool | None) ->
 
 
 def join(children: Iterable[Child]) -> Html:
-    """Children one after another; None is nothing."""
+    """Concatenate children; None is skipped."""
     return Html("".join(c if isinstance(c, Html) else escaped(c) for c in children if c is not None))
 
 
 def escaped(value: object) -> str:
-    """Any text as HTML text: control characters and direction overrides are shown, not obeyed."""
+    """Any text as HTML; control characters and direction overrides become visible."""
     text = str(value)
     return html.escape(printable(text, len(text)).encode(errors="replace").decode())
 
 
 def short(text: str, limit: int = MAX_NAME) -> str:
-    """``text``, cut where it is too long."""
+    """``text``, truncated if it is too long."""
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def named(text: str, fallback: str = "–") -> Html:
-    """A name from outside: cut, and kept from turning the text around it."""
+    """A foreign name: truncated, and isolated from the direction of the text around it."""
     return el("bdi", short(text.strip()) or fallback)
 
 
 def change_cell(words: Words, change: Growth | None, accounts: int = 1, *, moved: bool = False) -> Html:
-    """A change of ``accounts`` accounts, with what it is a change of where that is not what was asked for.
+    """A change over ``accounts`` accounts, with its period if that is not the requested one.
 
     ``moved``: without the days that end a carried stretch.
     """
@@ -93,7 +93,7 @@ def table(
     text_columns: int = 1,
     numbers: bool = True,
 ) -> Html:
-    """A table that scrolls by itself where it is too wide; the first ``text_columns`` are text, the others numbers."""
+    """A table that scrolls if it is too wide; the first ``text_columns`` are text, the others numbers."""
     columns = list(heads)
     kinds = [None if place < text_columns or not numbers else "number" for place in range(len(columns))]
     head = el("tr", *(el("th", h, scope="col", class_=k) for h, k in zip(columns, kinds, strict=True)))

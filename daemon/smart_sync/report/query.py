@@ -1,4 +1,4 @@
-"""Reading the database for the report: read-only, in one transaction, while a daemon goes on writing."""
+"""Reads the report's inputs: read-only, in one transaction, while a daemon keeps writing."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -38,7 +38,7 @@ async def read(
     vote_terms: VoteTerms | None = None,
     options: Options = DEFAULT,
 ) -> ReportInputs:
-    """What the database at ``where`` says of all active projects, or of ``project`` (its id, else its name).
+    """The inputs for all active projects in the database at ``where``, or for ``project`` (id, else name).
 
     ``days`` is how far back charts go, unless ``options`` say since when; ``vote_terms`` is what parsed values are
     judged by.  Raises `DatabaseError` where there is no readable database, and `UnknownProject`.
@@ -63,7 +63,7 @@ async def read(
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """What all projects are read by."""
+    """What reading any project needs."""
 
     database: Database
     vote_terms: VoteTerms
@@ -129,7 +129,7 @@ def _account(known: KnownAccount, history: History, state: AccountState | None, 
 
 
 def _known(account: AccountFacts, state: AccountState | None, *, stale: bool) -> AccountFacts:
-    """With what is known of its values."""
+    """The account with its values."""
     if state is None:
         return account
     since = zip(METRICS, state.carried_since, strict=True)
@@ -143,7 +143,7 @@ def _known(account: AccountFacts, state: AccountState | None, *, stale: bool) ->
 
 
 def _corrections(state: AccountState, place: Place) -> Iterator[Correction]:
-    """Where the sheet won over a parsed value that is another number, and not the same one rounded."""
+    """Metrics where the sheet won over a different parsed value that is not just its rounding."""
     merged, parsed = state.merged or NO_METRICS, state.parsed or NO_METRICS
     rows = zip(METRICS, merged, state.winners, place.changed_on, parsed, strict=True)
     for metric, value, winner, since, other in rows:
@@ -166,7 +166,7 @@ def _pass(run: Mapping[str, Any]) -> PassFacts:
 
 
 def _moment(text: str | None) -> datetime | None:
-    """A stamp of ours, naive UTC, as a moment; None for what is none."""
+    """A stamp of ours, naive UTC, as a moment; None if it is none."""
     try:
         return moment(text) if text else None
     except ValueError:

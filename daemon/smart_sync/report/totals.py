@@ -1,4 +1,4 @@
-"""Numbers of a project by platform, topic and person; what weighs among its corrections; accounts that join."""
+"""A project's numbers by platform, topic and person; its largest corrections; accounts that joined."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from smart_sync.report.trend import FOLLOWERS, VIEWS, WEEK, Window, total, total
 
 
 def standing(project: ProjectFacts, today: int) -> Standing | None:
-    """Where the project stands against its target; None if it has none."""
+    """The project's progress towards its target; None if it has none."""
     if project.target is None:
         return None
     as_of = project.as_of
@@ -24,7 +24,7 @@ def standing(project: ProjectFacts, today: int) -> Standing | None:
 
 
 def lifetime_sources(project: ProjectFacts, lifetime: frozenset[str]) -> list[str]:
-    """The sources of parsed views that are of the accounts' lifetimes, where the project has dates or a KPI."""
+    """The sources of parsed views that are lifetime totals although the project has dates or a KPI."""
     if not project.has_campaign:
         return []
     return sorted({account.views_from for account in project.accounts} & lifetime)
@@ -32,7 +32,7 @@ def lifetime_sources(project: ProjectFacts, lifetime: frozenset[str]) -> list[st
 
 @dataclass(frozen=True, slots=True)
 class GroupTotal:
-    """Accounts of a project that have something in common; ``name`` is "" for those that have it not."""
+    """The total of a group of accounts; ``name`` is "" for those without one."""
 
     name: str
     accounts: int
@@ -45,7 +45,7 @@ class GroupTotal:
 
 
 def breakdowns(project: ProjectFacts) -> list[tuple[str, list[GroupTotal]]]:
-    """The totals by ``platform``, ``topic`` and ``person``; what no account has is left out."""
+    """The totals by ``platform``, ``topic`` and ``person``; groupings that no account has are left out."""
     found = [
         ("platform", totals(project, lambda account: account.platform.strip().casefold())),
         ("topic", totals(project, lambda account: account.topic)),
@@ -55,7 +55,7 @@ def breakdowns(project: ProjectFacts) -> list[tuple[str, list[GroupTotal]]]:
 
 
 def totals(project: ProjectFacts, key: Callable[[AccountFacts], str]) -> list[GroupTotal]:
-    """The accounts by ``key``, those with the most views first; changes are of a week."""
+    """The groups of accounts by ``key``, most views first; changes are of a week."""
     as_of = project.as_of
     if as_of is None:
         return []
@@ -81,7 +81,7 @@ def _total(name: str, accounts: Sequence[AccountFacts], as_of: int, whole: int |
 
 
 class WeighedCorrection(NamedTuple):
-    """A correction, and its difference as a part of what the metric has changed in the project in a week (percent)."""
+    """A correction, and its difference in percent of the metric's weekly change in the project."""
 
     account: AccountFacts
     correction: Correction
@@ -89,12 +89,12 @@ class WeighedCorrection(NamedTuple):
 
     @property
     def difference(self) -> int:
-        """What was typed less what was parsed."""
+        """The typed value minus the parsed one."""
         return self.correction.value - self.correction.parsed
 
 
 def weighed(project: ProjectFacts) -> list[WeighedCorrection]:
-    """The corrections of a project: those that are the largest part of a week's change first."""
+    """The corrections of a project, the largest share of a week's change first."""
     as_of = project.as_of
     changes = {
         metric: None if as_of is None else total_change(project.accounts, place, as_of, WEEK)
@@ -113,7 +113,7 @@ def _share(one: Correction, change: Growth | None) -> float | None:
 
 
 class Joined(NamedTuple):
-    """Accounts whose first value is of a day in the chart: the total rises by it, and nothing has grown."""
+    """Accounts whose first value is on a day in the chart: the total rises without any growth."""
 
     #: Its place in the window.
     day: int
@@ -122,7 +122,7 @@ class Joined(NamedTuple):
 
 
 def joined(histories: Iterable[History], metric: int, window: Window) -> list[Joined]:
-    """The days of ``window`` on which accounts join those that were there before, in order."""
+    """The days of ``window`` on which accounts join others that were there before, in order."""
     firsts = [first for history in histories if (first := history.after(metric, 0)) is not None]
     begun = max(window.start, min((first.day for first in firsts), default=0))
     days: dict[int, list[int]] = {}

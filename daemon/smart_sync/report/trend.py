@@ -1,4 +1,4 @@
-"""How much has grown: always like with like, never silently across days without a record; and small charts."""
+"""Growth between comparable values, never silently across days without a record; and small charts."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ __all__ = ["change"]
 
 
 class Horizon(NamedTuple):
-    """Over which the change is shown: so many days back, or since a day (an ordinal)."""
+    """The period of a change: a number of days, or since a day (an ordinal)."""
 
     days: int = 0
     since: int | None = None
 
     def back(self, as_of: int) -> int:
-        """How many days that is, counted back from ``as_of``."""
+        """The number of days, counted back from ``as_of``."""
         return self.days if self.since is None else as_of - self.since
 
 
@@ -34,7 +34,7 @@ Series = list[int | None]
 
 
 def total_change(accounts: Iterable[AccountFacts], metric: int, as_of: int, days: int) -> Growth | None:
-    """The change of accounts together; an account with one value alone adds nothing."""
+    """The change of several accounts; an account with only one value adds nothing."""
     return growth.combined((change(account.history, metric, as_of, days) for account in accounts), as_of - days)
 
 
@@ -44,13 +44,13 @@ def newest(account: AccountFacts, metric: int) -> int | None:
 
 
 def total(accounts: Iterable[AccountFacts], metric: int, as_of: int) -> int | None:
-    """The newest values of accounts together; None if none has one."""
+    """The sum of the accounts' newest values; None if none has one."""
     known = (account.history.at(metric, as_of) for account in accounts)
     return growth.total(one.value for one in known if one)
 
 
 class Mover(NamedTuple):
-    """An account that moved."""
+    """An account with its change."""
 
     account: AccountFacts
     change: Growth
@@ -80,7 +80,7 @@ class Window:
 
 
 def horizons(since: int | None) -> tuple[Horizon, ...]:
-    """Those of a report ``since`` a day; None: the usual ones."""
+    """The horizons of a report ``since`` a day; None: the usual ones."""
     return HORIZONS if since is None else (*HORIZONS[:2], Horizon(since=since))
 
 
@@ -100,7 +100,7 @@ def window(projects: Sequence[ProjectFacts], days: int, since: int | None = None
 
 
 def summed(histories: Sequence[History], rows: Sequence[Series], metric: int, start: int) -> Series:
-    """The accounts together, day by day: each with its last known value, from the day of its first one.
+    """The total per day: each account's last known value, from the day of its first one.
 
     ``rows`` are the histories' values of ``metric`` from ``start``.  A day on which no account has a value is a gap.
     """
@@ -114,7 +114,7 @@ def summed(histories: Sequence[History], rows: Sequence[Series], metric: int, st
 
 
 def daily(histories: Sequence[History], metric: int, window: Window) -> Series:
-    """The growth of each day, of the accounts that have a value on it and on the day before."""
+    """The growth per day, over accounts with a value on that day and the day before."""
     grown: Series = [None] * window.length
     for history in histories:
         for day, delta in enumerate(history.daily(metric, window.start, window.length)):
@@ -130,7 +130,7 @@ MAX_POINTS = 100
 
 
 def sparkline(series: Sequence[int | None], label: str, *, class_: str = "spark") -> Html:
-    """``series`` as a line from its lowest to its highest value, broken where days have no value."""
+    """``series`` as a line from its lowest to its highest value, interrupted at days without a value."""
     points = condensed(series, MAX_POINTS)
     known = [value for value in points if value is not None]
     lowest, highest = min(known, default=0), max(known, default=0)

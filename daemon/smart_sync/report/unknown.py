@@ -1,4 +1,4 @@
-"""*What we do not know*, at the end of the report: what nobody knows, what stands in, what a person has pinned."""
+"""*What we do not know*, at the end of the report: unknown, carried and pinned values."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -14,13 +14,13 @@ Row = tuple[Html | str, ...]
 
 
 def coverage_text(coverage: Coverage, words: Words) -> str:
-    """What a total consists of: ``of 12 accounts: 9 exact, 2 carried, 1 unknown``."""
+    """The coverage of a total: ``of 12 accounts: 9 exact, 2 carried, 1 unknown``."""
     kinds = [f"{words.count(n)} {words.say(f'kind_{kind}')}" for kind, n in zip(KINDS, coverage, strict=True) if n]
     return words.say("coverage", accounts=words.counted(coverage.accounts, "account"), kinds=", ".join(kinds) or "–")
 
 
 def unknown_section(projects: Sequence[ProjectFacts], words: Words) -> Html:
-    """Of all projects together: what the totals above consist of, and what is behind that."""
+    """The coverage of all projects' totals, and the reasons."""
     kinds = [words.say(f"kind_{kind}").capitalize() for kind in KINDS]
     one, account = [words.say("metric")], [words.say("project"), words.say("account")]
     platform, several = [words.say("platform")], [words.say("metrics")]
@@ -50,7 +50,7 @@ def _accounts(projects: Sequence[ProjectFacts]) -> Iterator[tuple[AccountFacts, 
 
 
 def _totals(projects: Sequence[ProjectFacts], words: Words) -> Iterator[Row]:
-    """The metrics of which not every value is exact."""
+    """The metrics whose values are not all exact."""
     for project in projects:
         for metric in METRICS:
             coverage = project.coverage(metric)
@@ -88,7 +88,7 @@ def _day(label: str, words: Words) -> str:
 
 
 def _not_said(projects: Sequence[ProjectFacts], words: Words) -> Iterator[Row]:
-    """The platforms of which parsers say something, and of no account a certain metric."""
+    """The platforms whose parsers give values, but none of a certain metric for any account."""
     metrics_by_platform: dict[str, set[str]] = {}
     for account, _ in _accounts(projects):
         if account.said:

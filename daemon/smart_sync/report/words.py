@@ -1,4 +1,4 @@
-"""How the report says things: phrases, numbers, dates and times in the reader's language, on the reader's clock."""
+"""The report's wording: phrases, numbers, dates and times in the reader's language and time zone."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _SPACE = "\u00a0"
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """For one reader."""
+    """The wording for one reader."""
 
     lang: Language = "en"
     timezone: str = "UTC"
@@ -29,7 +29,7 @@ class Words:
 
     @classmethod
     def of(cls, options: Options) -> "Words":
-        """For whom a report with ``options`` is."""
+        """The wording for a report with ``options``."""
         return cls(options.lang, options.timezone, options.audience)
 
     @property
@@ -38,11 +38,11 @@ class Words:
         return self.audience == "operator"
 
     def say(self, key: str, **values: object) -> str:
-        """A phrase."""
+        """A phrase in the reader's language."""
         return TEXTS[self.lang][key].format(**values)
 
     def translated(self, text: str) -> str:
-        """A reason or remedy of ours in the reader's language, as far as it is known."""
+        """A reason or remedy of ours in the reader's language, as far as it has translations."""
         return translated(text, self.lang)
 
     def counted(self, value: int, noun: str) -> str:
@@ -50,11 +50,11 @@ class Words:
         return counted(self.lang, value, noun)
 
     def noun(self, value: int | None, noun: str) -> str:
-        """The noun alone, in the form for ``value``; where there is none, for many."""
+        """The noun in the form for ``value``; without a value, in the plural."""
         return counted(self.lang, value or 0, noun).rpartition(" ")[2]
 
     def nouns(self, names: Sequence[str]) -> list[tuple[str, str, str]]:
-        """The forms of nouns: of one, of a few, of many."""
+        """The forms of nouns: for one, a few, many."""
         return [NOUNS[self.lang][name] for name in names]
 
     def metric(self, name: str) -> str:
@@ -62,7 +62,7 @@ class Words:
         return METRIC_NAMES[self.lang].get(name, name)
 
     def metrics(self) -> tuple[str, ...]:
-        """The metrics, as heads of columns."""
+        """The metrics' names for column headings."""
         return tuple(self.metric(name).capitalize() for name in METRICS)
 
     def count(self, value: int | None) -> str:
@@ -76,7 +76,7 @@ class Words:
         return ("+" if amount > 0 else "−") + number(self.lang, abs(amount))
 
     def short(self, value: int) -> str:
-        """A count to three digits, never more than it is: ``4.83 M``."""
+        """A count to three digits, rounded down: ``4.83 M``."""
         power = min((len(str(value)) - 1) // 3, len(_UNITS["en"]) - 1)
         whole = str(value)[: len(str(value)) - 3 * power]
         rest = str(value)[len(whole) : len(whole) + max(3 - len(whole), 0)] if power else ""
@@ -85,7 +85,7 @@ class Words:
         return self._decimal(digits) + (f"{_SPACE}{unit}" if unit else "")
 
     def percent(self, value: float) -> str:
-        """A part of a whole, in whole percent, never more than it is: ``48 %``."""
+        """A share in whole percent, rounded down: ``48 %``."""
         return f"{number(self.lang, int(value))}{_SPACE}%"
 
     def change_percent(self, value: float) -> str:
@@ -93,7 +93,7 @@ class Words:
         return self._decimal(f"{value:+.1f}").replace("-", "−") + f"{_SPACE}%"
 
     def seconds(self, value: float) -> str:
-        """A time, to a tenth of a second."""
+        """A duration to a tenth of a second."""
         return self._decimal(f"{value:.1f}")
 
     def _decimal(self, digits: str) -> str:
@@ -111,14 +111,14 @@ class Words:
         return f"{moment.day} {MONTHS[self.lang][moment.month - 1]}{year}"
 
     def stamped(self, stamp: str) -> str:
-        """The same of a stamp of the database; a dash for what is none, such as a jump's that is confirmed."""
+        """A stamp of the database in the reader's time zone; a dash if it is none."""
         try:
             return self.stamp(moment(stamp))
         except (ValueError, OverflowError):
             return "–"
 
     def stamp(self, moment: datetime | None) -> str:
-        """A moment on the reader's clock, to the minute."""
+        """A moment in the reader's time zone, to the minute."""
         if moment is None:
             return self.say("unknown_time")
         local = moment.astimezone(ZoneInfo(self.timezone))

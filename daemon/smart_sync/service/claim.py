@@ -1,4 +1,4 @@
-"""How a daemon holds its database, over reloads too: by a lock next to an SQLite file, by the lease on a server."""
+"""How a daemon holds its database across reloads: a lock for an SQLite file, a lease on a server."""
 
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -36,7 +36,7 @@ class Claim:
         await self._let_go()
 
     async def take(self, where: Location) -> None:
-        """Hold the database at ``where`` in place of the one that is held now, or wait behind the one that leads.
+        """Hold the database at ``where`` instead of the current one, or wait behind its leader.
 
         Raises `Busy` for a file that another instance holds, and other `SmartSyncError`; goes on with the old one then.
         """
@@ -47,7 +47,7 @@ class Claim:
             await self._take_lease(where)
 
     async def stay(self) -> None:
-        """Hold the lock of a file again where somebody has removed it, until cancelled.
+        """Lock the file again whenever its lock file was removed, until cancelled.
 
         Raises `Busy` if another instance has begun to work there meanwhile.
         """

@@ -1,4 +1,4 @@
-"""The daemon's control socket: it and its clients stay while the daemon leads and stands by, by turns."""
+"""The daemon's control socket, which stays open while the daemon switches between leader and standby."""
 
 import asyncio
 import sys
@@ -33,7 +33,7 @@ class ControlRoutes:
 
     @asynccontextmanager
     async def answering(self, routes: Routes) -> AsyncIterator[None]:
-        """From now on by ``routes``: the socket is opened where it is not open.
+        """Answer by ``routes`` from now on, opening the socket if needed.
 
         At the end of the block it is closed, and who waits is answered, if the daemon has ended or by an error; else
         it goes on with these until the next.

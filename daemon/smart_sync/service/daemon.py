@@ -1,4 +1,4 @@
-"""The daemon: open, serve, close; the signals that stop it, and the reload that opens it anew."""
+"""The daemon: open, serve, close; the signals that stop it, and reloads."""
 
 import asyncio
 import signal
@@ -55,7 +55,7 @@ def run_daemon(config_path: Path, settings: Settings) -> int:
 
 
 class Service:
-    """The daemon: serves until it is told to stop; a reload closes everything and opens it with the new settings."""
+    """The daemon: serves until it is stopped; a reload closes everything and opens it with the new settings."""
 
     def __init__(self, config_path: Path, settings: Settings) -> None:
         self._config_path = config_path
@@ -90,7 +90,7 @@ class Service:
         self._announce("daemon.stopped")
 
     async def reload(self) -> None:
-        """Read the configuration again, and open everything anew with it.  Raises `ConfigError` and changes nothing."""
+        """Read the configuration again and reopen everything with it. Raises `ConfigError` and changes nothing."""
         self._next = await asyncio.to_thread(self._read_again)
         self._announce("config.reloaded")
         self._ended.set()
@@ -113,7 +113,7 @@ class Service:
             systemd.notify("STATUS=reload refused: the configuration has mistakes, see the log")
 
     async def _serve_until_stopped(self) -> None:
-        """Serve, and serve again after each reload.  Where new settings do not start, the last ones are taken again."""
+        """Serve, again after each reload. If new settings do not start, go back to the previous ones."""
         async with Claim() as claim:
             while not self._stop.is_set():
                 self._ended.clear()
@@ -131,7 +131,7 @@ class Service:
                 self._settings, self._next = self._next or self._settings, None
 
     async def _serve(self, settings: Settings, lease: "Lease | None") -> None:
-        """Lead, or stand by while another daemon leads, by turns until a stop or a reload."""
+        """Lead, or stand by while another daemon leads, until a stop or a reload."""
         async with ControlRoutes(settings.control, self._ended) as control:
             if lease is None:
                 await self._lead(settings, control)
@@ -151,7 +151,7 @@ class Service:
                             await waits.until_leading(self._ended)
 
     async def _lead(self, settings: Settings, control: ControlRoutes, lease: "Lease | None" = None) -> None:
-        """Open, serve, close.  The order of the end: no new work, answer who waits, stop listening, close."""
+        """Open, serve, close. Shutdown order: no new work, answer waiting clients, stop listening, close."""
         wait = settings.sync.parsers_wait
         async with (
             opened(settings, self._announce, parsers_wait=wait, lease=lease) as resources,
@@ -195,7 +195,7 @@ class Service:
         memory.settle()
 
     async def _until_over(self, work: asyncio.Task[None], lease: "Lease | None") -> None:
-        """Until a stop, a reload or the loss of the lease, or the work has died of a bug (which its group raises)."""
+        """Wait for a stop, a reload, the loss of the lease, or the end of the work by a bug, which its group raises."""
         ends = [self._ended] if lease is None else [self._ended, lease.free]
         over = [asyncio.create_task(end.wait(), name="daemon:end") for end in ends]
         await asyncio.wait({*over, work}, return_when=asyncio.FIRST_COMPLETED)
@@ -203,7 +203,7 @@ class Service:
             one.cancel()
 
     async def _end(self, runner: Scheduler, work: asyncio.Task[None]) -> None:
-        """A reload lets the pass under way end; a stop, or the loss of the lease, cuts it off."""
+        """End the running pass: a reload waits for it; a stop, or the loss of the lease, cancels it."""
         reloading = self._ended.is_set() and not self._stop.is_set()
         why = "is reloading its configuration" if reloading else "is stopping"
         runner.stop(why if self._ended.is_set() else "does not lead any more")
@@ -220,7 +220,7 @@ class Service:
 
 
 def _with_status(run_pass: RunPass) -> RunPass:
-    """The same, telling systemd what is going on (``systemctl status``)."""
+    """Wrap ``run_pass`` to report its state to systemd (``systemctl status``)."""
 
     async def run(request: PassRequest) -> PassResult:
         systemd.notify(f"STATUS=syncing ({request.trigger})")
@@ -236,7 +236,7 @@ def _with_status(run_pass: RunPass) -> RunPass:
 
 
 async def rest(database: Database) -> None:
-    """A pass is over: nothing of it stays in memory until the next."""
+    """Release the memory of a pass that is over."""
     # First what lets the event loop go on: a client is being answered, and the sweep halts everything.
     await database.rest()
     memory.sweep()
@@ -244,7 +244,7 @@ async def rest(database: Database) -> None:
 
 
 async def _feed_watchdog() -> None:
-    """Signs of life from the event loop itself: if it hangs, they stop, and systemd restarts us."""
+    """Send systemd's watchdog signs of life from the event loop: if it hangs, systemd restarts us."""
     interval = systemd.watchdog_interval()
     if interval is None:
         return

@@ -1,4 +1,4 @@
-"""The interpreter's settings for the daemon: how often its threads switch, and when garbage is collected.
+"""Interpreter settings for the daemon: the thread switch interval, and garbage collection.
 
 What a pass no longer needs is freed at once, by counting references.  Only objects that refer to each other wait for
 Python's collector, and they are few; but to find them it halts every thread while it visits all that is alive, the
@@ -17,12 +17,12 @@ _TURN_SECONDS = 0.001
 
 
 def start() -> None:
-    """The daemon starts: nothing that is imported is garbage, and looking for some took a seventh of the time."""
+    """Turn garbage collection off during start-up, where it takes a seventh of the time and finds nothing."""
     gc.disable()
 
 
 def settle() -> None:
-    """The daemon is ready: what it has loaded stays, only `sweep` looks at old objects, turns are short."""
+    """Freeze what is loaded once the daemon is ready, leave old garbage to `sweep`, and shorten thread switches."""
     sys.setswitchinterval(_TURN_SECONDS)
     # What the settings before a reload have left behind must not stay frozen for ever.
     gc.unfreeze()
@@ -33,12 +33,12 @@ def settle() -> None:
 
 
 def sweep() -> None:
-    """A pass is over, and little is alive: look at everything."""
+    """Collect everything after a pass, when little is alive."""
     gc.collect()
 
 
 def trim() -> None:
-    """Return to the system what the C library holds free, where it is glibc: passes and reloads leave it in pieces."""
+    """Return free memory of the C library to the system (glibc): passes and reloads fragment it."""
     import ctypes  # not before the first pass is over: a start need not wait for it
 
     release = getattr(ctypes.CDLL(None), "malloc_trim", None)

@@ -1,4 +1,4 @@
-"""What will keep a daemon from starting, as far as that can be found out beforehand.
+"""Finds out in advance what will keep a daemon from starting.
 
 Nothing is made, opened for writing or connected to; what only opening can tell, it still may.
 """
@@ -19,7 +19,7 @@ from smart_sync.store.sqlite.driver import may_be_sqlite
 
 
 class Obstacle(NamedTuple):
-    """What will keep a daemon from starting, and what to do; ``trouble`` is what docs/faq.md has it under."""
+    """What will keep a daemon from starting, and what to do; ``trouble``: its code in docs/faq.md."""
 
     reason: str
     trouble: Code
@@ -104,7 +104,7 @@ def _database_problems(path: Path, held: Location | None) -> Iterator[Obstacle]:
 
 
 def _folder_problem(path: Path) -> str:
-    """Why nothing can be made in the folder of ``path``, whose folder is made where it is missing; "" if it can."""
+    """Why no file can be created at ``path``, whose folder is created if missing; "" if one can."""
     above = (parent for parent in path.absolute().parents if os.path.exists(parent))  # noqa: PTH110  never raises
     folder = next(above, Path("/"))  # nothing is above "/"
     if not folder.is_dir():

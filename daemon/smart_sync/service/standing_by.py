@@ -1,4 +1,4 @@
-"""A daemon next to the one that leads: it answers at its socket, and takes over once the lease is free."""
+"""A standby daemon: it answers at its socket, and takes over once the lease is free."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ RESTING = 5.0
 
 
 class StandingBy:
-    """Use as ``async with``: inside, what it answers while another daemon leads is ready at any time."""
+    """Use as ``async with``: inside, it can answer at any time while another daemon leads."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class StandingBy:
         return self._standby.routes()
 
     async def until_leading(self, ended: asyncio.Event) -> None:
-        """Return when this one leads, or has ``ended``; tell who leads meanwhile."""
+        """Return when this daemon leads, or ``ended`` is set; log who leads meanwhile."""
         reported: tuple[str, int] | None = None
         while not (ended.is_set() or self._lease.held):
             news, seen = self._lease.news, (self._lease.leader, self._lease.outdated)
@@ -76,7 +76,7 @@ class StandingBy:
 
     @contextlib.contextmanager
     def leading(self, has_started: Callable[[], bool]) -> Iterator[None]:
-        """Around the time in which this one leads: its begin is told, and its loss.
+        """Use around the time in which this daemon leads: logs its begin and its loss.
 
         A database that is in trouble only ends that time; before the daemon ``has_started``, or where it cannot be
         worked with at all, it is raised.
@@ -98,13 +98,13 @@ class StandingBy:
                 self._announce("leader.lost", leader=lease.leader or None, reason=lease.reason)
 
     async def rest(self, ended: asyncio.Event) -> None:
-        """After `leading`: where the lease is held still, and not for a reload, another one may try."""
+        """After `leading`: if the lease is still held, and not for a reload, let another daemon take it."""
         if self._lease.held and not ended.is_set():
             await self._lease.give_back(RESTING)
 
 
 def _meaning(error: Exception) -> DatabaseError | None:
-    """The trouble of the database that ``error`` is, in groups or not; None for what is another trouble, or a bug."""
+    """The database error in ``error``, also inside groups; None for any other error."""
     if isinstance(error, ExceptionGroup) and error.split((DatabaseError, StoreError))[1] is not None:
         return None
     inner = first_error(error)

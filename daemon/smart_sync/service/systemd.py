@@ -1,4 +1,4 @@
-"""The daemon's state for systemd, by ``sd_notify``.  Does nothing where systemd does not listen."""
+"""Reports the daemon's state to systemd, by ``sd_notify``. Does nothing if systemd does not listen."""
 
 import contextlib
 import os
@@ -32,7 +32,7 @@ def reloading() -> None:
 
 
 def watchdog_interval() -> float | None:
-    """Seconds between two signs of life, half of what systemd allows; None if it does not watch us."""
+    """The seconds between two signs of life, half of systemd's limit; None if its watchdog is off."""
     microseconds = os.environ.get("WATCHDOG_USEC", "")
     watched = os.environ.get("WATCHDOG_PID", str(os.getpid()))
     if not microseconds.isdigit() or int(microseconds) == 0 or watched != str(os.getpid()):

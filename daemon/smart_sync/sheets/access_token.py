@@ -1,4 +1,4 @@
-"""The access token that all requests share: fetched by one request, however many wait for it."""
+"""The access token shared by all requests: fetched once, however many wait for it."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ class _Answer(google.auth.transport.Response):
 
 
 class TokenRequest(google.auth.transport.Request):
-    """How google-auth reaches the token endpoint: one try a call.
+    """The HTTP transport by which google-auth reaches the token endpoint: one try per call.
 
     google-auth would repeat a 503 by itself, sleeping in its thread, and fail on HTML with a TypeError.
     """
@@ -64,7 +64,7 @@ class TokenRequest(google.auth.transport.Request):
 
 
 class Token:
-    """Credentials whose token is good; ``find`` reads them anew when they are refused, so that a new key is noticed."""
+    """Credentials with a valid token; if they are refused the key is read again, so that a new one is noticed."""
 
     def __init__(self, find: Callable[[], Credentials], request: TokenRequest, backoff: Backoff) -> None:
         self._find = find
@@ -80,7 +80,7 @@ class Token:
 
     @property
     def email(self) -> str:
-        """Whom to share spreadsheets with."""
+        """The account to share spreadsheets with."""
         return str(self._credentials.service_account_email) if self._credentials else "the service account"
 
     async def credentials(self, ends: float, refused: str = "") -> Credentials:
@@ -103,7 +103,7 @@ class Token:
             return self._credentials
 
     async def _refreshed(self, ends: float) -> Credentials:
-        """New credentials, on the second attempt with the key read again."""
+        """New credentials; the second attempt reads the key again."""
         credentials = self._credentials or await self._load()
         try:
             await self._refresh(credentials, ends)
@@ -143,7 +143,7 @@ class Token:
 
 
 def _grant(fields: Mapping[str, object], response: requests.Response) -> dict[str, object]:
-    """A token that can be used, and the seconds that it lives if that is said: google-auth believes anything.
+    """A valid token and its lifetime in seconds, if given; google-auth itself does not check either.
 
     What cannot be used must not be kept: its whole hour would be lost.
     """
@@ -162,7 +162,7 @@ def _grant(fields: Mapping[str, object], response: requests.Response) -> dict[st
 
 
 def _refusal(fields: Mapping[str, object], response: requests.Response) -> dict[str, str]:
-    """Why there is no token, as google-auth expects to be told."""
+    """Why there is no token, in the form google-auth expects."""
     texts = {key: text for key in ("error", "error_description") if isinstance(text := fields.get(key), str)}
     return {"error": f"status {response.status_code}"} | texts
 

@@ -1,4 +1,4 @@
-"""One request to Google: with a valid token, within the quota, retried a few times, up to a deadline."""
+"""Requests to Google: with a valid token, within the quota, retried a few times, with a deadline."""
 
 import asyncio
 import threading
@@ -26,7 +26,7 @@ WINDOW = 60.0
 
 
 class Manager(AsyncioGspreadClientManager):
-    """One spreadsheet's requests, one after the other.
+    """One spreadsheet's requests, one at a time.
 
     The library's own hooks repeat a failed request for ever, holding the lock: these raise.
     """
@@ -41,18 +41,18 @@ class Manager(AsyncioGspreadClientManager):
         self._session: requests.Session | None = None
 
     async def delay(self) -> None:
-        """Nothing: the quota is kept for all spreadsheets together, in `Calls`."""
+        """Nothing: `Calls` keeps the quota for all spreadsheets together."""
 
     async def handle_gspread_error(self, e: Exception, *_call: object) -> None:
-        """Give up; `Calls` decides what is tried again."""
+        """Re-raise: `Calls` decides about retries."""
         raise e
 
     async def handle_requests_error(self, e: Exception, *_call: object) -> None:
-        """Give up; `Calls` decides what is tried again."""
+        """Re-raise: `Calls` decides about retries."""
         raise e
 
     async def run(self, with_credentials: credentials.Credentials, fetch: Callable[..., T], *args: object) -> T:
-        """``fetch(gspread client, *args)`` in a thread, while no other request of this spreadsheet is under way."""
+        """Run ``fetch(gspread client, *args)`` in a thread, after any other request of this spreadsheet."""
         self._credentials = with_credentials
         client = (await self.authorize()).gc
         session = cast(AuthorizedSession, client.http_client.session)
@@ -65,13 +65,13 @@ class Manager(AsyncioGspreadClientManager):
         return result
 
     def close(self) -> None:
-        """Drop the connections."""
+        """Close the connections."""
         if self._session is not None:
             self._session.close()
 
 
 class Calls:
-    """Makes the requests of all spreadsheets: ``concurrency`` at a time, ``reads_per_minute`` in any minute."""
+    """Makes all spreadsheets' requests: ``concurrency`` at a time, ``reads_per_minute`` in any minute."""
 
     def __init__(
         self,
@@ -97,31 +97,31 @@ class Calls:
 
     @property
     def email(self) -> str:
-        """The service account, once its credentials were found."""
+        """The service account's address, once its credentials were found."""
         return self._token.email
 
     def manager(self) -> Manager:
-        """A line of requests for one more spreadsheet."""
+        """A manager for one more spreadsheet."""
         manager = Manager(self._adapter(), self._settings.timeout)
         self._managers.append(manager)
         return manager
 
     def reset(self) -> None:
-        """Count from 0."""
+        """Set the usage to 0."""
         self._meter = _Meter()
 
     def usage(self) -> ReadUsage:
-        """What was spent since `reset`."""
+        """The usage since `reset`."""
         return self._meter.usage()
 
     def close(self) -> None:
-        """Drop the connections."""
+        """Close the connections."""
         self._token_session.close()
         for manager in self._managers:
             manager.close()
 
     async def make(self, what: str, manager: Manager, ends: float, fetch: Callable[..., T], *args: object) -> T:
-        """``fetch(gspread client, *args)`` through ``manager``; ``ends`` (loop time) is the deadline.
+        """Run ``fetch(gspread client, *args)`` through ``manager``; ``ends`` (loop time) is the deadline.
 
         ``what`` names the spreadsheet in messages.  Raises `SheetUnavailable` if it cannot be had.
         """
@@ -151,7 +151,7 @@ class Calls:
             raise SheetUnavailable(f"{what} was not asked for: {error.meaning}", trouble="google-away") from None
 
     async def _with_token(self, manager: Manager, ends: float, fetch: Callable[..., T], *args: object) -> T:
-        """One try; a second one with a new token if Google refuses the one we have."""
+        """One try; a second with a new token if Google refuses the current one."""
         found = await self._token.credentials(ends)
         token = str(found.token)
         try:
@@ -172,7 +172,7 @@ class Calls:
             return await manager.run(found, fetch, *args)
 
     def _quota(self, email: str) -> Limit:
-        """The quota of a service account, which other processes may be using too."""
+        """The quota of a service account, which other processes may share."""
         if email not in self._quotas:
             calls = self._settings.reads_per_minute
             shared = self._limits(f"google {email}", calls, WINDOW) if self._limits is not None else None
@@ -187,7 +187,7 @@ class Calls:
 
 
 class _Meter:
-    """Adds up; threads report the bytes."""
+    """Counts usage; threads report the bytes."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -200,6 +200,6 @@ class _Meter:
                 self._spent[key] += value
 
     def usage(self) -> ReadUsage:
-        """All that was counted so far."""
+        """The usage so far."""
         with self._lock:
             return ReadUsage(**self._spent)

@@ -1,4 +1,4 @@
-"""The links behind the texts of link cells: which cells need them, and those found, kept while the cells stay the same.
+"""Links behind the texts of link cells: finds cells that need them, and keeps links while the cells are unchanged.
 
 Google's values hold the text of a cell, never the link behind it (rich text, ``=HYPERLINK``, a chip).
 """
@@ -24,7 +24,7 @@ Links = Mapping[int, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """The texts in the link cells of a worksheet, without those that are addresses."""
+    """The texts in a worksheet's link cells, without those that are addresses."""
 
     #: The column's letters, and the first row below the header.
     column: str
@@ -39,7 +39,7 @@ class Texts:
         return f"{self.column}{self.first}:{self.column}"
 
     def stands(self, earlier: "Texts") -> bool:
-        """Whether links found behind ``earlier`` are those behind these: the same texts, and no row in another's place.
+        """Whether links found for ``earlier`` are valid: the same texts in the same rows.
 
         Where every cell says "Profile", only the other texts of a row tell that the rows were sorted; of rows alike
         in these too, two that have changed may have changed places.
@@ -51,7 +51,7 @@ class Texts:
 
 
 def texts(rows: Sequence[Sequence[Cell]], titles: Titles) -> Texts | None:
-    """The texts in the link cells of ``rows`` that are no addresses; None if none says anything of an account."""
+    """The texts in the link cells of ``rows`` that are no addresses; None if none may identify an account."""
     header = headers.find(rows, titles)
     if header is None:
         return None
@@ -79,7 +79,7 @@ BELIEVED = timedelta(hours=1)
 
 
 class LinksBehind:
-    """The links behind the cells of one spreadsheet's worksheets.  ``titles``: those of columns."""
+    """The links behind the cells of one spreadsheet's worksheets. ``titles``: the known column titles."""
 
     def __init__(self, titles: Titles, clock: Clock) -> None:
         self._titles = titles
@@ -90,7 +90,7 @@ class LinksBehind:
     async def completed(
         self, read: Sequence[Worksheet], written: Mapping[str, str], ask: Ask
     ) -> AsyncIterator[tuple[str, Worksheet | SheetUnavailable]]:
-        """The worksheets ``read``, by title, with the links behind their texts; why they cannot be had, else.
+        """The worksheets ``read``, by title, with the links behind their texts, or the reason they are missing.
 
         ``written``: the titles that the spreadsheet writes otherwise; ``ask`` makes the request.
         """
@@ -119,7 +119,7 @@ class LinksBehind:
                 yield title, self._known(worksheet)
 
     def _is_known(self, title: str, shown: Texts | None) -> bool:
-        """Whether it is known what is behind the texts of a worksheet; where there are none, nothing is."""
+        """Whether the links of a worksheet's texts are known; without texts there is nothing to know."""
         if shown is None:
             self._found.pop(title, None)
             return True

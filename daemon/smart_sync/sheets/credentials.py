@@ -1,4 +1,4 @@
-"""The service account: where its key is found, and the access token that all requests share.
+"""The service account: finds its key, and makes credentials for google-auth.
 
 The key is looked for in ``[sheets] credentials``, then in ``$SMART_SYNC_GOOGLE_CREDENTIALS``, then in the systemd
 credential named ``google``.  The first two hold the path of a file or the key itself; a key, in a file or not, is
@@ -42,7 +42,7 @@ _HOW = "create a service account with a JSON key in Google Cloud, and name the f
 
 
 class Credentials(service_account.Credentials):
-    """A service account that calls nobody by itself.
+    """A service account's credentials that never refresh by themselves.
 
     google-auth refreshes from whichever threads find the token stale, without a lock, and since 2.55
     starts a thread that looks up a regional access boundary.  `token.Token` refreshes instead.
@@ -54,7 +54,7 @@ class Credentials(service_account.Credentials):
 
 
 def find(configured: Path | SecretStr | None, environment: Mapping[str, str] = os.environ) -> Credentials:
-    """The service account's credentials, from the first place that has them; reads a file.
+    """The service account's credentials, from the first configured place; reads a file.
 
     ``configured``: the file, or the key itself.  Raises `SheetUnavailable` if there are none, or if they are of no use.
     """
@@ -74,7 +74,7 @@ def find(configured: Path | SecretStr | None, environment: Mapping[str, str] = o
 
 
 def _is_there(path: Path) -> bool:
-    """Whether there is something at ``path``; where that may not be known, reading it will say why."""
+    """Whether ``path`` exists; if that is unknown, reading it will give the reason."""
     try:
         return path.exists()
     except OSError:
@@ -95,7 +95,7 @@ def _read(path: Path) -> str:
 
 
 def _parsed(content: str, place: str, otherwise: str) -> Credentials:
-    """The credentials in ``content``, which is JSON or base64 of it; else ``otherwise`` says what it is not."""
+    """The credentials in ``content``, JSON or base64 of it; else raises with ``otherwise``."""
     info = _object(content) if len(content) <= MAX_BYTES else None
     key = info.get("private_key") if info is not None else None
     if not isinstance(key, str) or not content.lstrip().startswith("{"):
@@ -138,7 +138,7 @@ def _object(content: str) -> dict[str, Any] | None:
 
 
 def _readings(text: str) -> Iterator[str]:
-    """What ``text`` may be: JSON, JSON whose line ends are written as ``\\n``, or base64 of such."""
+    """The possible decodings of ``text``: JSON, JSON with line breaks as ``\\n``, or base64 of either."""
     yield text
     yield text.replace("\\n", "\n")
     try:
@@ -150,7 +150,7 @@ def _readings(text: str) -> Iterator[str]:
 
 
 def _bare(text: str) -> str:
-    """``text`` without a byte order mark, and without the quotes of a file of variables."""
+    """``text`` without a byte order mark, and without an env file's quotes."""
     text = text.strip().removeprefix("\ufeff").strip()
     if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
         return text[1:-1].strip()

@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 class CsvSheets:
-    """The worksheets of a directory; see `source.Source`.  Files are read in threads."""
+    """The worksheets of a directory; see `source.SheetSource`. Files are read in threads."""
 
     def __init__(self, settings: SheetsSettings) -> None:
         if settings.directory is None:
@@ -90,7 +90,7 @@ class CsvSheets:
 
 
 def read_file(directory: Path, title: str) -> bytes:
-    """The content of ``title``'s file, however its name is written.
+    """The content of ``title``'s file, in any spelling of its name.
 
     Nothing outside of ``directory`` is ever opened, and nothing waited for.
     """
@@ -153,7 +153,7 @@ def _lines(content: bytes) -> Iterator[str]:
 
 
 def titles_in(directory: Path) -> list[str]:
-    """The titles for which `directory` has a file that `read_file` would open, sorted."""
+    """The titles of the files in `directory` that `read_file` would open, sorted."""
     try:
         return sorted(storable(path.stem) for path in directory.iterdir() if _is_worksheet(path))
     except OSError as error:

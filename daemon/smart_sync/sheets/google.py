@@ -1,4 +1,4 @@
-"""Worksheets from Google: each project awaits its own, each spreadsheet is asked once.
+"""Worksheets from Google: each project awaits its own, and each spreadsheet is read by one batch request.
 
 The locale that decides ambiguous text is ``[sheets] locale``, else the spreadsheet's own.  The latter is asked for once
 a day and remembered, and brought up to date by whichever metadata call is made anyway.
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class GoogleSheets:
-    """The worksheets of one or several Google spreadsheets; see `source.Source`.
+    """The worksheets of one or several Google spreadsheets; see `source.SheetSource`.
 
     Reads asked for in the same moment become one request per spreadsheet.  ``backoff`` is for tests.
     """
@@ -81,7 +81,7 @@ class GoogleSheets:
         self._ends = self._now() + self._settings.deadline
 
     def usage(self) -> ReadUsage:
-        """What reading has cost since `begin`."""
+        """The cost of reading since `begin`."""
         return self._calls.usage() if self._calls is not None else ReadUsage()
 
     async def read(self, project: Project) -> Worksheet:
@@ -103,7 +103,7 @@ class GoogleSheets:
         return list(await spreadsheet.titles(self._deadline()))
 
     async def _spreadsheet(self, name: str) -> "Spreadsheet":
-        """The one that ``projects.google_sheet_name`` stands for, else the default one."""
+        """The spreadsheet for ``projects.google_sheet_name``, else the default one."""
         where = self._settings.where(name)
         if not where:
             raise _unknown(name)
@@ -117,12 +117,12 @@ class GoogleSheets:
         return self._spreadsheets[where]
 
     async def _compare_title(self, default: "Spreadsheet", name: str) -> None:
-        """Raises `SheetUnavailable` where ``name`` is not the title of the default spreadsheet."""
+        """Raise `SheetUnavailable` if ``name`` is not the title of the default spreadsheet."""
         if name_key(await default.title(name, self._deadline())) != name_key(name):
             raise _unknown(name)
 
     async def _opened(self) -> "Calls":
-        """What makes the calls; the first use imports the libraries, and all who wait go on together."""
+        """The `Calls`; the first use imports the libraries, and concurrent users wait for it."""
         if self._opening is None:
             self._opening = self._tasks.create_task(self._open(), name="sheets:open")
         return await asyncio.shield(self._opening)
@@ -144,7 +144,7 @@ class GoogleSheets:
         return asyncio.get_running_loop().time()
 
     def _close(self) -> None:
-        """Requests that still wait get an answer at once; a thread under way ends within its timeout, unheard."""
+        """Answer waiting requests at once; a running thread ends within its timeout, its result discarded."""
         if self._opening is not None:
             self._opening.cancel()
         for spreadsheet in self._spreadsheets.values():
@@ -160,7 +160,7 @@ def _unknown(name: str) -> SheetUnavailable:
 
 @contextlib.contextmanager
 def _some_home() -> Iterator[None]:
-    """The user of a container may have no home, and gspread looks for it when it is imported: then it is ``/``."""
+    """Set HOME to ``/`` if the user has none, as in some containers: gspread needs one when imported."""
     try:
         Path.home()
     except RuntimeError:

@@ -1,4 +1,4 @@
-"""What went wrong with Google, in words: which failures are worth another try, and who must fix the others."""
+"""Google's errors in words: which may be retried, and who must fix the others."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -26,11 +26,11 @@ _BROKEN_CONNECTION = (
 
 
 class SpreadsheetUnavailable(SheetUnavailable):
-    """None of the spreadsheet's worksheets can be read: asking for another one is no use."""
+    """None of the spreadsheet's worksheets can be read: asking for another is useless."""
 
 
 class SpreadsheetMissing(SpreadsheetUnavailable):
-    """There is no spreadsheet with this key that the service account may know of."""
+    """There is no spreadsheet with this key that the service account may see."""
 
 
 class RangeRefused(SheetUnavailable):
@@ -45,13 +45,13 @@ def is_passing(error: Exception) -> bool:
 
 
 def retry_after(error: Exception, now: datetime) -> float | None:
-    """The seconds that the server asks to wait, if it does (``Retry-After``: seconds or a date)."""
+    """The seconds in ``Retry-After`` (seconds or a date); None without it."""
     response = getattr(error, "response", None)
     return http_client.retry_after(response.headers.get("Retry-After", ""), now) if response is not None else None
 
 
 def trouble(error: Exception) -> str:
-    """What went wrong with a request that is made again, in a few words."""
+    """Why a request is retried, in a few words."""
     if isinstance(error, requests.HTTPError):
         code = error.response.status_code
         if code == requests.codes.too_many_requests or _RATE_REASONS & _reasons(error.response):
@@ -61,7 +61,7 @@ def trouble(error: Exception) -> str:
 
 
 def explain(error: requests.RequestException, email: str, spreadsheet: str) -> SheetUnavailable:
-    """The failure for a person, with who must do what; ``email`` is the service account's."""
+    """The failure for a person, and who must do what; ``email`` is the service account's."""
     if isinstance(error, requests.HTTPError):
         return _explain_refusal(error.response, email, spreadsheet)
     if isinstance(error, requests.exceptions.InvalidJSONError):
@@ -99,7 +99,7 @@ def explain_token(error: GoogleAuthError, email: str) -> SpreadsheetUnavailable:
 
 
 def overdue(spreadsheet: str, seconds: float, last: SheetUnavailable | None = None) -> SheetUnavailable:
-    """Reading took longer than ``[sheets] deadline``; ``last``: what the last try of it had come to."""
+    """The failure that reading took longer than ``[sheets] deadline``; ``last``: the failure of its last try."""
     reason = f"Google did not give {spreadsheet} within {seconds:g} s"
     if last is not None:
         return SheetUnavailable(f"{reason}; the last answer: {last.reason}", last.remedy, trouble=last.trouble)
@@ -173,7 +173,7 @@ def _explain_forbidden(response: requests.Response, email: str, spreadsheet: str
 
 
 def _error(response: requests.Response) -> Mapping[str, Any]:
-    """Google's error object; empty where the body is not Google's."""
+    """Google's error object; empty if the body is not Google's."""
     try:
         body = read_json(response.content)
     except ValueError:
@@ -195,7 +195,7 @@ def _reasons(response: requests.Response) -> set[str]:
 
 
 def _cause(error: Exception) -> str:
-    """What the innermost failure says: ``Connection refused`` instead of urllib3's account of it."""
+    """The innermost failure: ``Connection refused`` instead of urllib3's description."""
     inner = http_client.innermost(error)
     return _short(getattr(inner, "strerror", None) or inner)
 

@@ -1,4 +1,4 @@
-"""The requests to Google's APIs, and which worksheets go into one of them.
+"""The requests to Google's APIs, and how worksheets are split into batches.
 
 Each runs in a thread, parsing included, and returns what was asked for.
 """
@@ -42,7 +42,7 @@ _KEY = re.compile(r"[A-Za-z0-9_-]{1,200}")
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What a spreadsheet says of itself."""
+    """A spreadsheet's metadata."""
 
     titles: tuple[str, ...]
     #: As in its settings, e.g. ``de_DE``; empty if it does not say.
@@ -52,13 +52,13 @@ class Metadata:
 
 
 def values(client: gspread.Client, key: str, titles: Sequence[str]) -> list[Values]:
-    """All cells of the worksheets ``titles``: one ``values:batchGet``."""
+    """All cells of the worksheets ``titles``, by one ``values:batchGet``."""
     ranges = [absolute_range_name(title) for title in titles]
     return parse_values(_content(client, SPREADSHEET_VALUES_BATCH_URL % key, OPTIONS | {"ranges": ranges}), len(titles))
 
 
 def metadata(client: gspread.Client, key: str) -> Metadata:
-    """Its own title, those of all worksheets, and its locale: one ``spreadsheets.get``, without cells."""
+    """A spreadsheet's title, worksheet titles and locale, by one ``spreadsheets.get`` without cells."""
     query = {"fields": "properties(locale,title),sheets.properties(title,sheetId)", "prettyPrint": "false"}
     body = _object(_asked(client, SPREADSHEET_URL % key, query))
     sheets, properties = body.get("sheets"), body.get("properties")
@@ -72,7 +72,7 @@ def metadata(client: gspread.Client, key: str) -> Metadata:
 
 
 def links(client: gspread.Client, key: str, ranges: Mapping[str, str]) -> dict[str, dict[int, tuple[str, ...]]]:
-    """The links behind the cells of one column of each worksheet: title → row (from 1) → links, in one request.
+    """The links behind one column's cells of each worksheet: title → row (from 1) → links, in one request.
 
     ``ranges``: title → cells, such as ``B2:B``.  One ``spreadsheets.get``, with nothing of the cells but their links.
     """
@@ -97,7 +97,7 @@ def _links_by_row(data: Mapping[str, Any], start: int) -> Iterator[tuple[int, tu
 
 
 def _links_of(cell: Mapping[str, Any]) -> tuple[str, ...]:
-    """The web addresses behind a cell: its one link, those of parts of its text, those of its chips."""
+    """The web addresses behind a cell: its own link, those of parts of its text, those of its chips."""
     found = [_text(cell, "hyperlink")]
     found += [_text(run, "format", "link", "uri") for run in _objects(cell.get("textFormatRuns"))]
     found += [_text(run, "chip", "richLinkProperties", "uri") for run in _objects(cell.get("chipRuns"))]
@@ -109,7 +109,7 @@ def _objects(value: object) -> list[dict[str, Any]]:
 
 
 def keys(client: gspread.Client, title: str) -> list[str]:
-    """The keys of the spreadsheets with exactly this title: Drive ``files``, as a rule one page."""
+    """The keys of the spreadsheets with exactly this title, by Drive ``files``, usually one page."""
     escaped = title.replace("\\", "\\\\").replace('"', '\\"')
     query = {
         "q": f'mimeType="application/vnd.google-apps.spreadsheet" and name = "{escaped}"',
@@ -145,7 +145,7 @@ def _asked(client: gspread.Client, url: str, query: Mapping[str, Any]) -> str:
 
 
 def _content(client: gspread.Client, url: str, query: Mapping[str, Any]) -> bytes:
-    """What Google answers to a GET: one of a longer address goes as a POST, as Google's own client sends it."""
+    """Google's response to a GET; if the address is too long, a POST as Google's own client sends it."""
     form = urlencode(query, doseq=True)
     if len(url) + len(form) < MAX_URL:
         return client.http_client.request("get", url, params=dict(query)).content
@@ -183,7 +183,7 @@ _EMPTY_BYTES = 200
 
 
 def next_batch(titles: Iterable[str], sizes: Mapping[str, int]) -> list[str]:
-    """The first of ``titles``, as many as one request may ask for, but at least one.
+    """The first of ``titles`` that fit into one request, but at least one.
 
     A request is full when its answer would pass `MAX_ANSWER_BYTES`, judged by ``sizes``, the bytes each worksheet had
     last time.

@@ -1,4 +1,4 @@
-"""The answer to a ``values:batchGet``, taken apart.  Pure; runs in the thread that fetched it.
+"""Parses the response to ``values:batchGet``. Pure; runs in the thread that fetched it.
 
 The rows stay the text they came in, compressed (`Grid`), which takes each apart once to see that it is sound.  Every
 step is a short one, so that the event loop gets its turn in between.
@@ -34,7 +34,7 @@ def title_of(range_name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """One worksheet of an answer."""
+    """One worksheet of a response."""
 
     #: As Google spells it: ranges ignore case, answers do not.
     title: str
@@ -46,7 +46,7 @@ class Values:
 
 
 def parse_values(content: bytes, requested: int) -> list[Values]:
-    """The worksheets in ``content``, the JSON of an answer, in the order asked for.
+    """The worksheets in ``content``, the JSON of a response, in the requested order.
 
     Raises `requests.exceptions.InvalidJSONError` unless it is JSON that holds exactly ``requested`` of them.
     """
@@ -60,14 +60,14 @@ def parse_values(content: bytes, requested: int) -> list[Values]:
 
 
 class _Reader:
-    """Reads an answer from its beginning to its end.  Its methods raise ValueError for what is none."""
+    """Parses a response from start to end. Its methods raise ValueError for an invalid one."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
         self._at = 0
 
     def answer(self) -> list[Values]:
-        """The ranges of the answer, in its order."""
+        """The ranges of the response, in order."""
         found: list[Values] = []
 
         def value(key: str) -> None:
@@ -102,7 +102,7 @@ class _Reader:
         return Values(storable(title_of(name)), Grid.of(()) if flaw else rows, self._at - start, flaw)
 
     def _rows(self) -> tuple[Grid, str]:
-        """An emptied worksheet has no ``values`` at all."""
+        """The rows of a range; an emptied worksheet has no ``values``."""
         builder = Builder()
 
         def row() -> None:
@@ -146,7 +146,7 @@ class _Reader:
             self._expect(b",")
 
     def _pass_over(self) -> None:
-        """Go behind a value that does not matter, or is looked at as a whole."""
+        """Skip a value that is irrelevant, or parsed as a whole."""
         if self._next() not in _OPENING:
             self._scalar()
             return
@@ -167,7 +167,7 @@ class _Reader:
         return read_json(found[0])
 
     def _next(self) -> bytes:
-        """The next sign that is no space, b"" at the end; it is not passed."""
+        """The next character that is no space, without consuming it; b"" at the end."""
         blank = _BLANK.match(self._content, self._at)
         self._at = blank.end() if blank else self._at
         return self._content[self._at : self._at + 1]

@@ -1,4 +1,4 @@
-"""How often, and after how long, a request to Google is tried again."""
+"""Retries of requests to Google: how many, and after what delay."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """``tries`` altogether; waits grow from ``initial`` to at most ``longest`` seconds, plus up to ``jitter``.
+    """``tries`` in all; delays grow from ``initial`` to at most ``longest`` seconds, plus up to ``jitter``.
 
     ``announce`` is told of each wait when it begins.
     """
@@ -31,7 +31,7 @@ class Backoff:
 async def retried(
     call: Callable[[int], Awaitable[T]], what: str, ends: float, backoff: Backoff, failed: Callable[[Exception], None]
 ) -> T:
-    """What ``call(number of the try)`` returns; called again while it fails in a passing way, which ``failed`` is told.
+    """The result of ``call(number of the try)``, repeated while it fails temporarily; ``failed`` gets each failure.
 
     A wait that the server asks for (``Retry-After``) is kept, unless it goes beyond ``ends`` (loop time):
     then there is no further try.  Raises what the last try raised.

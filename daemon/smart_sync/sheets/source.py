@@ -1,4 +1,4 @@
-"""What every source of worksheets promises, and what it may ask for."""
+"""The interface of a source of worksheets, and what it may use."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class ReadUsage:
-    """What reading has cost since `SheetSource.begin`."""
+    """The cost of reading since `SheetSource.begin`."""
 
     #: Requests to the Sheets and Drive APIs, every try counted.
     calls: int = 0
@@ -28,25 +28,25 @@ class ReadUsage:
     files: int = 0
 
     def plus(self, other: "ReadUsage") -> "ReadUsage":
-        """Both together."""
+        """The sum of both."""
         return ReadUsage(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
 
 
 class SharedLimits(Protocol):
-    """Gives the limits of quotas that several processes share: `Database.limit`."""
+    """Provides limits for quotas shared by several processes: `Database.limit`."""
 
     def __call__(self, name: str, calls: int, seconds: float) -> Limit | None:
         """The limit of a quota; None: this process is the only one."""
 
 
 class Memory(Protocol):
-    """Remembers what Google need not be asked again in every run: keys of spreadsheets by title, locales by key."""
+    """Remembers facts across runs that need not be asked for again: spreadsheet keys by title, locales by key."""
 
     async def get(self, name: str) -> str | None:
-        """The fact put for ``name``, if any."""
+        """The value stored for ``name``, if any."""
 
     async def put(self, name: str, value: str) -> None:
-        """Remember ``value`` for ``name``, in place of an earlier one."""
+        """Store ``value`` for ``name``, replacing an earlier one."""
 
 
 class SheetSource(Protocol):
@@ -68,7 +68,7 @@ class SheetSource(Protocol):
         """The titles of all worksheets of the default spreadsheet.  Raises `SheetUnavailable`."""
 
     def usage(self) -> ReadUsage:
-        """What reading has cost since the pass began."""
+        """The cost of reading since the pass began."""
 
 
 class ProcessMemory:
@@ -78,26 +78,26 @@ class ProcessMemory:
         self._facts: dict[str, str] = {}
 
     async def get(self, name: str) -> str | None:
-        """The fact put for ``name``, if any."""
+        """The value stored for ``name``, if any."""
         return self._facts.get(name)
 
     async def put(self, name: str, value: str) -> None:
-        """Remember ``value`` for ``name``."""
+        """Store ``value`` for ``name``."""
         self._facts[name] = value
 
 
 def locale_fact(key: str) -> str:
-    """What a spreadsheet's locale is remembered by; no title has a line end."""
+    """The name under which a spreadsheet's locale is stored; no title contains a line break."""
     return f"locale\n{key}"
 
 
 def title_fact(key: str) -> str:
-    """What a spreadsheet's own title is remembered by."""
+    """The name under which a spreadsheet's own title is stored."""
     return f"title\n{key}"
 
 
 def dated(fact: str | None) -> tuple[str, datetime]:
-    """The remembered locale or title, and when Google answered it; "" if it was not remembered, or cannot be read."""
+    """The stored locale or title, and when Google reported it; "" if there is none, or it is unreadable."""
     date, _, value = (fact or "").partition(" ")
     try:
         return value, datetime.fromisoformat(date).astimezone(UTC)

@@ -1,4 +1,4 @@
-"""One spreadsheet: gathers what is asked of it into batches, and hands each worksheet to its project."""
+"""One spreadsheet: combines concurrent reads into batches, and gives each project its worksheet."""
 
 import asyncio
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ Answer = Worksheet | SheetUnavailable
 
 
 class Spreadsheet:
-    """Answers `read` for each of its worksheets, asking Google for many at once.
+    """Answers `read` for its worksheets by requests for many at once.
 
     The requests are made one after the other by a task that lives as long as a caller waits.
     """
@@ -89,7 +89,7 @@ class Spreadsheet:
             return await self._titles()
 
     async def title(self, expected: str, ends: float) -> str:
-        """Its own title; where it was not ``expected``, Google is asked again, once in a pass.
+        """Its own title; if it is not ``expected``, Google is asked again, once per pass.
 
         Raises `SheetUnavailable`.
         """
@@ -105,18 +105,18 @@ class Spreadsheet:
             return self._title
 
     def close(self) -> None:
-        """Stop asking; all who wait are told."""
+        """Stop reading; all waiting reads fail."""
         self._stop()
         self._answer_all(SheetUnavailable("reading was stopped", trouble="google-away"))
 
     def _stop(self) -> None:
-        """End the task; the next request starts a new one."""
+        """Cancel the task; the next read starts a new one."""
         if self._task is not None:
             self._task.cancel()
             self._task = None
 
     def _forget(self, title: str, answer: asyncio.Future[Answer]) -> None:
-        """One waits no longer; when nobody does, nothing more is fetched."""
+        """Remove one waiting read; when none is left, stop fetching."""
         answers = self._waiting.get(title, [])
         if answer in answers:
             answers.remove(answer)
@@ -126,7 +126,7 @@ class Spreadsheet:
             self._stop()
 
     async def _serve(self) -> None:
-        """Batch after batch, with the requests that came in the meantime, until none waits."""
+        """Fetch batch after batch, including reads that arrive meanwhile, until none waits."""
         try:
             await self._gather()
             titles: tuple[str, ...] | None = None
@@ -144,7 +144,7 @@ class Spreadsheet:
                 return
 
     async def _serve_batch(self, wanted: Sequence[str], titles: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        """Answer some of those who wait, with one request if all is well.
+        """Answer some waiting reads, with one request if all goes well.
 
         ``titles`` are those in the spreadsheet if they had to be asked for, in this burst of reading; returned too.
         """
@@ -191,7 +191,7 @@ class Spreadsheet:
             self._answer([title], answer)
 
     async def _know_locale(self, titles: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        """Find out the locale, from what was remembered or from Google; the titles that it told on the way.
+        """Find out the locale, from the memory or from Google; return the titles if Google gave them.
 
         A guess could be wrong by a factor of 1000.  An older locale does while Google does not answer: it hardly ever
         changes.  Raises `SheetUnavailable` if none is known.
@@ -217,7 +217,7 @@ class Spreadsheet:
         self._locale, self._locale_from, self._locale_until = locale, since, since + believed
 
     async def _titles(self) -> tuple[str, ...]:
-        """The titles in the spreadsheet; its locale is noted and remembered on the way."""
+        """The worksheet titles; the locale from the same response is stored."""
         key = await self._name.key(self._ends)
         found = await self._calls.make(str(self._name), self._manager, self._ends, requests.metadata, key)
         now = self._clock()
@@ -240,7 +240,7 @@ class Spreadsheet:
             self._answer_all(failure)
 
     async def _without_missing(self, wanted: Sequence[str], titles: Sequence[str]) -> list[str]:
-        """Those of ``wanted`` that are there, if only in another writing; who waits for the others is told."""
+        """Those of ``wanted`` that exist, in any spelling; reads of the others fail."""
         # Looking for alike names takes milliseconds each: in a thread, so that nobody waits for hundreds of them.
         found, missing = await asyncio.to_thread(find, wanted, titles)
         for title, other in found.items():
@@ -253,7 +253,7 @@ class Spreadsheet:
         return list(found)
 
     def _answer_refused(self, batch: Sequence[str], refused: RangeRefused) -> None:
-        """Google does not read what it says it has: a chart's sheet, or one renamed just now."""
+        """Handle a title that Google lists but does not read: a chart's sheet, or one just renamed."""
         culprit = title_of(refused.reason.partition(": ")[2])
         guilty = [title for title in batch if self._written.get(title, title) == culprit] or batch
         self._answer(

@@ -1,4 +1,4 @@
-"""Which spreadsheet is meant by a key, a URL or a title, and which of its worksheets by a project's name."""
+"""Finds a spreadsheet by key, URL or title, and a worksheet by a project's name."""
 
 import re
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ _KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class Name:
-    """A spreadsheet as the configuration names it.
+    """A spreadsheet as named in the configuration.
 
     What may be a key is taken for one until Google does not know it; a title is looked up in Drive once and remembered.
     """
@@ -33,13 +33,13 @@ class Name:
         return f'"{self._where}"'
 
     async def key(self, ends: float) -> str:
-        """The key to ask for.  Raises `SheetUnavailable`."""
+        """The spreadsheet's key. Raises `SheetUnavailable`."""
         if self._key is None:
             self._key = await self._guess() or await self._remembered(await self._find_in_drive(ends))
         return self._key
 
     async def correct(self, missing: SpreadsheetMissing, ends: float) -> None:
-        """Google does not know the key: look the title up again.
+        """Look the title up again after Google did not know the key.
 
         Raises ``missing`` if that leads nowhere else.
         """
@@ -58,7 +58,7 @@ class Name:
         return await self._calls.make(str(self), self._manager, ends, requests.keys, self._where)
 
     async def _remembered(self, keys: list[str]) -> str:
-        """The only one of ``keys``, kept for later runs."""
+        """Store and return the only one of ``keys``."""
         if not keys:
             raise SpreadsheetMissing(
                 f"there is no spreadsheet called {self}",
@@ -94,7 +94,7 @@ def differ_by_case(one: str, other: str) -> bool:
 
 
 def find(wanted: Sequence[str], titles: Sequence[str]) -> tuple[dict[str, str], dict[str, SheetUnavailable]]:
-    """Those of ``wanted`` that are among ``titles``, each as it is written there; and what to say of the others."""
+    """Those of ``wanted`` that are among ``titles``, in their spelling; and the errors of the others."""
     # The worksheet of another project is none that was renamed.
     free = [title for title in titles if title not in wanted]
     found: dict[str, str] = {}
@@ -111,7 +111,7 @@ def find(wanted: Sequence[str], titles: Sequence[str]) -> tuple[dict[str, str], 
 
 
 def missing_worksheet(title: str, titles: Sequence[str]) -> SheetUnavailable:
-    """The worksheet ``title`` is not there; the remedy names those of ``titles`` that are like it."""
+    """The error that the worksheet ``title`` does not exist; it suggests similar ones of ``titles``."""
     names = ", ".join(f'"{other}"' for other in nearest_of(title, titles, 5) or titles[:5])
     return SheetUnavailable(
         f'worksheet "{title}" is not in the spreadsheet',

@@ -1,4 +1,4 @@
-"""HTTP below Google's libraries: where requests go, how long an answer may take, how large it may be.
+"""The HTTP transport below Google's libraries: destination, response timeout and size limit.
 
 Everything that leaves for Google passes through an `Adapter`.  With ``api_url`` set there is no way
 around it: whatever host a library names, the request goes to ``api_url``.
@@ -27,7 +27,7 @@ MAX_ANSWER_BYTES = 64 * 2**20
 
 
 class Adapter(HTTPAdapter):
-    """Sends to ``api_url`` (if given) and reads the whole answer within ``seconds``.
+    """Sends to ``api_url`` (if given) and reads the whole response within ``seconds``.
 
     Requests' own timeout is per ``recv``: an answer that trickles would hold its thread for ever.
     ``received`` is told the bytes of every answer, in the thread that made the request.
@@ -40,7 +40,7 @@ class Adapter(HTTPAdapter):
         self._received = received
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        """As the base class, with connections that wait for the head of an answer no longer than for all of it."""
+        """As the base class, with connections that bound the time until the end of a response's head."""
         super().init_poolmanager(*args, **options)
         self.poolmanager.pool_classes_by_scheme = _pools(self._seconds)
 
@@ -53,7 +53,7 @@ class Adapter(HTTPAdapter):
         cert: bytes | str | tuple[bytes | str, bytes | str] | None = None,
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        """As the base class; raises `requests.RequestException` also for an answer that is too slow or too large."""
+        """As the base class; raises `requests.RequestException` also for a response that is too slow or too large."""
         ends = time.monotonic() + self._seconds
         try:
             request.url = route(request.url or "", self.api_url)
@@ -82,7 +82,7 @@ class Adapter(HTTPAdapter):
         return response
 
     def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
-        """As the base class, without cookies: no API needs them, and reading one is guesswork."""
+        """As the base class, without cookies: no API needs them, and parsing them is unreliable."""
         message = getattr(resp._original_response, "msg", None)
         if message is not None:
             del message["Set-Cookie"]
@@ -101,7 +101,7 @@ def route(url: str, api_url: str) -> str:
 
 
 def equip(session: requests.Session, adapter: Adapter) -> None:
-    """Let ``session`` reach the network through ``adapter`` only."""
+    """Make ``session`` use only ``adapter`` for the network."""
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     if adapter.api_url:
@@ -110,7 +110,7 @@ def equip(session: requests.Session, adapter: Adapter) -> None:
 
 
 class _Impatient:
-    """A connection that is cut off when the head of an answer takes too long: every line of it restarts the clock."""
+    """A connection that is cut when a response's head takes too long; the socket timeout restarts at every line."""
 
     seconds: float
     sock: socket.socket | None
@@ -148,7 +148,7 @@ def _pools(seconds: float) -> dict[str, type[HTTPConnectionPool]]:
 
 
 def _let_go(error: BaseException) -> None:
-    """Close the connection of an answer whose head was refused: only the frames of the failure still hold it."""
+    """Close the connection of a response whose head was refused: only traceback frames still hold it."""
     failure: BaseException | None = error
     while failure is not None:
         traceback.clear_frames(failure.__traceback__)
@@ -156,7 +156,7 @@ def _let_go(error: BaseException) -> None:
 
 
 def _check_redirect(response: requests.Response) -> None:
-    """Requests would follow a redirect to anything, and end of an address that is none."""
+    """Refuse a redirect to an invalid address, which requests would try to follow and fail on."""
     if response.is_redirect:
         try:
             location = response.headers["Location"]
@@ -186,7 +186,7 @@ def _read(response: requests.Response, ends: float) -> bytes:
 
 
 class TooLarge(requests.RequestException):
-    """An answer beyond `MAX_ANSWER_BYTES`."""
+    """A response beyond `MAX_ANSWER_BYTES`."""
 
 
 def raise_for_status(response: requests.Response, *_args: Any, **_kwargs: Any) -> None:

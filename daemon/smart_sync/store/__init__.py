@@ -1,1 +1,1 @@
-"""The database, a SQLite file or one of a PostgreSQL server: schema, migrations, queries in one SQL text."""
+"""The database, an SQLite file or a PostgreSQL server's: schema, migrations, queries in one SQL text."""

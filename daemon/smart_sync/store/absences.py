@@ -1,4 +1,4 @@
-"""Rows that are missing, worksheets of which nothing can be said, and what a person has confirmed of them."""
+"""Missing rows, worksheets that could not be used, and what a person has confirmed about them."""
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -36,14 +36,14 @@ WHERE project_id IN (SELECT value FROM json_each(?))
 
 
 class LastRead(NamedTuple):
-    """The clock of a project's worksheet at a time, and the code of its trouble that a person has accepted."""
+    """For how many seconds a worksheet has been read well, and the code of its trouble if a person accepted it."""
 
     clock: float
     accepted: str
 
 
 async def last_reads(database: Database, project_ids: Collection[str], now: str) -> dict[str, LastRead]:
-    """How long the worksheets of projects have been read well, if they are read well ``now`` (a stamp); by project."""
+    """The `LastRead` of projects' worksheets at ``now`` (a stamp), if they are read well then; by project."""
     found = {}
     for project_id, clock, interrupted, read_at, code, accepted in await database.fetch(_READ, (_ids(project_ids),)):
         clock = clock if type(clock) is float else 0.0
@@ -66,7 +66,7 @@ def _seconds(since: object, now: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class OtherAccounts:
-    """The accounts whose rows may turn up in the worksheets of other projects."""
+    """Accounts whose rows may appear in other projects' worksheets."""
 
     rows: Sequence[Any]
     done: Collection[str]
@@ -74,7 +74,7 @@ class OtherAccounts:
     lost: Collection[str] = ()
 
     def of(self, project_id: str) -> Iterator[Elsewhere]:
-        """Those that a row of the worksheet of ``project_id`` may be."""
+        """The accounts of other projects that a row of ``project_id``'s worksheet may belong to."""
         for own, stood_in, gone, account_id, link, platform, project, read_at, lost, row, *metrics in self.rows:
             if own != project_id:
                 missing = self.missing.get(own)
@@ -91,7 +91,7 @@ NO_OTHERS = OtherAccounts((), (), {})
 async def other_accounts(
     database: Database, done: Collection[str], missing: Mapping[str, Collection[str]], lost: Collection[str]
 ) -> OtherAccounts:
-    """The accounts of all projects: rows in the worksheets of others may be theirs.
+    """The accounts of all projects, since their rows may appear in others' worksheets.
 
     ``done`` projects have been brought up to date by this pass: what their worksheets say is known.  ``missing``: of
     the projects whose worksheets are being decided about, the accounts without a row; no row of the database says yet.
@@ -101,7 +101,7 @@ async def other_accounts(
 
 
 async def past_doubts(database: Database, project_ids: Collection[str]) -> dict[str, dict[str, EarlierDoubt]]:
-    """The rows of projects that were doubtful when they were decided last, by project and link."""
+    """The rows of projects that were doubtful in the last pass, by project and link."""
     found: dict[str, dict[str, EarlierDoubt]] = {}
     for project_id, link, *fields in await database.fetch(_DOUBTS, (_ids(project_ids),)):
         found.setdefault(project_id, {})[link] = EarlierDoubt(*fields)
@@ -118,7 +118,7 @@ _SAVE_ABSENCE = (
 
 
 async def save_accounts(transaction: Transaction, plans: Sequence[Plan], now: str) -> None:
-    """Write how rows of accounts are missing, which accounts have left, and which are back."""
+    """Store how accounts' rows are missing, and which accounts have left or are back."""
     await transaction.execute_many(
         _SAVE_ABSENCE,
         (
@@ -137,7 +137,7 @@ async def save_accounts(transaction: Transaction, plans: Sequence[Plan], now: st
 
 
 async def save_projects(transaction: Transaction, plans: Mapping[str, Plan], now: str, rows: Mapping[str, int]) -> None:
-    """Write what became of the worksheets of projects, and which of their ``rows`` (how many there are) are doubtful.
+    """Store the state of projects' worksheets, their number of ``rows``, and their doubtful rows.
 
     All by project id.
     """
@@ -214,7 +214,7 @@ class DoubtfulRow(NamedTuple):
 
 
 async def doubtful_rows(database: Database) -> list[DoubtfulRow]:
-    """Those of all active projects."""
+    """The doubtful rows of all active projects."""
     rows = await database.fetch(
         "SELECT d.project_id, d.link, d.platform, d.username, d.topic, d.telegram FROM doubtful_rows d"
         f" JOIN projects p ON CAST(p.id AS TEXT) = d.project_id AND {active_project('p')} ORDER BY d.project_id, d.link"
@@ -223,13 +223,13 @@ async def doubtful_rows(database: Database) -> list[DoubtfulRow]:
 
 
 async def lost_columns(database: Database, project_id: str) -> set[str]:
-    """The metrics whose column the worksheet of a project had lost in the last pass."""
+    """The metrics whose column was missing from a project's worksheet in the last pass."""
     rows = await database.fetch("SELECT metric FROM lost_columns WHERE project_id = ?", (project_id,))
     return {row[0] for row in rows}
 
 
 async def has_no_worksheet(database: Database, project_id: str) -> bool:
-    """Whether the last pass found nothing to read, and nobody has accepted that yet."""
+    """Whether the last pass found no usable worksheet, and nobody has accepted that yet."""
     sql = "SELECT 1 FROM worksheet_troubles WHERE project_id = ? AND accepted = 0"
     return bool(await database.fetch(sql, (project_id,)))
 
@@ -245,12 +245,12 @@ async def suspect_values(database: Database) -> dict[str, dict[str, int]]:
 
 
 async def accept_worksheet(transaction: Transaction, project: Project) -> None:
-    """The project has no sheet values as long as its worksheet stays as it is."""
+    """Accept that a project has no sheet values as long as its worksheet stays as it is."""
     await transaction.execute("UPDATE worksheet_troubles SET accepted = 1 WHERE project_id = ?", (project.id,))
 
 
 async def accept_gone(transaction: Transaction, account_ids: Iterable[str]) -> None:
-    """The sheet has no vote for these accounts any more."""
+    """Remove the sheet's vote for these accounts."""
     await transaction.execute_many(
         f"UPDATE sheet_metrics SET gone_accepted = 1, gone_at_once = 0, held = '', {_NAMES}"
         " WHERE account_id = ? AND gone_since IS NOT NULL",
@@ -259,7 +259,7 @@ async def accept_gone(transaction: Transaction, account_ids: Iterable[str]) -> N
 
 
 async def accept_cells(transaction: Transaction, account_id: str, metrics: Collection[str]) -> None:
-    """The sheet has no value of these metrics, and holds none; the others are as the last pass left them."""
+    """Remove the sheet's values of these metrics; the others stay as the last pass left them."""
     names = ", ".join(f"{metric} = NULL" for metric in metrics)
     for (held,) in await transaction.fetch("SELECT held FROM sheet_metrics WHERE account_id = ?", (account_id,)):
         stays = ",".join(metric for metric in str(held or "").split(",") if metric not in metrics)
@@ -269,7 +269,7 @@ async def accept_cells(transaction: Transaction, account_id: str, metrics: Colle
 
 
 async def take_back(transaction: Transaction, findings: Iterable[Confirmation]) -> None:
-    """Nobody has a vote for values that stand in: the next pass decides without them, and counts what it changes."""
+    """Remove all votes for carried values: the next pass decides without them, and counts the changes."""
     for finding in findings:
         m = finding.metric
         await transaction.execute(
@@ -280,7 +280,7 @@ async def take_back(transaction: Transaction, findings: Iterable[Confirmation]) 
 
 
 async def forget_doubts(transaction: Transaction, accounts: Iterable[Account]) -> None:
-    """The rows of accounts that have been created are doubtful no more."""
+    """Remove the doubts about rows whose accounts have been created."""
     await transaction.execute_many(
         "DELETE FROM doubtful_rows WHERE project_id = ? AND link = ?", [(a.project_id, a.link) for a in accounts]
     )

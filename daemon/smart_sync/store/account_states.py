@@ -1,4 +1,4 @@
-"""The accounts of a project with what the last passes left about them: what is decided from."""
+"""Reads a project's accounts with everything the last passes stored: the input of decisions."""
 
 import asyncio
 import json
@@ -69,7 +69,7 @@ class AccountParsed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What the database holds of the accounts of some projects, not yet looked at: see `states`."""
+    """The rows of some projects' accounts, not yet interpreted: see `states`."""
 
     rows: dict[str, list[Any]]
     known: vote_records.VoteRecords
@@ -81,7 +81,7 @@ class Stored:
     whole: bool
 
     def states(self, project: Project) -> tuple[list[AccountState], list[Problem]]:
-        """All accounts of a project, and what is odd about their parsed values.  Computes: call it in a thread."""
+        """All accounts of a project, and the problems with their parsed values. Computes: call it in a thread."""
         told, problems = self.told.get(project.id, parsed_query.NOTHING_READ)
         problems = list(problems)
         counting = self.vote_terms.counting
@@ -109,7 +109,7 @@ async def fetch(
     query: str = "",
     only: Sequence[str] | None = None,
 ) -> Stored:
-    """What the last passes left of all accounts of ``projects``, by one query of each kind.
+    """Read all accounts of ``projects`` with what the last passes stored, one query per table.
 
     ``query`` is what `parsed_query.prepare` made of ``[parsed] query``; ``only`` these accounts are wanted.
     """
@@ -126,7 +126,7 @@ async def fetch(
 async def read(
     database: Database, project: Project, vote_terms: VoteTerms, query: str = "", only: Sequence[str] | None = None
 ) -> tuple[list[AccountState], list[Problem]]:
-    """All accounts of one project with what the last passes left, and what is odd about their parsed values.
+    """All accounts of one project with what the last passes stored, and the problems with their parsed values.
 
     ``query`` and ``only`` as `fetch` has them.
     """
@@ -137,7 +137,7 @@ async def read(
 async def parsed_of_project(
     database: Database, project: Project, query: str = "", only: Sequence[str] | None = None
 ) -> list[AccountParsed]:
-    """The parsed values of all accounts of a project, or of ``only`` these, from wherever they come."""
+    """The parsed values of a project's accounts, or of ``only`` some, from all sources."""
     rows = (await _rows(database, [project.id], only)).get(project.id, ())
     known = await vote_records.gather(database, *_wanted_accounts_sql([project.id], only))
     told = (await parsed_query.read(database, query, [project.id]) if query else {}).get(project.id)
@@ -158,7 +158,7 @@ async def _rows(database: Database, project_ids: Sequence[str], only: Sequence[s
 
 
 def _wanted_accounts_sql(project_ids: Sequence[str], only: Sequence[str] | None) -> tuple[str, tuple[str, ...]]:
-    """In SQL, that a row is of one of the accounts that are wanted; and its parameters."""
+    """The SQL condition that a row belongs to a wanted account, and its parameters."""
     wanted, ids = ("", ()) if only is None else (_ONLY, (json.dumps(only),))
     where = (
         "account_id IN (SELECT CAST(a.id AS TEXT) FROM project_social_accounts a"
@@ -168,7 +168,7 @@ def _wanted_accounts_sql(project_ids: Sequence[str], only: Sequence[str] | None)
 
 
 async def _added_at(database: Database) -> str:
-    """When an account was added, in SQL: a web app's table may lack the column."""
+    """The SQL for an account's creation time: a web app's table may lack the column."""
     columns = await database.dialect.columns(database, "project_social_accounts")
     return "datetime(a.added_at)" if "added_at" in columns else "NULL"
 
@@ -181,7 +181,7 @@ _ALL, _NOTHING_MERGED = frozenset(METRICS), (None,) * len(METRICS)
 
 
 def _absence(row: Sequence[Any]) -> Absence:
-    """How a row is missing; what another program has spoilt counts as never written."""
+    """How a row is missing; invalid data of another program counts as never written."""
     project_id, since, clock, at_once, accepted = row
     if since is None:
         return Absence(str(project_id))
@@ -201,7 +201,7 @@ def _votes(
     *,
     whole: bool,
 ) -> tuple[Metrics | None, frozenset[str], Votes]:
-    """The parsed values of an account that count, those of them that are rounded figures, and what there is to them."""
+    """An account's parsed values that count, the rounded ones among them, and the problems."""
     account_id, inbox = str(row[0]), None
     if row[_WIDTH]:
         inbox, all_sound = sound(_inbox(row))
@@ -229,7 +229,7 @@ def _votes(
 
 
 def _last_link(row: Any) -> str | None:
-    """The link that the last pass decided with; "", which means no profile, where another program has spoilt it."""
+    """The link used by the last pass; "", which means no profile, if another program has changed it to no text."""
     return row[-1] if row[-1] is None or isinstance(row[-1], str) else ""
 
 
@@ -279,7 +279,7 @@ def _state(row: Any, parsed: tuple[Metrics | None, frozenset[str], Votes]) -> Ac
 
 
 def _merged(row: Sequence[Any]) -> Metrics | None:
-    """The merged values; None for one that another program has spoilt: it has no winner, and is written again."""
+    """The merged values; None for one that another program has damaged: it has no winner and is written again."""
     return None if row == _NOTHING_MERGED else sound(row)[0]
 
 

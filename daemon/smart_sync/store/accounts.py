@@ -1,4 +1,4 @@
-"""Accounts: which are active (the one definition), looking them up, and everything that is known about one of them."""
+"""Accounts: the one definition of active, look-ups, and everything known about one account."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -28,7 +28,7 @@ _FLAGS = "('0', '1', '0.0', '1.0', 'false', '')"
 
 
 def has_unclear_flag(alias: str) -> str:
-    """The SQL condition that ``is_active`` of a row of either table is neither 0 nor 1 nor missing."""
+    """The SQL condition that ``is_active`` of a row of either table is not 0, 1 or NULL."""
     return f"CAST(coalesce({alias}.is_active, 1) AS TEXT) NOT IN {_FLAGS}"
 
 
@@ -42,7 +42,7 @@ SIMILAR, _BEGINNING = 3, 3
 
 
 class KnownAccount(NamedTuple):
-    """An account and the project it belongs to (its name is "" if the project is gone)."""
+    """An account and its project (whose name is "" if the project is gone)."""
 
     account: Account
     project: Project
@@ -57,12 +57,12 @@ class KnownAccount(NamedTuple):
 
     @property
     def counts(self) -> bool:
-        """Whether it is in the totals of its project."""
+        """Whether it counts in its project's totals."""
         return self.account_active and self.left_since is None
 
 
 class AccountDetails(NamedTuple):
-    """What the database says of an account besides its values.  Times are stamps, None where there is none."""
+    """What the database knows about an account besides its values. Times are stamps, None where there is none."""
 
     worksheet: str | None
     read_at: str | None
@@ -78,7 +78,7 @@ class AccountDetails(NamedTuple):
 
 
 async def everyone(database: Database) -> list[KnownAccount]:
-    """All accounts, the inactive ones too."""
+    """All accounts, including inactive ones."""
     rows = await database.fetch(
         "SELECT a.id, a.project_id, a.platform, a.username, a.profile_link, p.name,"
         f" {active_account('a')}, CASE WHEN {active_project('p')} THEN 1 ELSE 0 END, m.left_since"
@@ -101,14 +101,14 @@ async def everyone(database: Database) -> list[KnownAccount]:
 
 
 async def of_projects(database: Database, projects: Iterable[Project]) -> list[KnownAccount]:
-    """All accounts of some projects, the inactive ones too."""
+    """All accounts of some projects, including inactive ones."""
     ids = {project.id for project in projects}
     return [known for known in await everyone(database) if known.project.id in ids]
 
 
 async def find(database: Database, sought: str) -> list[KnownAccount]:
-    """The accounts that a person means by a link, an id or a name, with ``@`` or without; as a rule one, or one per
-    project.  Ids and links go before names."""
+    """The accounts that match a link, id or name, with or without ``@``: usually one, or one per project. Ids and
+    links go before names."""
     everybody, name = await everyone(database), sought.removeprefix("@").casefold()
     named = [known for known in everybody if name and name in _names(known.account)]
     if sought.startswith("@"):
@@ -119,7 +119,7 @@ async def find(database: Database, sought: str) -> list[KnownAccount]:
 
 
 async def similar(database: Database, sought: str) -> list[str]:
-    """The names (as ``@name``) that may be meant by ``sought``, a name or a link that is none: the nearest first."""
+    """The names (as ``@name``) most similar to ``sought``, a name or incomplete link; nearest first."""
     everybody = await everyone(database)
     name = (owner(sought).username if "/" in sought else sought.removeprefix("@")).casefold()
     names = {name for known in everybody for name in _names(known.account)} - {""}
@@ -134,7 +134,7 @@ def _names(account: Account) -> set[str]:
 
 
 async def details(database: Database, known: KnownAccount) -> AccountDetails:
-    """Where the values of an account come from."""
+    """Where an account's values come from."""
     rows = await database.fetch(
         "SELECT s.worksheet, s.read_at, w.read_at, w.columns, p.parsed_at, m.updated_at, "
         + ", ".join(f"m.{metric}_{since}" for since in ("changed_at", "known_since") for metric in METRICS)
@@ -150,14 +150,14 @@ async def details(database: Database, known: KnownAccount) -> AccountDetails:
 
 
 class Place(NamedTuple):
-    """The worksheet that an account's sheet values are from, and the local day since which each merged value is so."""
+    """The worksheet of an account's sheet values, and the local day of each merged value's last change."""
 
     worksheet: str = ""
     changed_on: tuple[str | None, ...] = (None,) * len(METRICS)
 
 
 async def places(database: Database, project: Project) -> dict[str, Place]:
-    """Of the accounts of a project, by id."""
+    """The places of a project's accounts, by id."""
     rows = await database.fetch(
         f"SELECT CAST(a.id AS TEXT), s.worksheet, {', '.join(local_day(f'm.{m}_changed_at') for m in METRICS)}"
         " FROM project_social_accounts a LEFT JOIN sheet_metrics s ON s.account_id = CAST(a.id AS TEXT)"
@@ -168,7 +168,7 @@ async def places(database: Database, project: Project) -> dict[str, Place]:
 
 
 class Labels(NamedTuple):
-    """What the web app files an account under; "" where it says nothing."""
+    """The web app's categories of an account; "" if not set."""
 
     topic: str = ""
     #: The ``telegram_user`` who is in charge of it.
@@ -176,7 +176,7 @@ class Labels(NamedTuple):
 
 
 async def labels(database: Database, project: Project) -> dict[str, Labels]:
-    """Of the accounts of a project, by id."""
+    """The labels of a project's accounts, by id."""
     there = await database.dialect.columns(database, "project_social_accounts")
     columns = ", ".join(name if name in there else f"'' AS {name}" for name in ("topic", "telegram_user"))
     rows = await database.fetch(
@@ -186,7 +186,7 @@ async def labels(database: Database, project: Project) -> dict[str, Labels]:
 
 
 async def snapshots_of(database: Database, account_id: str) -> list[TimedSnapshot]:
-    """All snapshots of an account that have a time, in its order."""
+    """All snapshots of an account with a valid time, in order."""
     rows = await database.fetch(
         f"SELECT strftime('%Y-%m-%dT%H:%M:%S', snapshot_time), {local_day('snapshot_time')}, {_NAMES}"
         " FROM account_snapshots WHERE account_id = ? AND datetime(snapshot_time) IS NOT NULL"

@@ -1,4 +1,4 @@
-"""The days of ``[schedule] timezone`` in the database, where any client can tell them: the table ``clock_changes``."""
+"""The days of ``[schedule] timezone`` as a table, ``clock_changes``, so that any client can compute them."""
 
 import sqlite3
 from contextlib import closing
@@ -10,7 +10,7 @@ from smart_sync.store.sqlite.driver import connect
 
 
 def local_day(moment: str) -> str:
-    """The SQL that gives the day of the SQL expression ``moment``, as the view ``account_growth`` does."""
+    """The SQL for the local day of the SQL expression ``moment``, as in the view ``account_growth``."""
     return (
         f"date(datetime({moment}), coalesce((SELECT ahead FROM clock_changes"
         f" WHERE since <= datetime({moment}) ORDER BY since DESC LIMIT 1), '+0 seconds'))"
@@ -18,12 +18,12 @@ def local_day(moment: str) -> str:
 
 
 def in_order(moment: str) -> str:
-    """The SQL terms that order by ``moment``, whatever its notation: `datetime` cuts fractions of a second off."""
+    """The SQL terms to order by ``moment`` in any notation: `datetime` drops fractions of a second."""
     return ", ".join(_terms(moment))
 
 
 def newest_first(moment: str) -> str:
-    """`in_order` the other way round."""
+    """`in_order`, descending."""
     return ", ".join(f"{term} DESC" for term in _terms(moment))
 
 
@@ -32,7 +32,7 @@ def _terms(moment: str) -> tuple[str, ...]:
 
 
 async def set_clocks(transaction: Transaction, timezone: str) -> None:
-    """Let the days of all snapshots, old ones too, be those of ``timezone``."""
+    """Make the days of all snapshots, old ones too, those of ``timezone``."""
     wanted = clock_changes(timezone)
     if await transaction.fetch("SELECT since, ahead FROM clock_changes ORDER BY since") != [*wanted]:
         await transaction.execute("DELETE FROM clock_changes")
@@ -43,7 +43,7 @@ async def set_clocks(transaction: Transaction, timezone: str) -> None:
 
 
 def zone_of(where: Location) -> str | None:
-    """The time zone that the database at ``where`` counts days by; None if there is none yet, or a file cannot tell.
+    """The time zone of the days in the database at ``where``; None if not set yet, or the file is unreadable.
 
     Raises `SmartSyncError` where a server does not answer: with another zone its days would be moved.
     """
@@ -60,6 +60,6 @@ def zone_of(where: Location) -> str | None:
 
 
 async def day_at(database: Database, at: str) -> str:
-    """The day that the database counts the stamp ``at`` to."""
+    """The day of the stamp ``at`` by the database's time zone."""
     rows = await database.fetch(f"SELECT {local_day('?1')}", (at,))
     return str(rows[0][0])

@@ -1,4 +1,4 @@
-"""What the store asks of a database, whichever engine it is: one SQL text, and each engine's own way to run it.
+"""The interface between the store and its engines: one SQL text, run by each engine in its way.
 
 Writes go together, and where that is refused part by part: what one part does wrong costs no other part.
 
@@ -17,7 +17,7 @@ from smart_sync.errors import SmartSyncError
 
 
 def upsert(table: str, columns: str, key: str) -> str:
-    """The statement that puts a row of ``columns`` (all there are) into a table, in place of the one with its ``key``.
+    """The statement that inserts a row with all ``columns`` of a table, or replaces the one with its ``key``.
 
     Both are names, comma separated.
     """
@@ -30,7 +30,7 @@ def upsert(table: str, columns: str, key: str) -> str:
 
 
 class StoreError(Exception):
-    """The database has not done what it was told; says why in the engine's own words.
+    """A database operation failed; the message is in the engine's own words.
 
     ``meaning`` is the same for the administrator, in one line: what happened, where, what to do.
     """
@@ -41,27 +41,27 @@ class StoreError(Exception):
 
 
 class Refused(StoreError):
-    """This statement was refused (a type, a constraint, no such table): another one, or another row, may be taken."""
+    """This statement was refused (a type, a constraint, no such table): others may succeed."""
 
 
 class TooSlow(Refused):
-    """This query was cut off after the time that it may take: it would be for other rows too."""
+    """This query was cancelled at its time limit: it would be for other rows too."""
 
 
 class Busy(StoreError):
-    """Another process holds what is wanted, for longer than we wait: what one row could not do, no other can."""
+    """Another process holds a lock for longer than we wait: no other row would succeed either."""
 
 
 class Down(StoreError):
-    """The database as a whole is in trouble (no room, no right, damaged, not there), not one row."""
+    """The whole database is in trouble (full, no permission, damaged, missing), not one row."""
 
 
 class Lost(Down):
-    """Another instance does this now: it is for that one to write, and this one writes no more."""
+    """Another instance has taken over the writing; this one must write no more."""
 
 
 def table_gone(table: str) -> str:
-    """What is wrong, and to be done, where a table is missing that was there before."""
+    """The error, with its remedy, for a table that existed before and is missing."""
     return f"the table {table} is gone; restore it from a backup, or finish the migration that has renamed it"
 
 
@@ -73,61 +73,61 @@ OF_THE_WHOLE = (Busy, Down)
 
 
 class Reader(Protocol):
-    """Whatever can be asked: a `Database`, or an open `Transaction`."""
+    """Anything that can run queries: a `Database`, or an open `Transaction`."""
 
     @property
     def dialect(self) -> "Dialect":
-        """How the engine names what the one text cannot."""
+        """The engine-specific parts of the SQL."""
 
     async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        """All rows of a query.  Raises `StoreError`, as everything here does."""
+        """All rows of a query. Raises `StoreError`, as all methods here do."""
 
 
 class Dialect(Protocol):
-    """What each engine has its own way for: the catalogue, and making tables."""
+    """The engine-specific parts: the catalogue, and creating tables."""
 
     #: The SQL that gives the bytes of the whole database.
     size: str
 
     def as_json(self, columns: str) -> str:
-        """The SQL that makes one JSON text of the ``columns`` (their names) of all rows of a subquery, in its order."""
+        """The SQL for one JSON text of the ``columns`` (their names) of all rows of a subquery, in order."""
 
     async def columns(self, source: Reader, table: str) -> list[str]:
         """The names of the columns of a table; none if there is no such table."""
 
     async def made(self, source: Reader, name: str) -> tuple[str, str, str] | None:
-        """What bears a ``name``, whatever its case: "table", "view" or "index", its name, and our text of a view."""
+        """What exists under ``name``, in any case: "table", "view" or "index", its name, and our text of a view."""
 
     async def is_unique(self, source: Reader, table: str, column: str) -> bool:
         """Whether a column is by itself the primary key of a table, or has a unique index over all rows."""
 
     async def has_index(self, source: Reader, table: str, column: str) -> bool:
-        """Whether an index over all rows of a table begins with a column."""
+        """Whether an index over all rows of a table starts with a column."""
 
     def making(self, statement: str, *, fresh: bool) -> str:
-        """A statement of our SQL files as this engine takes it; "" where it has no need of it.
+        """A statement of our SQL files in this engine's dialect; "" if it does not need it.
 
         ``fresh``: there are no rows yet that a migration could have to change.
         """
 
     async def prepare(self, transaction: "Transaction") -> None:
-        """Make what the one SQL text needs in the database."""
+        """Create what the SQL text needs in the database."""
 
     async def adopt(self, transaction: "Transaction") -> None:
-        """Let the shared tables be read with our types, whatever those of the web app's are."""
+        """Make the shared tables readable with our types, whatever the web app's are."""
 
     async def show(self, transaction: "Transaction", name: str, view: str) -> None:
-        """Let the view ``name`` be as the statement ``view`` makes it."""
+        """Create or replace the view ``name`` by the statement ``view``."""
 
 
 class Transaction(Reader, Protocol):
-    """The statements of one open write transaction."""
+    """An open write transaction."""
 
     async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
-        """Run one statement; returns the number of rows it changed."""
+        """Run one statement; return the number of rows changed."""
 
     async def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
-        """Run one statement for each of ``rows``; returns the number of rows changed.
+        """Run one statement for each of ``rows``; return the number of rows changed.
 
         The rows may be made in a thread.  Of two rows for one key the last one counts.
         """
@@ -138,7 +138,7 @@ class Transaction(Reader, Protocol):
 
 
 class Database(Reader, Protocol):
-    """A database that is open.  Nobody writes in two transactions of one, or of two Smart Syncs, at once."""
+    """An open database. Write transactions never overlap, neither in one instance nor between several."""
 
     #: How it is called in messages: a path, or an address without its password.
     name: str
@@ -149,32 +149,32 @@ class Database(Reader, Protocol):
         """A write transaction: committed as a whole, or rolled back whatever ends the block."""
 
     def steady(self) -> AbstractAsyncContextManager[None]:
-        """Inside, every query sees one and the same committed state.  For programs that only read and end."""
+        """Inside, all queries see the same committed state. For programs that only read and end."""
 
     async def glance(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        """`fetch` for small answers, for which a client waits: never queued behind the large reads of a pass."""
+        """`fetch` for small results that a client waits for: never queued behind a pass's large reads."""
 
     async def ask(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        """`fetch` for a configured query: it can look and nothing else, sees no snapshots of ours, and has 60 s."""
+        """`fetch` for a configured query: read-only, without our own snapshots, at most 60 s."""
 
     async def columns(self, sql: str) -> list[str]:
-        """The names of the columns that `ask` would give; it is prepared, so what it cannot be is known."""
+        """The column names of `ask` with this query, which is prepared and thereby checked."""
 
     async def check_in_place(self) -> None:
-        """Raise `DatabaseReplaced` if others no longer find what is open, `NotLeading` if another instance leads."""
+        """Raise `DatabaseReplaced` if the path leads to another file, `NotLeading` if another instance leads."""
 
     def locked_seconds(self) -> float:
-        """Seconds for which another process has kept us from it, once they are worth telling; else 0."""
+        """How long another process has been locking us out, in seconds; 0 while it is too short to report."""
 
     def limit(self, name: str, calls: int, seconds: float) -> Limit | None:
-        """The limit of the quota ``name`` that all processes on this database share; None: one process is alone."""
+        """The limit of the quota ``name``, shared by all processes on this database; None if only one uses it."""
 
     async def rest(self) -> None:
-        """A pass is over: give back what it has left in memory."""
+        """Release the memory that a pass used."""
 
 
 def ignored() -> Refused:
-    """The error for a row that was left out without one, as by RAISE(IGNORE), or RETURN NULL on a server."""
+    """The error for a row silently left out, as by RAISE(IGNORE), or RETURN NULL on a server."""
     message = "a rule of the table ignores the row"
     return Refused(message, SmartSyncError(message))
 
@@ -186,7 +186,7 @@ R = TypeVar("R")
 async def write_or_split(
     transaction: Transaction, whole: T, parts: Callable[[T], Iterable[T]], write: Callable[[T], Awaitable[R]]
 ) -> tuple[list[R], list[tuple[T, str]]]:
-    """What ``write`` returned, for the whole or for each part of it, and the parts that were refused, with the reason.
+    """The results of ``write`` for the whole or for each part of it, and the refused parts with reasons.
 
     ``parts`` divides what was refused; a part that it cannot divide any further (it gives none) is left out, and leaves
     nothing behind.  Raises `StoreError` if the file is in trouble, or if it has ended the transaction, which must
@@ -204,7 +204,7 @@ async def write_or_split(
 
 
 async def _try(transaction: Transaction, part: T, write: Callable[[T], Awaitable[R]]) -> tuple[list[R], str]:
-    """What ``write`` returned, or why ``part`` was refused."""
+    """The result of ``write``, or why ``part`` was refused."""
     await transaction.execute("SAVEPOINT part")
     try:
         done, reason = [await write(part)], ""

@@ -1,4 +1,4 @@
-"""How numbers have grown from day to day, and of which kind they are: for ``account_growth`` and for screens.
+"""Daily growth and the kinds of values: the SQL of ``account_growth``, and queries for screens.
 
 Of several snapshots of a local day the last counts.  A metric is known from the day of its ``known_since`` on; of an
 account that no pass has seen yet, 0 is no value.  A day has a delta if the day before has a snapshot and the metric was
@@ -49,7 +49,7 @@ _KNOWN = f"SELECT account_id, {_each(_FIRST_DAY)} FROM account_metrics"
 
 
 def _last_of_day(metrics: Sequence[str] = METRICS, source: str = "account_snapshots") -> str:
-    """The table expression ``last_of_day``: snapshots, numbered in each day of an account, its last one first."""
+    """The table expression ``last_of_day``: snapshots numbered within an account's day, last first."""
     return f"""labelled AS (
     SELECT account_id, id, snapshot_time, {_each(_COUNT, metrics)}, {local_day("snapshot_time")} AS day
     FROM {source}
@@ -103,7 +103,7 @@ _ALL = "chosen AS (SELECT * FROM account_snapshots WHERE account_id IN (SELECT v
 async def histories(
     database: Database, account_ids: Collection[object], metrics: Sequence[str], days: int | None, today: date
 ) -> dict[str, History]:
-    """What is known of ``metrics`` of accounts (ids as the web app has them) up to ``today``: id → history.
+    """The known values of ``metrics`` of accounts (ids as in the web app) up to ``today``: id → history.
 
     Of each account the last ``days`` days up to its newest snapshot (None: all), and what tells its values before them.
     """
@@ -141,14 +141,14 @@ async def _last_rows(
 
 
 def _ids(account_ids: Iterable[object]) -> str:
-    """As parameter: a number also as text, for snapshots may hold them so."""
+    """The account ids as a parameter: numbers also as text, since snapshots may hold them so."""
     return json.dumps([*{one: None for several in account_ids for one in (several, str(several))}])
 
 
 async def _known(
     database: Database, account_ids: Iterable[object], metrics: Sequence[str]
 ) -> dict[str, tuple[int, ...]]:
-    """Account id → the first day of each metric; not of an account that no pass has seen."""
+    """Account id → the first day of each metric; without accounts that no pass has seen."""
     rows = await database.fetch(
         f"SELECT account_id, {_each('{m}', metrics)} FROM ({_KNOWN}) k"
         " WHERE account_id IN (SELECT CAST(value AS TEXT) FROM json_each(?))",
@@ -160,7 +160,7 @@ async def _known(
 async def _ends(
     database: Database, account_ids: Iterable[object], metrics: Sequence[str]
 ) -> dict[str, dict[int, frozenset[int]]]:
-    """Account id → the days that end a carried stretch → the places of the metrics that were carried."""
+    """Account id → the days that end a carried period → the indexes of the metrics that were carried."""
     rows = await database.fetch(
         f"SELECT account_id, {local_day('ended_at')}, metrics FROM carried_stretches"
         f" WHERE account_id IN (SELECT CAST(value AS TEXT) FROM json_each(?))"
@@ -178,7 +178,7 @@ async def _ends(
 async def newest_days(
     database: Database, account_id: object, metrics: Sequence[str], limit: int | None = None
 ) -> list[Mapping[str, Any]]:
-    """The newest days of an account, newest first, as the view has them, those in the future too.
+    """An account's newest days, newest first, as the view has them, including future ones.
 
     Each has the values, the deltas and the metrics of which it ends a carried stretch.  A value above 0 of a day before
     the metric was known (the web app has filled it in, say) is told as the view tells it: without a delta.
@@ -205,7 +205,7 @@ async def newest_days(
 
 
 async def left_out(database: Database, account_ids: Collection[object], today: date) -> int:
-    """How many snapshots of accounts have a time that cannot be read, or lies in the future or before 1970."""
+    """The number of accounts' snapshots whose time is unreadable, in the future, or before 1970."""
     ((count,),) = await database.fetch(
         "SELECT count(*) FROM account_snapshots WHERE account_id IN (SELECT value FROM json_each(?))"
         f" AND coalesce({local_day('snapshot_time')}, '') NOT BETWEEN '{_OLDEST}' AND ?",
@@ -215,7 +215,7 @@ async def left_out(database: Database, account_ids: Collection[object], today: d
 
 
 async def unread(database: Database, account_ids: Collection[object]) -> dict[str, UnreadSnapshots]:
-    """Account id → its snapshots whose time cannot be read: they are in no growth; nothing of the other accounts."""
+    """Account id → its snapshots with an unreadable time, which count in no growth; only accounts that have some."""
     rows = await database.fetch(
         "SELECT CAST(account_id AS TEXT), count(*), coalesce(min(CAST(snapshot_time AS TEXT)), '')"
         " FROM account_snapshots WHERE account_id IN (SELECT value FROM json_each(?))"
@@ -227,7 +227,7 @@ async def unread(database: Database, account_ids: Collection[object]) -> dict[st
 
 @cache
 def _ordinal(day: str) -> int:
-    """Of a label.  No day is later than ``~``; before those of snapshots all are alike."""
+    """The ordinal of a day's label; ``~`` is later than all days, and any label before `_OLDEST` is 0."""
     if day == "~":
         return date.max.toordinal() + 1
     return date.fromisoformat(day).toordinal() if day >= _OLDEST else 0
@@ -238,7 +238,7 @@ Kinds = Mapping[str, Mapping[str, str]]
 
 
 async def account_kinds(database: Database, projects: Iterable[Project], vote_terms: VoteTerms) -> Kinds:
-    """Those of all accounts of ``projects``, as the last passes have left them."""
+    """The kinds of the values of all accounts of ``projects``, as the last passes left them."""
     found: dict[str, Mapping[str, str]] = {}
     for project in projects:
         states, _ = await account_states.read(database, project, vote_terms)
@@ -248,7 +248,7 @@ async def account_kinds(database: Database, projects: Iterable[Project], vote_te
 
 
 def value_kinds(state: AccountState, *, stale: bool) -> dict[str, str]:
-    """The kinds of an account's values; what stands in is stale where its project is."""
+    """The kinds of an account's values; carried ones are stale if the project is."""
     kinds = {
         metric: kind_of(winner, rounded=metric in state.rounded)
         for metric, winner in zip(METRICS, state.winners, strict=True)

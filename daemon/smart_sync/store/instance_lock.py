@@ -1,4 +1,4 @@
-"""One instance per database: an advisory lock on a file next to it, gone with the process however it ends."""
+"""One instance per database: an advisory lock on a file next to it, released when the process ends in any way."""
 
 import contextlib
 import fcntl
@@ -38,7 +38,7 @@ class InstanceLock:
         self.release()
 
     def take(self, database: Location, *, patience: float = 0.0) -> None:
-        """Hold the lock of ``database`` in place of the one held now; blocks for up to ``patience`` seconds.
+        """Lock ``database`` instead of the current one; blocks for up to ``patience`` seconds.
 
         Raises `Busy` if another instance holds it until then, or a daemon does, which will not let it go; goes on
         holding the old one then.  A symbolic link is as good as the file it leads to.
@@ -66,7 +66,7 @@ class InstanceLock:
         self._held = (database, fd)
 
     def renew(self) -> None:
-        """Hold it again where its file was removed: another instance would not see this one.
+        """Lock again if the lock file was removed: another instance would not see this one.
 
         Raises `Busy` if that has happened already.  Where no file can be made, it is tried again the next time.
         """
@@ -88,13 +88,13 @@ class InstanceLock:
             os.close(fd)
 
     def forget(self) -> None:
-        """In a forked child: what the parent holds is the parent's."""
+        """Close the lock in a forked child without releasing the parent's."""
         if self._held is not None:
             os.close(self._held[1])
             self._held = None
 
     def release(self) -> None:
-        """Hold none any more."""
+        """Release the lock."""
         # The file stays: removing it would let two instances lock two different files of one name.
         if self._held is not None:
             # Not by closing alone: a child that knows nothing of us may have inherited the descriptor.
@@ -138,7 +138,7 @@ def _locked(path: Path, mark: str) -> int | None:
 
 
 def _holder(path: Path) -> str:
-    """What the holder of the lock wrote: its process id, and whether it is a daemon."""
+    """The holder's process id and whether it is a daemon, as written in the file."""
     try:
         with path.open("rb") as file:
             return file.read(64).decode(errors="replace").strip()

@@ -1,4 +1,4 @@
-"""What ``/metrics`` is made of, as far as the database knows it."""
+"""The database's part of ``/metrics``."""
 
 from smart_sync.core.model import METRICS
 from smart_sync.core.results.metrics import Measured, MeasuredProject
@@ -29,7 +29,7 @@ _CONDITIONS = {"active_account": active_account("a"), "active_project": active_p
 
 
 async def measured(database: Database) -> Measured:
-    """How things stand.  Raises `StoreError`."""
+    """Read the figures. Raises `StoreError`."""
     projects = await database.glance(_PROJECTS)
     runs = await database.glance(
         "SELECT started_at, finished_at FROM sync_runs WHERE finished_at IS NOT NULL ORDER BY started_at DESC LIMIT 1"

@@ -1,4 +1,4 @@
-"""What was reported already, kept over restarts and reloads: suspects and conflicts, and problems of worksheets."""
+"""What was reported before, kept across restarts: suspects, conflicts and worksheet problems."""
 
 import hashlib
 import json
@@ -26,12 +26,12 @@ _COLUMNS = "account_id, metric, old, was_unknown, new, since, place, cause, type
 
 
 def believed_before(now: datetime) -> str:
-    """The stamp up to which suspects have stood long enough to be believed."""
+    """The stamp: suspects that began before it have stood long enough to be believed."""
     return stamp(now - STANDS)
 
 
 async def of_projects(database: Database, project_ids: Sequence[str], now: datetime) -> dict[str, Suspects]:
-    """By project the suspects that have not yet stood for a day, and those that are held, however long."""
+    """Suspects by project: those younger than a day, and held ones of any age."""
     rows = await database.fetch(_OPEN, (json.dumps(project_ids), believed_before(now)))
     found: dict[str, dict[tuple[str, str], Suspect]] = {}
     for project_id, account_id, link, *fields, typed, held in rows:
@@ -41,7 +41,7 @@ async def of_projects(database: Database, project_ids: Sequence[str], now: datet
 
 
 async def save(transaction: Transaction, plans: Sequence[Plan], now: str) -> None:
-    """Keep what ``plans`` found odd, in addition to what they write; it is not reported yet."""
+    """Store the suspects and conflicts of ``plans``; they are not reported yet."""
     await transaction.execute_many(
         "DELETE FROM suspects WHERE account_id = ? AND metric = ?", [key for p in plans for key in p.suspects.over]
     )
@@ -63,13 +63,13 @@ async def save(transaction: Transaction, plans: Sequence[Plan], now: str) -> Non
 
 
 async def forget_believed(transaction: Transaction, now: datetime) -> None:
-    """Remove the suspects that have stood for a day, of all projects; for one found by a clock ahead it begins now."""
+    """Delete suspects older than a day, in all projects; the age of one from a clock ahead starts now."""
     await transaction.execute("UPDATE suspects SET since = ?1 WHERE since > ?2", (stamp(now), stamp(now + AHEAD)))
     await transaction.execute("DELETE FROM suspects WHERE since <= ? AND held = 0", (believed_before(now),))
 
 
 async def confirm(transaction: Transaction, account_id: str, metric: str | None) -> int:
-    """A person says that the values are meant; returns how many were suspect."""
+    """Accept the suspect values of an account; return how many there were."""
     where = "account_id = ?1 AND (CAST(?2 AS TEXT) IS NULL OR metric = ?2)"
     # One that is held stays until a pass has taken its value.
     held = await transaction.execute(f"UPDATE suspects SET since = '' WHERE held = 1 AND {where}", (account_id, metric))
@@ -82,7 +82,7 @@ MAX_KEPT = 1000
 
 
 class ReportedFindings:
-    """What was told of each project.  In each pass: `load`, `with_news` for each result, `keep` in its transaction."""
+    """What was reported for each project. In each pass: `load`, `with_news` per result, `keep` in its transaction."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -94,7 +94,7 @@ class ReportedFindings:
         self._untold: frozenset[tuple[str, str]] = frozenset()
 
     async def load(self) -> None:
-        """Read what was told: the problems once.  Raises `StoreError`."""
+        """Read what was reported; the problems only once. Raises `StoreError`."""
         untold = await self._database.fetch("SELECT account_id, metric FROM suspects WHERE told = 0")
         self._untold = frozenset((account_id, metric) for account_id, metric in untold)
         if self._told is not None:
@@ -105,7 +105,7 @@ class ReportedFindings:
         self._told = {project_id: frozenset(keys) for project_id, keys in found.items()}
 
     def with_news(self, result: ProjectResult) -> ProjectResult:
-        """``result`` with its problems and suspects that were not reported yet."""
+        """``result`` with the problems and suspects that were not reported yet."""
         reported = (self._told or {}).get(result.project.id, frozenset())
         problems = tuple(problem for key, problem in self._keyed(result).items() if key not in reported)
         new = frozenset(result.new_suspects)
@@ -120,7 +120,7 @@ class ReportedFindings:
         return keys
 
     async def keep(self, transaction: Transaction, results: Iterable[ProjectResult]) -> None:
-        """Note what is told with these results.
+        """Store what is reported with these results.
 
         Of a worksheet that was not read, what was known before is no news when it is back.
         """

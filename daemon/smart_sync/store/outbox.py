@@ -1,4 +1,4 @@
-"""The outbox: messages on their way to webhooks, and which projects in trouble the webhooks were notified of."""
+"""The outbox: queued messages for webhooks, and the project troubles that were reported."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ BATCH = 20
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A message that is due at an endpoint, and how often it was tried."""
+    """A message due at an endpoint, and the number of attempts."""
 
     seq: int
     message: Message
@@ -32,7 +32,7 @@ class Delivery:
 
 
 async def troubles(transaction: Transaction) -> dict[str, Trouble]:
-    """What was told of the projects in trouble, by project id; those that are no longer active are forgotten."""
+    """The reported troubles by project id; those of inactive projects are deleted."""
     await transaction.execute(f"DELETE FROM project_troubles WHERE project_id NOT IN ({ACTIVE_PROJECT_IDS})")
     rows = await transaction.fetch("SELECT project_id, outcome, since, told, ends FROM project_troubles")
     return {row[0]: _trouble(*row[1:]) for row in rows}
@@ -43,7 +43,7 @@ def _trouble(outcome: str, since: str, reported: int, ends: str) -> Trouble:
 
 
 async def remember_troubles(transaction: Transaction, changed: Mapping[str, Trouble | None]) -> None:
-    """Note how projects are that are another way than before."""
+    """Store the troubles that changed."""
     well = [(project_id,) for project_id, trouble in changed.items() if trouble is None]
     ill = [
         (project_id, one.outcome.value if one.outcome else "", one.since, one.told, " ".join(one.ends))
@@ -57,7 +57,7 @@ async def remember_troubles(transaction: Transaction, changed: Mapping[str, Trou
 
 
 async def add(transaction: Transaction, endpoint: str, messages: Collection[Message], now: str) -> int:
-    """Queue ``messages`` for an endpoint, due at once; returns how many older ones had to be dropped for them."""
+    """Queue ``messages`` for an endpoint, due at once; return how many older ones were dropped for lack of room."""
     await transaction.execute_many(
         "INSERT INTO webhook_deliveries (endpoint, id, type, body, created_at, due_at)"
         " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -72,14 +72,14 @@ async def add(transaction: Transaction, endpoint: str, messages: Collection[Mess
 
 
 async def bound_waits(transaction: Transaction, endpoint: str, now: str, latest: str) -> None:
-    """Let what would wait longer than to the stamp ``latest`` be due now: it was queued by a clock that was ahead."""
+    """Make messages due now that would wait beyond ``latest``: a clock that was ahead has queued them."""
     await transaction.execute(
         "UPDATE webhook_deliveries SET due_at = ? WHERE endpoint = ? AND due_at > ?", (now, endpoint, latest)
     )
 
 
 async def prune(transaction: Transaction, endpoint: str, before: str, long_before: str = "") -> None:
-    """Delete every message from before the stamp ``before``, and an endpoint's oldest that are done with.
+    """Delete messages older than ``before``, and an endpoint's oldest completed ones.
 
     What was given up goes only before ``long_before``: the next pass after the endpoint accepts something needs it.
     """
@@ -95,12 +95,12 @@ async def prune(transaction: Transaction, endpoint: str, before: str, long_befor
 
 
 async def due(database: Database, endpoint: str, now: str) -> list[Delivery]:
-    """The first messages that are due at an endpoint, in the order they were queued; at most `BATCH`."""
+    """The first messages due at an endpoint, in queue order; at most `BATCH`."""
     return await _waiting(database, "endpoint = ?1 AND due_at <= ?2 ORDER BY seq LIMIT ?3", (endpoint, now, BATCH))
 
 
 async def due_in_order(database: Database, endpoint: str, now: str) -> list[Delivery]:
-    """The messages that are due at an endpoint, and those that wait though they were queued earlier; all of them."""
+    """The messages due at an endpoint, and all queued before them that still wait."""
     return await _waiting(
         database,
         "endpoint = ?1 AND due_at IS NOT NULL AND seq <="
@@ -117,7 +117,7 @@ async def _waiting(database: Database, condition: str, parameters: tuple[object,
 
 
 async def to_try_again(transaction: Transaction, types: Collection[str], before: str) -> frozenset[str]:
-    """The endpoints that have accepted something since a message of one of ``types`` was given up.
+    """The endpoints that accepted a message after giving up one of ``types``.
 
     And those for which one was given up before the stamp ``before``: they may be sent nothing else.  None is disabled.
     """
@@ -133,7 +133,7 @@ async def to_try_again(transaction: Transaction, types: Collection[str], before:
 
 
 async def forget_given_up(transaction: Transaction, endpoint: str, types: Collection[str]) -> None:
-    """Delete the messages of ``types`` that were given up for an endpoint."""
+    """Delete an endpoint's given-up messages of ``types``."""
     marks = ", ".join("?" * len(types))
     await transaction.execute(
         f"DELETE FROM webhook_deliveries WHERE endpoint = ? AND status = 'failed' AND type IN ({marks})",
@@ -142,7 +142,7 @@ async def forget_given_up(transaction: Transaction, endpoint: str, types: Collec
 
 
 async def postpone(transaction: Transaction, endpoint: str, behind: Delivery, until: str) -> None:
-    """Let what was queued at an endpoint ``behind`` a message wait at least ``until`` then."""
+    """Delay an endpoint's messages queued ``behind`` a message to ``until`` at least."""
     await transaction.execute(
         "UPDATE webhook_deliveries SET due_at = ?1 WHERE endpoint = ?2 AND seq > ?3 AND due_at < ?1",
         (until, endpoint, behind.seq),
@@ -161,7 +161,7 @@ async def next_due(database: Database, endpoint: str) -> str | None:
 async def attempted(
     transaction: Transaction, delivery: Delivery, status: str, answer: str, now: str, due_at: str | None
 ) -> None:
-    """Note an attempt: what was answered, and when the next one is due (None: never).
+    """Record an attempt: its result, and when the next one is due (None: never).
 
     One before its time that failed leaves those that it still has.
     """
@@ -174,7 +174,7 @@ async def attempted(
 
 
 async def disable(transaction: Transaction, endpoint: str, now: str) -> int:
-    """Send an endpoint nothing any more; returns how many messages were dropped."""
+    """Disable an endpoint; return how many messages were dropped."""
     await transaction.execute(
         "INSERT INTO webhooks_disabled (endpoint, since) VALUES (?, ?) ON CONFLICT DO NOTHING", (endpoint, now)
     )
@@ -185,22 +185,22 @@ async def disable(transaction: Transaction, endpoint: str, now: str) -> int:
 
 
 async def enable(transaction: Transaction, endpoint: str) -> bool:
-    """Send an endpoint messages again, beginning with the next pass; whether it was disabled."""
+    """Enable an endpoint from the next pass on; return whether it was disabled."""
     return await transaction.execute("DELETE FROM webhooks_disabled WHERE endpoint = ?", (endpoint,)) > 0
 
 
 async def has_tables(database: Database) -> bool:
-    """Whether a daemon has ever made these tables."""
+    """Whether a daemon has created these tables."""
     return bool(await database.dialect.columns(database, "webhooks_disabled"))
 
 
 async def disabled(source: Database | Transaction) -> frozenset[str]:
-    """The endpoints that are disabled."""
+    """The disabled endpoints."""
     return frozenset(row[0] for row in await source.fetch("SELECT endpoint FROM webhooks_disabled"))
 
 
 async def recent(database: Database, labels: Mapping[str, str], limit: int) -> list[DeliveryAnswer]:
-    """The newest messages of endpoints (each with its label), newest first, without their bodies."""
+    """The newest messages of endpoints (each with its label), newest first, without bodies."""
     names = ("endpoint", "id", "type", "status", "created_at", "due_at", "attempts", "last_at", "answer")
     if not labels:
         return []
@@ -219,7 +219,7 @@ async def recent(database: Database, labels: Mapping[str, str], limit: int) -> l
 
 
 async def unreached(database: Database, before: str) -> dict[str, tuple[str, str]]:
-    """The endpoints that have accepted nothing since a stamp before ``before``: since when, and their last answer."""
+    """The endpoints without an accepted message since before ``before``: since when, and their last response."""
     rows = await database.glance(
         "SELECT d.endpoint, d.created_at, d.attempts, d.answer FROM webhook_deliveries d LEFT JOIN"
         " (SELECT endpoint, max(last_at) AS at FROM webhook_deliveries WHERE status = 'delivered' GROUP BY endpoint) a"
@@ -235,13 +235,13 @@ async def unreached(database: Database, before: str) -> dict[str, tuple[str, str
 
 
 async def remember_failure(transaction: Transaction, now: str) -> None:
-    """Note that it was told that passes cannot be run."""
+    """Record that the failure of passes was reported."""
     if not await transaction.fetch("SELECT 1 FROM failed_passes"):
         await transaction.execute("INSERT INTO failed_passes (since) VALUES (?)", (now,))
 
 
 async def forget_failure(transaction: Transaction) -> str | None:
-    """Passes can be run; the stamp since which they could not, if that was told."""
+    """Record that passes run again; return the stamp since which they failed, if that was reported."""
     rows = await transaction.fetch("SELECT since FROM failed_passes")
     if not rows:
         return None
@@ -255,7 +255,7 @@ async def is_digest_queued(database: Database, day: str) -> bool:
 
 
 async def remember_digest(transaction: Transaction, day: str, now: str) -> bool:
-    """Note that the digest of a day is told; False if it was already.  The oldest days are forgotten."""
+    """Record a day's digest as queued; False if it was already. The oldest days are deleted."""
     is_new = await transaction.execute(
         "INSERT INTO told_digests (day, told_at) VALUES (?, ?) ON CONFLICT DO NOTHING", (day, now)
     )

@@ -1,4 +1,4 @@
-"""``[parsed] query``: parsed values that an installation keeps in tables of its own.  Read, never written.
+"""``[parsed] query``: parsed values in an installation's own tables. Only read.
 
 A row of the query counts as a row of the inbox would; one without ``parsed_at`` speaks of now.
 """
@@ -22,7 +22,7 @@ _CODE: Final = "parsed-values"
 
 
 async def prepare(database: Database, query: str) -> str:
-    """The query as `read` needs it, with every column there can be; "" for "".
+    """The query in the form for `read`, with all possible columns; "" for "".
 
     Raises `ConfigError` if it is not one SELECT, or has other columns than account_id, metrics, source, parsed_at
     and precision.
@@ -53,7 +53,7 @@ def _wrong(names: list[str]) -> str:
 
 
 class QueryValues(NamedTuple):
-    """What the query says about the accounts of a project, by account id, and what is wrong with it."""
+    """The query's values for a project's accounts, by account id, and its problems."""
 
     values: Mapping[str, list[ParsedValue]]
     problems: Sequence[Problem]
@@ -63,7 +63,7 @@ NOTHING_READ = QueryValues({}, ())
 
 
 async def read(database: Database, prepared: str, project_ids: Sequence[str]) -> dict[str, QueryValues]:
-    """What the query says about the accounts of projects, by project id; that it failed is a problem of each."""
+    """The query's values for the accounts of projects, by project id; a failure is a problem of each."""
     try:
         rows = await _rows(database, prepared, project_ids)
     except StoreError as error:

@@ -1,4 +1,4 @@
-"""What parsers and `smart-sync ingest` bring: the tables ``parsed_values`` and ``doubted_falls``; retention."""
+"""Values from parsers and `smart-sync ingest`: the tables ``parsed_values`` and ``doubted_falls``; retention."""
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -23,7 +23,7 @@ _FALLS = "SELECT account_id, metric, source, value, parsed_at FROM doubted_falls
 
 
 async def read_doubted_falls(source: Reader, account_ids: Iterable[str]) -> dict[Place, ParsedValue]:
-    """Those of some accounts."""
+    """The doubted falls of some accounts."""
     rows = await source.fetch(f"{_FALLS} (SELECT value FROM json_each(?))", (json.dumps(sorted(account_ids)),))
     return {
         (account_id, metric, who): ParsedValue(metric, value, as_text(at), who, False, "", OWN)
@@ -34,7 +34,7 @@ async def read_doubted_falls(source: Reader, account_ids: Iterable[str]) -> dict
 async def keep_doubted_falls(
     transaction: Transaction, waiting: Mapping[Place, ParsedValue], over: Collection[Place]
 ) -> None:
-    """Remember the falls that wait for a second read, and forget those that are ``over``."""
+    """Store the falls that wait for a second read, and delete those that are ``over``."""
     await transaction.execute_many(
         "DELETE FROM doubted_falls WHERE account_id = ? AND metric = ? AND source = ?", sorted(over)
     )
@@ -42,7 +42,7 @@ async def keep_doubted_falls(
 
 
 async def account_doubted_falls(database: Database, account_id: str, metrics: Sequence[str]) -> list[WithoutVote]:
-    """Those of an account, as ``explain`` lists values without a vote."""
+    """The doubted falls of an account, in the form of ``explain``'s values without a vote."""
     found = await read_doubted_falls(database, [account_id])
     return [
         {"metric": metric, "value": one.value, "source": who, "parsed_at": one.at, "reason": ONE_READ}
@@ -67,7 +67,7 @@ ON CONFLICT (account_id, metric, place, source) DO UPDATE SET parsed_at = exclud
 
 
 async def put(database: Database, values: Iterable[ParsedMetrics], now: datetime, *, from_parser: bool = False) -> int:
-    """Store parsed values in one transaction; returns of how many something was taken.
+    """Store parsed values in one transaction; return how many of them added anything.
 
     A metric without a value keeps the one it had: a parser that could not see it has learned nothing.  Nor does an
     older value replace a newer one of its source.  What comes ``from_parser``, and falls too far to be true, waits for
@@ -121,7 +121,7 @@ def _values_of(value: ParsedMetrics) -> Iterable[ParsedValue]:
 
 
 async def _accounts_of(transaction: Transaction, values: Iterable[ParsedMetrics]) -> dict[str, ParsedAccount]:
-    """The accounts that the values are of, as they are now."""
+    """The current accounts of the values."""
     sql = (
         "SELECT CAST(id AS TEXT), profile_link, platform FROM project_social_accounts"
         " WHERE id IN (SELECT value FROM json_each(?))"
@@ -153,7 +153,7 @@ DELETE FROM forgotten_values WHERE source = ?1 AND reason = ?2 AND NOT EXISTS (
 
 
 async def apply_retention(database: Database, source: str, now: datetime, keep: float) -> int:
-    """Take back what ``source`` said more than ``keep`` seconds ago; returns how many values that concerns.
+    """Take back ``source``'s values older than ``keep`` seconds; return how many.
 
     The next pass decides without them; those that a pass has decided without are deleted.
     """

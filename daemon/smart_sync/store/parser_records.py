@@ -1,4 +1,4 @@
-"""What is remembered of the parsers over restarts: ``parser_states``, ``parser_accounts``, ``parser_requests``."""
+"""Parsers' state across restarts: ``parser_states``, ``parser_accounts``, ``parser_requests``."""
 
 import json
 from collections.abc import Collection, Iterable, Mapping
@@ -16,7 +16,7 @@ _COLUMNS = "parser, since, told_at, recovered_at, reason, projects"
 
 @dataclass(frozen=True, slots=True)
 class FailingParser:
-    """A parser that is failing, or that cannot read a part of its source; times are stamps.
+    """A parser that fails, or that cannot read a part of its source; times are stamps.
 
     ``since``: since when it is failing, None if it brings values; ``told_at``: when that was told, None before.
     """
@@ -30,7 +30,7 @@ class FailingParser:
 
     @property
     def must_be_told(self) -> bool:
-        """Whether a person should know: that it fails was told, or a part of its source cannot be read."""
+        """Whether a person should know: its failure was reported, or a part of its source is unreadable."""
         return self.since is None or self.told_at is not None
 
     def __str__(self) -> str:
@@ -41,12 +41,12 @@ class FailingParser:
 
 
 def to_tell(failing: Iterable[FailingParser], names: Collection[str]) -> list[str]:
-    """Those of the parsers ``names`` that a person should know of, each with why."""
+    """Those of the parsers ``names`` that a person should know about, with reasons."""
     return [str(one) for one in failing if one.must_be_told and one.parser in names]
 
 
 async def load_states(transaction: Transaction, parsers: Iterable[str]) -> dict[str, ParserState]:
-    """What is remembered of ``parsers``; others are forgotten."""
+    """The stored states of ``parsers``; others are deleted."""
     rows = await transaction.fetch(f"SELECT {_COLUMNS} FROM parser_states")
     states = {row[0]: ParserState(*row[1:]) for row in rows}
     wanted = set(parsers)
@@ -57,7 +57,7 @@ async def load_states(transaction: Transaction, parsers: Iterable[str]) -> dict[
 
 
 async def told_failing(transaction: Transaction) -> dict[str, ParserState]:
-    """The parsers of which it was told that they fail, and that still do."""
+    """The parsers that still fail and whose failure was reported."""
     rows = await transaction.fetch(
         f"SELECT {_COLUMNS} FROM parser_states WHERE since IS NOT NULL AND told_at IS NOT NULL"
     )
@@ -65,7 +65,7 @@ async def told_failing(transaction: Transaction) -> dict[str, ParserState]:
 
 
 async def save_states(transaction: Transaction, states: Mapping[str, ParserState]) -> None:
-    """Keep how parsers are now."""
+    """Store the states of parsers."""
     await transaction.execute_many(
         upsert("parser_states", _COLUMNS, "parser"),
         [(name, s.since, s.told_at, s.recovered_at, s.reason, s.projects) for name, s in states.items()],
@@ -78,7 +78,7 @@ FAILING = f"SELECT {FAILING_COLUMNS} FROM parser_states WHERE since IS NOT NULL 
 
 
 async def failing(database: Database) -> list[FailingParser]:
-    """The parsers whose last passes were bad in whole or in part, by name."""
+    """The parsers whose last passes failed wholly or partly, by name."""
     return [FailingParser(*row) for row in await database.glance(FAILING)]
 
 
@@ -88,7 +88,7 @@ _OF_ONE = "SELECT at, requests FROM parser_requests WHERE parser = ? ORDER BY at
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Requests that may be made; none: not before ``free_at``."""
+    """Requests that may be made; if none, not before ``free_at``."""
 
     id: str
     requests: int
@@ -100,7 +100,7 @@ class Grant:
 async def reserve(
     database: Database, parser: str, budget: int, wanted: int, now: datetime, until: datetime, block: str
 ) -> Grant:
-    """Up to ``wanted`` requests for ``parser``, to be made before ``until``, of a ``budget`` for any 24 hours.
+    """Reserve up to ``wanted`` requests for ``parser``, to be made before ``until``, of a 24-hour ``budget``.
 
     They count from ``until`` on, until `settle` says how many were made: so a process that ends without a word has
     taken too many, never too few.  ``block`` is the new id of the grant.
@@ -127,7 +127,7 @@ async def reserve(
 
 
 async def settle(database: Database, blocks: dict[str, int], now: datetime) -> None:
-    """Of each block so many requests were made, the last of them before ``now``."""
+    """Record for each block how many requests were made, the last before ``now``."""
     async with database.transaction() as transaction:
         await transaction.execute_many(
             "DELETE FROM parser_requests WHERE id = ?", [(b,) for b, n in blocks.items() if not n]
@@ -139,7 +139,7 @@ async def settle(database: Database, blocks: dict[str, int], now: datetime) -> N
 
 
 async def requests_made(database: Database, now: datetime) -> dict[str, int]:
-    """Table of the parser → the requests that count against its budget."""
+    """A parser's table → the requests that count against its budget."""
     rows = await database.glance(
         "SELECT parser, sum(requests) FROM parser_requests WHERE at > ? GROUP BY parser", (stamp(now - WINDOW),)
     )
@@ -151,7 +151,7 @@ _ACCOUNT_COLUMNS = "account_id, link, asked_at, next_at, failures, gone, counted
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What the database knows of one parser's accounts."""
+    """The stored data about one parser's accounts."""
 
     #: By account id.
     asked: Mapping[str, Asked]
@@ -162,7 +162,7 @@ class Kept:
 
 
 async def load(database: Database, parser: str) -> Kept:
-    """What is known of ``parser``."""
+    """The stored data of ``parser``."""
     rows = await database.fetch(f"SELECT {_ACCOUNT_COLUMNS} FROM parser_accounts WHERE parser = ?", (parser,))
     pauses = await database.fetch("SELECT until, reason FROM parser_pauses WHERE parser = ?", (parser,))
     asked = {
@@ -180,7 +180,7 @@ async def keep(
     remembered: Mapping[str, Mapping[str, str]],
     paused: tuple[datetime, str] | None,
 ) -> None:
-    """Keep what has changed of ``parser``; ``remembered`` by link."""
+    """Store the changes of ``parser``; ``remembered`` by link."""
     await transaction.execute_many(
         upsert("parser_accounts", f"parser, {_ACCOUNT_COLUMNS}", "parser, account_id"),
         [
@@ -206,7 +206,7 @@ async def keep(
 
 
 async def forget_deleted(transaction: Transaction) -> None:
-    """Forget the accounts that there are no longer."""
+    """Delete the data of accounts that no longer exist."""
     await transaction.execute(
         "DELETE FROM parser_accounts WHERE account_id NOT IN"
         " (SELECT CAST(id AS TEXT) FROM project_social_accounts WHERE id IS NOT NULL)"
@@ -214,7 +214,7 @@ async def forget_deleted(transaction: Transaction) -> None:
 
 
 async def pauses(database: Database, now: datetime) -> dict[str, str]:
-    """Table of the parser → the stamp before which it asks nobody."""
+    """A parser's table → the stamp before which it makes no requests."""
     rows = await database.glance(
         "SELECT parser, until FROM parser_pauses WHERE until > ? AND until <= ?",
         (stamp(now), stamp(now + LONGEST_PAUSE)),
@@ -223,7 +223,7 @@ async def pauses(database: Database, now: datetime) -> dict[str, str]:
 
 
 def _texts(written: str) -> dict[str, str]:
-    """The object of texts in ``written``; whatever else it holds is forgotten."""
+    """The texts in the object ``written``; anything else in it is dropped."""
     try:
         found = read_json(written)
     except ValueError:

@@ -40,7 +40,7 @@ TICK = (
 
 
 async def start_run(database: Database, run_id: str, trigger: Trigger, requested_by: str, started_at: str) -> None:
-    """Note that a pass has begun; one that never finishes stays without ``finished_at``."""
+    """Record the start of a pass; one that never finishes has no ``finished_at``."""
     async with database.transaction() as transaction:
         await transaction.execute(
             'INSERT INTO sync_runs (id, "trigger", requested_by, started_at) VALUES (?, ?, ?, ?)',
@@ -51,7 +51,7 @@ async def start_run(database: Database, run_id: str, trigger: Trigger, requested
 async def finish_run(
     database: Database, result: PassResult, calls: int, also: Callable[[Transaction, PassResult], Awaitable[T]]
 ) -> T:
-    """Note what became of a pass and of each project, and that the worksheets read are still as they were.
+    """Record the results of a pass and its projects, and that unchanged worksheets were read.
 
     All of it or nothing, with what ``also`` writes; returns what it returns.
     """
@@ -106,12 +106,12 @@ LAST_RUN = "finished_at IS NOT NULL ORDER BY started_at DESC LIMIT 1"
 
 
 def run_of(row: Sequence[Any]) -> Run:
-    """A pass, as ``sync_status`` shows it."""
+    """A pass in the form of ``sync_status``."""
     return cast("Run", dict(zip(_RUN, row, strict=True)))
 
 
 async def last_run(database: Database) -> Run | None:
-    """The newest finished pass, as ``sync_status`` shows it."""
+    """The newest finished pass in the form of ``sync_status``."""
     rows = await database.glance(f"SELECT {COLUMNS} FROM sync_runs WHERE {LAST_RUN}")
     return run_of(rows[0]) if rows else None
 
@@ -119,7 +119,7 @@ async def last_run(database: Database) -> Run | None:
 async def recent_runs(
     database: Database, limit: int, project_id: str | None = None, *, failed: bool = False
 ) -> list[Run]:
-    """The newest passes, newest first; one without ``finished_at`` is running, or was cut off.
+    """The newest passes, newest first; without ``finished_at`` one is running, or was cut off.
 
     ``project_id``: only passes that this project took part in.  ``failed``: only passes in which a project (this
     one) failed or that were cut off.  Each has ``results``: the project that is asked for, else whatever was not well.
@@ -158,7 +158,7 @@ def _seconds(run: Run) -> float | None:
 
 
 async def project_id(database: Database, id_or_name: str) -> str | None:
-    """The project with that id, else the one that last had that name, in the passes on record."""
+    """The recorded project with that id, else the one that last had that name."""
     names = [row[0] for row in await database.glance("SELECT DISTINCT project_name FROM sync_project_runs")]
     rows = await database.glance(
         "SELECT project_id FROM sync_project_runs WHERE project_id = ?1 OR project_name = ?2"
@@ -174,7 +174,7 @@ async def project_runs(database: Database, project_id: str, limit: int) -> list[
 
 
 async def last_of_project(database: Database, project_id: str) -> tuple[ProjectRun | None, tuple[Problem, ...]]:
-    """The newest pass of a project, and what is on record of it; None: there was none."""
+    """The newest pass of a project with its result; None if there was none."""
     rows = await database.glance(
         "SELECT problems FROM sync_project_runs WHERE project_id = ? ORDER BY finished_at DESC LIMIT 1", (project_id,)
     )
@@ -184,7 +184,7 @@ async def last_of_project(database: Database, project_id: str) -> tuple[ProjectR
 
 
 async def newest_problems(database: Database, project_id: str | None = None) -> list[Problem]:
-    """What the newest pass of each project, or of one, found wrong with its worksheet.
+    """The worksheet problems in the newest pass of each project, or of one.
 
     What versions before 1.0 have left is not known by its place, and is left out until the next pass.
     """
@@ -198,7 +198,7 @@ async def newest_problems(database: Database, project_id: str | None = None) -> 
 
 
 async def refused_by_database(database: Database) -> list[tuple[str, str, str]]:
-    """Name, error and time of the newest passes of active projects of which the database would not take everything."""
+    """Name, error and time of active projects' newest passes in which the database refused something."""
     rows = await database.glance(
         "SELECT p.name, r.outcome, r.error, r.problems, r.finished_at"
         " FROM (SELECT project_id, max(finished_at) AS at FROM sync_project_runs GROUP BY project_id) n"
@@ -226,7 +226,7 @@ async def outcomes(database: Database, project_id: str, since: str) -> list[tupl
 
 
 async def reasons(database: Database, started_at: Collection[str]) -> dict[str, Asked]:
-    """What made the passes run that started at these moments, and who asked for them."""
+    """The triggers of the passes that started at these moments, and who asked for them."""
     if not started_at:
         return {}
     rows = await database.glance(
@@ -260,7 +260,7 @@ def _project_run(row: Sequence[Any]) -> ProjectRun:
 
 
 def _problem_texts(problems: str) -> list[str]:
-    """The problems on record as texts; versions before 1.0 have left texts."""
+    """The recorded problems as texts; versions before 1.0 stored texts."""
     return [one if isinstance(one, str) else str(problem_on_record(one)) for one in json.loads(problems)]
 
 
@@ -271,7 +271,7 @@ _AHEAD = (
 
 
 async def prune(database: Database, before: str, ahead: str = "9", batch: int = 500) -> int:
-    """Delete the history of passes that started before the stamp ``before``; returns how many passes went.
+    """Delete passes that started before the stamp ``before``; return how many.
 
     And of those that a clock has dated later than ``ahead``, or they would be the last ones until then.  In small
     batches, each its own transaction, so that nobody waits long for the file.

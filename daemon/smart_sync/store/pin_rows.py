@@ -1,4 +1,4 @@
-"""The pinned values: the table ``pins``, and what ``pin`` and ``unpin`` do to it, each in one short transaction."""
+"""Pinned values: the table ``pins``; ``pin`` and ``unpin`` change it in one short transaction each."""
 
 import json
 import pwd
@@ -21,7 +21,7 @@ _PUT = upsert("pins", f"account_id, {_COLUMNS}", "account_id, metric, place")
 
 
 class PinnedAccount(NamedTuple):
-    """A pin, and whose it is."""
+    """A pin with its account."""
 
     account_id: str
     link: str
@@ -30,7 +30,7 @@ class PinnedAccount(NamedTuple):
     pin: Pin
 
     def answer(self) -> PinnedAnswer:
-        """As ``smart-sync pins --json`` has it."""
+        """The pin in the form of ``smart-sync pins --json``."""
         return {
             "account_id": self.account_id,
             "link": self.link,
@@ -49,7 +49,7 @@ _OF_PROJECTS = f"SELECT account_id, {_COLUMNS} FROM pins WHERE {_IS_OF_PROJECTS}
 
 
 async def of_projects(source: Reader, project_ids: Sequence[str]) -> Mapping[str, tuple[Pin, ...]]:
-    """The pins of all accounts of some projects, by account id; a spoilt one is none."""
+    """The pins of all accounts of some projects, by account id; invalid rows are ignored."""
     found: dict[str, tuple[Pin, ...]] = {}
     for account_id, *fields in await source.fetch(_OF_PROJECTS, (json.dumps(project_ids),)):
         if (pin := _pin(fields)) is not None:
@@ -58,7 +58,7 @@ async def of_projects(source: Reader, project_ids: Sequence[str]) -> Mapping[str
 
 
 async def everything(database: Database) -> list[PinnedAccount]:
-    """All pins of accounts that there are, by project, account and metric."""
+    """All pins of existing accounts, by project, account and metric."""
     rows = await database.fetch(
         "SELECT CAST(a.id AS TEXT), a.profile_link, CAST(p.id AS TEXT), p.name, "
         + ", ".join(f"n.{column}" for column in _COLUMNS.split(", "))
@@ -80,7 +80,7 @@ def _pin(fields: Sequence[Any]) -> Pin | None:
 
 
 async def merged_value(database: Database, account_id: str, metric: str) -> int | None:
-    """The merged value of an account's metric; None where nobody knows one."""
+    """The merged value of an account's metric; None if there is none."""
     rows = await database.fetch(
         f"SELECT {metric} FROM account_metrics WHERE account_id = ? AND {metric}_winner IS NOT NULL", (account_id,)
     )
@@ -88,14 +88,14 @@ async def merged_value(database: Database, account_id: str, metric: str) -> int 
 
 
 async def put(transaction: Transaction, pins: Iterable[tuple[str, Pin]]) -> None:
-    """Keep pins of accounts (by id); each takes the place of an earlier one of its metric and place."""
+    """Store pins of accounts (by id); each replaces an earlier one of its metric and place."""
     await transaction.execute_many(
         _PUT, [(account_id, p.metric, p.value, p.since, p.place, p.by, p.until, p.why) for account_id, p in pins]
     )
 
 
 async def remove(transaction: Transaction, pins: Iterable[tuple[str, Pin]]) -> None:
-    """Forget pins of accounts (by id)."""
+    """Delete pins of accounts (by id)."""
     await transaction.execute_many(
         "DELETE FROM pins WHERE account_id = ? AND metric = ? AND place = ? AND since = ?",
         [(account_id, pin.metric, pin.place, pin.since) for account_id, pin in pins],
@@ -103,7 +103,7 @@ async def remove(transaction: Transaction, pins: Iterable[tuple[str, Pin]]) -> N
 
 
 async def remove_past(transaction: Transaction, project_ids: Sequence[str], today: str) -> None:
-    """Forget what the command has pinned of accounts of these projects until a day before ``today`` (labels)."""
+    """Delete pins by command in these projects that ended before ``today`` (labels)."""
     await transaction.execute(
         f"DELETE FROM pins WHERE {_IS_OF_PROJECTS} AND place = ? AND until < ?",
         (json.dumps(project_ids), COMMAND, today),
@@ -111,7 +111,7 @@ async def remove_past(transaction: Transaction, project_ids: Sequence[str], toda
 
 
 async def remove_commands(transaction: Transaction, account_ids: Iterable[str], metric: str | None) -> int:
-    """Take back what the command has pinned of accounts, of one metric or of all; how many pins that were."""
+    """Delete pins by command of accounts, for one metric or all; return how many."""
     return await transaction.execute(
         "DELETE FROM pins WHERE place = ?1 AND account_id IN (SELECT value FROM json_each(?2))"
         " AND (CAST(?3 AS TEXT) IS NULL OR metric = ?3)",
@@ -124,15 +124,15 @@ MAX_WHY = 500
 
 
 class NotPinned(SmartSyncError):
-    """What was asked for cannot be pinned, or there is nothing to take back."""
+    """The request cannot be pinned, or there is nothing to remove."""
 
 
 class NobodyToPin(NotPinned):
-    """No account is meant."""
+    """No account matches."""
 
 
 class PinRequest(NamedTuple):
-    """What is asked for: ``value`` None pins the merged value there is; ``until`` is the last day that counts."""
+    """A request to pin: ``value`` None pins the current merged value; ``until`` is the last day that counts."""
 
     account: str
     metric: str
@@ -142,7 +142,7 @@ class PinRequest(NamedTuple):
 
 
 async def pin(database: Database, request: PinRequest, by: str, now: str, today: str) -> PinnedNow:
-    """Pin a metric of the account that is meant, for the person ``by``; the next pass goes by it.
+    """Pin a metric of the matching account in the name of ``by``, from the next pass on.
 
     ``now`` is a stamp, ``today`` the label of the local day.  Raises `NotPinned`.
     """
@@ -172,7 +172,7 @@ def _check(request: PinRequest, today: str) -> None:
 
 
 async def unpin(database: Database, sought: str, metric: str | None) -> Unpinned:
-    """Take back what was pinned of an account by the command, of one metric or of all.
+    """Delete an account's pins by command, for one metric or all.
 
     A mark in a cell is taken away where it was typed.  Raises `NotPinned`, also where there is nothing to take back.
     """
@@ -186,12 +186,12 @@ async def unpin(database: Database, sought: str, metric: str | None) -> Unpinned
 
 
 async def list_pins(database: Database) -> PinsAnswer:
-    """All pins, those of cells too."""
+    """All pins, including those in cells."""
     return {"success": True, "pins": [one.answer() for one in await everything(database)]}
 
 
 async def _find(database: Database, sought: str) -> Sequence[KnownAccount]:
-    """The accounts that are meant: one, or the same one in several projects."""
+    """The matching accounts: one, or the same one in several projects."""
     found = await accounts.find(database, sought)
     if not found:
         raise NobodyToPin(f"no account matches {sought!r}; give its link, its id, or its name as @NAME")
@@ -206,7 +206,7 @@ def _of(known: KnownAccount, pin: Pin) -> PinnedAccount:
 
 
 def person(uid: int) -> str:
-    """Who a user id is, for people."""
+    """The name of a user id, for people."""
     try:
         return pwd.getpwuid(uid).pw_name
     except (KeyError, OverflowError):

@@ -1,4 +1,4 @@
-"""Projects, their campaigns and accounts: read, and created with the configured defaults where the sheets have more."""
+"""Projects, their campaigns and accounts: reads them, and creates missing ones with the configured defaults."""
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -46,7 +46,7 @@ async def find(database: Database, id_or_name: str) -> Project | None:
 
 
 async def sizes(database: Database, project_ids: Sequence[str]) -> dict[str, int]:
-    """How many accounts projects have, the inactive ones too, by project."""
+    """The number of accounts of projects, including inactive ones, by project."""
     rows = await database.fetch(
         "SELECT CAST(project_id AS TEXT), count(*) FROM project_social_accounts"
         " WHERE project_id IN (SELECT value FROM json_each(?)) GROUP BY 1",
@@ -69,7 +69,7 @@ async def accounts_of(source: Transaction, project_ids: Sequence[str]) -> dict[s
 
 
 async def active_accounts(database: Database, project_id: str | None = None) -> list[Account]:
-    """The active accounts of the active projects (of one, if named): what the parsers are asked for."""
+    """The active accounts of active projects (of one, if named), for which parsers are asked."""
     rows = await database.fetch(
         "SELECT a.id, a.project_id, a.platform, a.username, a.profile_link FROM project_social_accounts a"
         f" JOIN projects p ON p.id = a.project_id AND {active_project('p')}"
@@ -83,7 +83,7 @@ async def active_accounts(database: Database, project_id: str | None = None) -> 
 async def create_projects(
     transaction: Transaction, projects: Sequence[Project], created_at: str, more: Mapping[str, object] = NOTHING
 ) -> tuple[list[str], dict[str, str]]:
-    """Insert projects that are not there yet, by id (one may have been renamed); ``more``: column → value of each.
+    """Insert projects whose ids do not exist yet (one may have been renamed); ``more``: column → value of each.
 
     Returns the names of the new ones, and of those that the database refused, with the reason.  Raises as
     `write_or_split` does.
@@ -105,7 +105,7 @@ async def create_projects(
 
 
 async def with_free_ids(source: Reader, accounts: Sequence[Account]) -> list[Account]:
-    """``accounts`` that are to be created, each with an id that no other account bears.
+    """New ``accounts``, each with an id that no other account has.
 
     One was created for the same link before, and has another link or another project now.
     """
@@ -126,7 +126,7 @@ async def with_free_ids(source: Reader, accounts: Sequence[Account]) -> list[Acc
 async def create_accounts(
     transaction: Transaction, accounts: Sequence[Account], added_at: str, more: Mapping[str, object] = NOTHING
 ) -> tuple[int, dict[str, str]]:
-    """Insert accounts that are not there yet, by id or link; ``more``: column → value of each, where no row tells it.
+    """Insert accounts whose id or link does not exist yet; ``more``: column → default value.
 
     Returns how many were new, and the links of those that the database refused, with the reason.  Raises as
     `write_or_split` does.
@@ -158,7 +158,7 @@ async def create_accounts(
 
 
 async def _missing_from_database(transaction: Transaction, accounts: Sequence[Account]) -> list[Account]:
-    """Those of ``accounts`` that their project has neither by id nor by link."""
+    """Those of ``accounts`` that their project does not have, by id or link."""
     rows = await transaction.fetch(
         "SELECT CAST(project_id AS TEXT), CAST(id AS TEXT), profile_link FROM project_social_accounts"
         " WHERE project_id IN (SELECT value FROM json_each(?))",
@@ -169,7 +169,7 @@ async def _missing_from_database(transaction: Transaction, accounts: Sequence[Ac
 
 
 async def _insert_or_explain(transaction: Transaction, table: str, row: Mapping[str, object]) -> None:
-    """Insert a row that another one of the table has kept out, which is not the same.  Raises `Refused`, with why."""
+    """Insert a row. Raises `Refused`, with the reason, if a different row of the table prevents it."""
     if not await transaction.execute(_insert(table, row), tuple(row.values())):
         raise ignored()
 
@@ -184,7 +184,7 @@ def _one_by_one(several: Sequence[T]) -> list[Sequence[T]]:
 
 
 async def project_names(database: Database) -> set[str]:
-    """The names of all projects, the inactive ones too."""
+    """The names of all projects, including inactive ones."""
     return {str(row[0] or "") for row in await database.fetch("SELECT name FROM projects")}
 
 
@@ -194,7 +194,7 @@ Given = Mapping[str, Mapping[str, object]]
 
 
 async def unknown_in(database: Database, defaults: Given) -> dict[str, str]:
-    """Configuration key → what is wrong with it, for each column in ``defaults`` that its table does not have."""
+    """Configuration key → the error, for each column in ``defaults`` that its table does not have."""
     found: dict[str, str] = {}
     for section, values in defaults.items():
         if values:
@@ -203,7 +203,7 @@ async def unknown_in(database: Database, defaults: Given) -> dict[str, str]:
 
 
 def unknown_columns(section: str, values: Iterable[str], columns: list[str]) -> Iterator[tuple[str, str]]:
-    """Configuration key and what is wrong with it, for each of ``values`` that is none of the ``columns``."""
+    """Configuration key and error for each of ``values`` that is none of the ``columns``."""
     existing = {column.lower() for column in columns}
     for name in values:
         if name.lower() not in existing:
@@ -218,7 +218,7 @@ _CAMPAIGN_COLUMNS = ("start_date", "end_date", "kpi_views")
 async def load_campaigns(
     source: Reader, timezone: str, project_ids: Sequence[str] | None = None
 ) -> dict[str, Campaign]:
-    """The campaigns by the project's id, of all projects or of some; dates are those of ``timezone``."""
+    """The campaigns by project id, of all projects or some; dates are in ``timezone``."""
     existing = {name.casefold(): name for name in await source.dialect.columns(source, "projects")}
     columns = ", ".join(f'"{existing[name]}"' if name in existing else f"NULL AS {name}" for name in _CAMPAIGN_COLUMNS)
     rows = await source.fetch(
@@ -235,7 +235,7 @@ async def project_campaign(source: Reader, timezone: str, project_id: str) -> Ca
 
 
 async def project_target(source: Reader, project_id: str) -> tuple[int, str]:
-    """The ``target_views`` of a project (0: none), and why they cannot be read ("" if they can)."""
+    """A project's ``target_views`` (0: none), and why they cannot be read ("" if they can)."""
     if "target_views" not in await source.dialect.columns(source, "projects"):
         return 0, ""
     rows = await source.fetch(

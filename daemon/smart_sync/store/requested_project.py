@@ -1,4 +1,4 @@
-"""The project that a caller asks for, and the answer where it is not synced, or not synced any more."""
+"""The project that a request names, and the answer if it is not synced."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _FINISHED = "the project is marked as finished; it is synced as long as it is ac
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """``project`` is None where nothing is to be synced: then ``refusal`` says why."""
+    """The chosen ``project``; None if nothing is to be synced, for the reason ``refusal``."""
 
     project: Project | None
     refusal: ProjectAnswer
@@ -38,7 +38,7 @@ class _Row:
 
 
 async def choose(database: Database, requested: str, *, by_name: bool = False) -> Choice:
-    """The active project whose id is ``requested``; with ``by_name`` else the one with that name."""
+    """The active project with the id ``requested``; with ``by_name`` else the one with that name."""
     rows = await _rows(database)
     active = [row for row in rows if row.active]
     chosen = [row for row in active if row.project.id == requested]
@@ -55,8 +55,7 @@ class UnknownProject(SmartSyncError):
 
 
 async def projects_shown(database: Database, wanted: str | None) -> list[Project]:
-    """The projects of a screen: the active ones, by name; or the one that is wanted (its id, else its name), whether
-    it is active or not.  Raises `UnknownProject`."""
+    """The active projects by name, or the ``wanted`` one (id, else name), active or not. Raises `UnknownProject`."""
     rows = await _rows(database)
     if wanted is None:
         return [row.project for row in rows if row.active]
@@ -96,6 +95,6 @@ def _refusal(requested: str, rows: list[_Row]) -> ProjectAnswer:
 
 
 def _nearest(requested: str, names: Mapping[str, str]) -> str:
-    """The name that was probably meant, whatever its case; empty if none is like it."""
+    """The name that was probably meant, ignoring case; "" if none is similar."""
     folded = {name.casefold(): name for name in names}
     return folded.get(nearest(requested.casefold(), folded), "")

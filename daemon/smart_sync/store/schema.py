@@ -1,4 +1,4 @@
-"""Opening the file: adopt what the web app made, create what is missing, bring our own tables up to date."""
+"""Opens a database: adopts the web app's tables, creates missing ones, migrates ours."""
 
 import asyncio
 import contextlib
@@ -121,7 +121,7 @@ async def _engine(
 async def open_existing(
     where: Location, *, read_only: bool, patience: float | None = None, checked: bool = True
 ) -> AsyncIterator[Database]:
-    """The database at ``where`` as a pass has left it: nothing is created, adopted or migrated.
+    """The database at ``where`` as it is: nothing is created, adopted or migrated.
 
     Another instance may be at work on it.  Raises `DatabaseError` if no pass of this version has left one; whatever
     there is will do unless ``checked``.
@@ -152,14 +152,14 @@ def _named(kept: Path | None) -> str | None:
 
 
 async def version(source: Reader) -> int:
-    """Which version of the schema its own tables are of; 0: there are none."""
+    """The schema version of our tables; 0: there are none."""
     columns = await source.dialect.columns(source, "smart_sync_schema")
     rows = await source.fetch("SELECT version FROM smart_sync_schema") if "version" in columns else []
     return int(rows[0][0]) if rows else 0
 
 
 async def is_current(database: Database) -> bool:
-    """Whether the tables are those of this version."""
+    """Whether the tables have this version's schema."""
     return await version(database) == len(MIGRATIONS)
 
 
@@ -181,7 +181,7 @@ async def _check_version(database: Database) -> None:
 
 
 async def prepare(transaction: Transaction, database: Database, timezone: str | None) -> None:
-    """Adopt what the web app made, create what is missing, bring our own tables up to date."""
+    """Adopt the web app's tables, create missing ones, migrate ours."""
     dialect = transaction.dialect
     await dialect.prepare(transaction)
     await _adopt(transaction, database.name, known=bool(await version(transaction)))
@@ -197,7 +197,7 @@ async def prepare(transaction: Transaction, database: Database, timezone: str | 
 
 
 async def _adopt(transaction: Transaction, name: str, *, known: bool) -> None:
-    """Create the shared tables that are missing; refuse those that lack a column we need.
+    """Create missing shared tables; refuse existing ones that lack a required column.
 
     Where we have been before (``known``) none is made: an empty one would hide that the rows are gone, and be in the
     way of who brings them back.
@@ -252,7 +252,7 @@ def _newer_version(name: str, version: int) -> DatabaseUnusable:
 
 
 async def _is_adopted(transaction: Transaction, name: str, statement: str) -> bool:
-    """Whether the web app has made what ``statement`` would make; refuses whatever else has that name."""
+    """Whether the web app has created the table of ``statement``; refuses anything else with its name."""
     wanted = re.search(r"^CREATE (?:TABLE|VIEW|INDEX) (\w+)", statement, re.MULTILINE)
     made = await transaction.dialect.made(transaction, wanted[1]) if wanted else None
     if made is None:
@@ -273,7 +273,7 @@ async def _is_adopted(transaction: Transaction, name: str, statement: str) -> bo
 
 
 async def _show_inbox(transaction: Transaction, name: str) -> None:
-    """The view ``parsed_inbox``: the inbox with all columns, also of a table that others have made."""
+    """Create the view ``parsed_inbox``: the inbox with all columns, which others' tables may lack."""
     await _require(transaction, name, "parsed_metrics", INBOX)
     existing = await transaction.dialect.columns(transaction, "parsed_metrics")
     more = (f'"{name}"' if name in existing else f'{value} AS "{name}"' for name, value in _INBOX_DEFAULTS.items())
@@ -282,7 +282,7 @@ async def _show_inbox(transaction: Transaction, name: str) -> None:
 
 
 def shared_tables() -> str:
-    """The SQL that makes the tables which are shared with the web app."""
+    """The SQL that creates the tables shared with the web app."""
     return _sql("shared.sql")
 
 

@@ -1,4 +1,4 @@
-"""What the sheet said before: the table ``sheet_edits``, and the histories that typed numbers are compared with."""
+"""Earlier sheet values: the table ``sheet_edits``, and the histories that typed numbers are compared with."""
 
 import asyncio
 import json
@@ -37,7 +37,7 @@ _COLUMNS = ("metric", "old", "new", "read_at", "worksheet", "cell")
 
 
 async def save(transaction: Transaction, plans: Sequence[Plan], now: str) -> None:
-    """Keep the edits that ``plans`` found: the fifth of an account, metric and hour, and more, change the last."""
+    """Store the edits in ``plans``; from the fifth on in an hour, a metric's edits replace the last."""
     edited = [(row, plan) for plan in plans for row in plan.edits]
     if not edited:
         return
@@ -53,7 +53,7 @@ async def save(transaction: Transaction, plans: Sequence[Plan], now: str) -> Non
 
 
 async def _full(transaction: Transaction, account_ids: Sequence[str], now: str) -> dict[tuple[str, str], int]:
-    """The accounts and metrics whose hour is full, each with its last row; none before the fifth pass of an hour."""
+    """The accounts and metrics with five edits in this hour, with the last row of each."""
     ((passes,),) = await transaction.fetch(_PASSES, (now,))
     if passes <= PER_HOUR:
         return {}
@@ -65,7 +65,7 @@ _Row = tuple[str, str, int | None, int | None, str, str, str]
 
 
 def _rows(edited: Iterable[tuple[Edited, Plan]], now: str) -> Iterator[_Row]:
-    """A row for each cell that was edited, as `_INSERT` takes it: there may be five of each account."""
+    """A row for `_INSERT` per edited cell, up to five per account."""
     for row, plan in edited:
         account_id, name, letters, number = row.account_id, plan.project.name, plan.letters, row.row
         for metric, old, new in zip(METRICS, row.old, row.new, strict=True):
@@ -114,7 +114,7 @@ Histories = Mapping[tuple[str, str], Sequence[Point]]
 
 
 def day_number(now: datetime) -> float:
-    """A moment as `Point.at` has it: days, and the part of the day in UTC."""
+    """A moment as in `Point.at`: a day number with a fraction, in UTC."""
     midnight = datetime(now.year, now.month, now.day, tzinfo=UTC)
     return now.toordinal() + (now - midnight) / timedelta(days=1)
 

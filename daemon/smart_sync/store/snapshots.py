@@ -1,4 +1,4 @@
-"""The rows of ``account_snapshots`` that are ours: one per account and local day; repair, carried stretches."""
+"""Our rows of ``account_snapshots``: one per account and local day; repairs, and carried periods."""
 
 import asyncio
 import json
@@ -39,7 +39,7 @@ FROM account_snapshots WHERE id IN (SELECT value FROM json_each(?1))
 
 @dataclass(frozen=True, slots=True)
 class SnapshotRules:
-    """How to write: the pass's one time and day, and what to do with a day that has its snapshot."""
+    """How to write snapshots: the pass's time and day, and what to do if the day has one."""
 
     now: str
     day: Day
@@ -47,14 +47,14 @@ class SnapshotRules:
 
 
 class WrittenSnapshots(NamedTuple):
-    """The accounts (by id) whose snapshot is new, and those whose snapshot a rule of the table has refused."""
+    """The accounts (by id) with a new snapshot, and those whose snapshot the table refused."""
 
     new: Collection[str] = ()
     refused: Collection[str] = ()
 
 
 class _Steps(NamedTuple):
-    """What to do with the snapshots of the day: the ids of new rows → their accounts, and the values of others by id.
+    """The snapshots to write: new ids → their accounts, and the values of existing ones by id.
 
     Of those that are refreshed the time stays, of those that are moved it becomes that of the pass.
     """
@@ -65,7 +65,7 @@ class _Steps(NamedTuple):
 
 
 async def write(transaction: Transaction, plans: Sequence[Plan], writing: SnapshotRules) -> WrittenSnapshots:
-    """The day's snapshot of each account that has a value, kept up to date where the configuration says so."""
+    """Write the day's snapshot of each account that has a value, or update it if configured."""
     steps = await _steps(transaction, plans, writing)
     fetched = any(steps) and await has_fetched_column(transaction)
     await _update(transaction, writing, steps, fetched)
@@ -75,13 +75,13 @@ async def write(transaction: Transaction, plans: Sequence[Plan], writing: Snapsh
 
 
 async def count_new(database: Database, plan: Plan, writing: SnapshotRules) -> int:
-    """How many snapshots writing ``plan`` would make."""
+    """The number of snapshots that writing ``plan`` would create."""
     new = (await _steps(database, [plan], writing)).new
     return len(new) - len(await _existing(database, new, writing.day)) if new else 0
 
 
 async def _steps(source: Database | Transaction, plans: Sequence[Plan], writing: SnapshotRules) -> _Steps:
-    """What to do with the snapshots, so that they have the merged values of ``plans``."""
+    """The steps that give the snapshots the merged values of ``plans``."""
     day = writing.day
     merged, ids = await asyncio.to_thread(_merged_values, plans)
     earliest = (datetime.fromisoformat(day.start) - timedelta(days=1)).date().isoformat()
@@ -91,18 +91,18 @@ async def _steps(source: Database | Transaction, plans: Sequence[Plan], writing:
 
 
 async def _existing(source: Database | Transaction, ids: Iterable[str], day: Day) -> dict[str, bool]:
-    """Those of ``ids`` that there are, each with whether it is of ``day``: another program may have moved it."""
+    """Those of ``ids`` that exist, each with whether it is on ``day``: another program may have moved it."""
     return {str(row[0]): bool(row[1]) for row in await source.fetch(_THERE, (json.dumps([*ids]), day.start, day.end))}
 
 
 def _merged_values(plans: Sequence[Plan]) -> tuple[dict[str, Metrics], str]:
-    """The values that the snapshots are to have, by account, and the accounts as JSON."""
+    """The values for the snapshots, by account, and the accounts as JSON."""
     merged = {account_id: values for plan in plans for account_id, values in plan.snapshots.items()}
     return merged, json.dumps([*merged])
 
 
 def _decided(merged: Mapping[str, Metrics], rows: Iterable[Any], writing: SnapshotRules) -> _Steps:
-    """What to do, by the ``rows`` of `_TODAYS`."""
+    """The steps, by the ``rows`` of `_TODAYS`."""
     day, utc_date = writing.day, writing.now[:10]
     seen: dict[str, list[StoredSnapshot]] = {}
     for row in rows:
@@ -154,17 +154,17 @@ async def _insert_snapshots(
 
 
 def _values(metrics: tuple[Any, ...], fetched: bool) -> tuple[Any, ...]:
-    """The values of a snapshot; ``fetched``: with the number of videos once more."""
+    """The values of a snapshot; ``fetched``: with the number of videos repeated."""
     return (*metrics, metrics[_VIDEOS]) if fetched else metrics
 
 
 async def has_fetched_column(transaction: Transaction) -> bool:
-    """Whether the web app's table has ``total_videos_fetched`` too, which says what ``videos`` says."""
+    """Whether the web app's table has ``total_videos_fetched`` too, a second column for ``videos``."""
     return "total_videos_fetched" in await transaction.dialect.columns(transaction, "account_snapshots")
 
 
 async def _update(transaction: Transaction, writing: SnapshotRules, steps: _Steps, fetched: bool) -> None:
-    """Give our rows the merged values, and those that move the time of the pass."""
+    """Write the merged values into our rows, and the time of the pass into those that move."""
     columns = [*METRICS, "total_videos_fetched"] if fetched else [*METRICS]
     for rows, at in ((steps.refreshed, ()), (steps.moved, (writing.now,))):
         changed = ", ".join(f"{name} = ?" for name in (*columns, *(["snapshot_time"] if at else ())))
@@ -175,7 +175,7 @@ async def _update(transaction: Transaction, writing: SnapshotRules, steps: _Step
 
 
 async def _withdraw(transaction: Transaction, plans: Iterable[Plan], writing: SnapshotRules) -> None:
-    """Delete today's row of ours of each account whose values were all taken back: nobody says anything of it."""
+    """Delete our row of today for each account whose values were all taken back."""
     if not writing.update_snapshots:
         return
     without = [one for plan in plans for one in set(plan.account_ids).difference(plan.snapshots)]
@@ -187,7 +187,7 @@ async def _withdraw(transaction: Transaction, plans: Iterable[Plan], writing: Sn
 
 
 async def end_carried_stretches(transaction: Transaction, plans: Iterable[Plan], writing: SnapshotRules) -> None:
-    """Keep the periods, now over, in which a last known value stood in; one of a single day is no matter of growth."""
+    """Record periods of carried values that are over; one within a single day does not affect growth."""
     ended = (
         (row.account_id, writing.now, ",".join(m for m, since in row.resumed.items() if since < writing.day.start))
         for plan in plans
@@ -206,7 +206,7 @@ _COLUMNS = ("day", "metric", "old", "new", "at")
 async def repair(
     transaction: Transaction, account_id: str, day: str, values: Mapping[str, int], now: str
 ) -> dict[str, tuple[int | None, int]] | None:
-    """Give our snapshot of ``day``, on the clocks of the database, these values, and remember those it had.
+    """Write these values into our snapshot of ``day`` (a local day), and record the old ones.
 
     Where several are ours, for the time zone was another one when they were made, the last of them is meant.
     Returns metric → (old, new) of those that differed; None if we have no snapshot of that day.

@@ -1,4 +1,4 @@
-"""What the reader learned about spreadsheets and need not ask Google again, such as the key behind a title."""
+"""Facts about spreadsheets that need not be asked again, such as the key for a title."""
 
 import contextlib
 
@@ -6,7 +6,7 @@ from smart_sync.store.engine import Database, StoreError
 
 
 class SpreadsheetCache:
-    """A small lasting dictionary in ``spreadsheet_facts``.
+    """A persistent key-value store in ``spreadsheet_facts``.
 
     Only a cache: where the table cannot be read or written, nothing is known, and Google is asked again.
     """
@@ -15,7 +15,7 @@ class SpreadsheetCache:
         self._database = database
 
     async def get(self, name: str) -> str | None:
-        """The value remembered for ``name``, if there is one that can be read."""
+        """The value stored for ``name``, if there is a readable one."""
         try:
             rows = await self._database.fetch("SELECT value FROM spreadsheet_facts WHERE name = ?", (name,))
         except StoreError:
@@ -23,7 +23,7 @@ class SpreadsheetCache:
         return rows[0][0] if rows else None
 
     async def put(self, name: str, value: str) -> None:
-        """Remember ``value`` for ``name``, if that can be written."""
+        """Store ``value`` for ``name`` if possible."""
         with contextlib.suppress(StoreError):
             async with self._database.transaction() as transaction:
                 await transaction.execute(

@@ -1,4 +1,4 @@
-"""Which projects are stale (the table ``unread_projects``), and how everything stands, in one look."""
+"""Which projects are stale (the table ``unread_projects``), and the overall state in one read."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ class Stale:
 
 
 async def foreseen(source: Database | Transaction, result: PassResult, stale_after: float) -> Freshness:
-    """What ``result`` means for its projects; nothing is written."""
+    """Which projects ``result`` would make stale or fresh; nothing is written."""
     rows = await source.fetch("SELECT project_id, since, stale_since, reason, remedy FROM unread_projects")
     before = {row[0]: Unread(*row[1:]) for row in rows}
     read_at = {
@@ -40,7 +40,7 @@ async def foreseen(source: Database | Transaction, result: PassResult, stale_aft
 
 
 async def remember(transaction: Transaction, result: PassResult, stale_after: float) -> Freshness:
-    """Judge ``result`` and keep what follows; projects that are no longer active are forgotten."""
+    """Judge ``result`` and store which projects are stale; inactive ones are deleted."""
     await transaction.execute(f"DELETE FROM unread_projects WHERE project_id NOT IN ({ACTIVE_PROJECT_IDS})")
     freshness = await foreseen(transaction, result, stale_after)
     await _write(transaction, freshness.unread)
@@ -62,25 +62,25 @@ async def _write(transaction: Transaction, unread: Mapping[str, Unread | None]) 
 
 
 async def is_known(database: Database, reason: str) -> bool:
-    """Whether a project could not be read for this reason already."""
+    """Whether some project already failed to be read for this reason."""
     return bool(await database.glance("SELECT 1 FROM unread_projects WHERE reason = ? LIMIT 1", (reason,)))
 
 
 async def stale_since(database: Database, project_id: str) -> str | None:
-    """Since when a project has been stale; None: it is not."""
+    """The stamp since which a project is stale; None if it is not."""
     rows = await database.glance("SELECT stale_since FROM unread_projects WHERE project_id = ?", (project_id,))
     return rows[0][0] if rows else None
 
 
 async def read_time(database: Database, project_id: str) -> str | None:
-    """The stamp of a project's last good read; None: there was none."""
+    """The stamp of a project's last good read; None if there was none."""
     rows = await database.glance("SELECT read_at FROM worksheet_reads WHERE project_id = ?", (project_id,))
     return rows[0][0] if rows else None
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What status and health are told from."""
+    """The stored state behind status and health."""
 
     #: How many projects there are, and the active ones, by name.
     projects: int
@@ -108,7 +108,7 @@ WHERE {active_project("p")} AND p.id IS NOT NULL ORDER BY p.name, p.id
 
 
 async def standing(database: Database) -> Standing:
-    """Read all of it.  Raises `StoreError`."""
+    """Read the state. Raises `StoreError`."""
     as_json = database.dialect.as_json
     # One query and one row: after each, Python's sqlite3 waits for the interpreter, which a pass has that computes.
     ((total, made_at, unclear, runs, failing, found),) = await database.glance(

@@ -1,4 +1,4 @@
-"""What the database holds of parsed values and their votes: read for `core.merge.votes`, and written as it decides."""
+"""Stored parsed values and votes: read for `core.merge.votes`, and written as it decides."""
 
 import asyncio
 from collections import defaultdict
@@ -21,7 +21,7 @@ NO_TIME = "a parsed_at that is no time; it counts as no value; write it as 2026-
 
 
 def _texts(names: str) -> str:
-    """Columns that hold text of ours, as text whatever another program has put there."""
+    """Columns of our texts, cast to text in case another program has changed them."""
     return ", ".join(f"CAST({name} AS TEXT)" for name in names.split())
 
 
@@ -46,7 +46,7 @@ _FILLED = "SELECT " + ", ".join(f"EXISTS (SELECT 1 FROM {table})" for table in C
 
 
 class VoteRecords(NamedTuple):
-    """By account id: what our own parsers have said, and what is known about votes."""
+    """By account id: our parsers' values, and what is known about votes."""
 
     said: Mapping[str, Sequence[ParsedValue]]
     past: Mapping[str, ParsedHistory]
@@ -56,7 +56,7 @@ NOTHING_KNOWN = VoteRecords({}, {})
 
 
 async def gather(source: Reader, where: str, parameters: Sequence[Any]) -> VoteRecords:
-    """What is known of the accounts for which the SQL ``where`` holds."""
+    """The records of the accounts that match the SQL ``where``."""
     (filled,) = await source.fetch(_FILLED)
     wanted = [table for table, there in zip(COLUMNS, filled, strict=True) if there]
     rows = {table: await source.fetch(statement(table, where), parameters) for table in wanted}
@@ -94,7 +94,7 @@ def _grouped(rows: Iterable[Any], made: Callable[[Sequence[Any]], T]) -> dict[st
 
 
 async def save(transaction: Transaction, news: Sequence[ParsedChanges], now: str) -> None:
-    """Remember what a pass has found out about votes, of each account once."""
+    """Store what a pass found out about votes, once per account."""
     await transaction.execute_many(
         "UPDATE account_metrics SET link = ? WHERE account_id = ?",
         [(one.link, one.account_id) for one in news if one.link is not None],
@@ -123,7 +123,7 @@ async def save(transaction: Transaction, news: Sequence[ParsedChanges], now: str
 
 
 async def save_marks(transaction: Transaction, marks: Iterable[tuple[str, Mark]], now: str) -> None:
-    """Take back values of accounts (by id); a mark that is there already holds for longer then."""
+    """Take back values of accounts (by id); an existing mark is extended."""
     await transaction.execute_many(
         "INSERT INTO forgotten_values (account_id, metric, value, source, any_source, parsed_at, until, reason, at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (account_id, metric, source, value) DO UPDATE SET"

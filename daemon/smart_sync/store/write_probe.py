@@ -1,4 +1,4 @@
-"""What the database will refuse: the shared tables are the web app's, with its own types, columns and constraints."""
+"""Finds out what the database would refuse: the shared tables have the web app's types and constraints."""
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -49,7 +49,7 @@ _REMEDIES = (
 
 
 async def refusals(empty: Database, account_id: str | None, sync: SyncSettings, now: datetime) -> list[str]:
-    """A line for each table whose new rows are refused, with the remedy: found out by writing into ``empty``.
+    """A line for each table that refuses new rows, with the remedy, found by writing into ``empty``.
 
     ``empty`` is a copy of the schema, and will hold what was accepted; ``account_id`` is one of those in use.
     """
@@ -96,7 +96,7 @@ async def _refusal(
 
 
 async def _write_snapshot(transaction: Transaction, account_id: str, now: datetime) -> None:
-    """As a pass writes one.  Raises `StoreError`."""
+    """Write a snapshot as a pass does. Raises `StoreError`."""
     merged = Merged(account_id, Metrics(*[1] * len(METRICS)), (None,) * len(METRICS), None)
     plan = Plan(_PROJECT, Counts(accounts=1), (account_id,), {account_id: merged.values}, merged=(merged,))
     written = await plan_writer.write_accounts(

@@ -1,4 +1,4 @@
-"""A pass by workers on other machines: each spreadsheet is a task, and what they write comes back through the database.
+"""A pass by workers on other machines: each spreadsheet is a task, and results come back through the database.
 
 The pass says what is wanted, waits while workers give signs of life, and tells what became of each project.  What no
 worker brings is stood in for by the last known sheet values; where no task can be sent, this process does it all.
@@ -41,7 +41,7 @@ PROJECTS = TypeAdapter(list[Project])
 
 
 class FanOut:
-    """Passes by workers; ``projects`` brings up to date what they do not."""
+    """Runs passes by workers; ``projects`` syncs what they do not."""
 
     def __init__(self, resources: Resources, database: PostgresDatabase, projects: ProjectSync) -> None:
         self._resources = resources
@@ -54,7 +54,7 @@ class FanOut:
         self.usage = ReadUsage()
 
     async def run(self, selected: Sequence[Project], this: Pass) -> list[ProjectResult]:
-        """Every project has a result, in the order of ``selected``, and is announced."""
+        """Sync ``selected`` and announce each result; return the results in that order."""
         self.usage = ReadUsage()
         try:
             return await self._run(selected, this)
@@ -84,7 +84,7 @@ class FanOut:
     async def run_refused(
         self, projects: Sequence[Project], this: Pass, why: Mapping[str, str]
     ) -> dict[str, ProjectResult]:
-        """Project id → its result, of those that no worker would do as this process does."""
+        """Sync the projects here that workers refuse; project id → result."""
         names, reasons = listed([project.name for project in projects]), "; ".join(sorted(set(why.values())))
         self._announce("workers.unavailable", reason=f"{reasons}; this process reads and merges {names} by itself")
         return {result.project.id: result for result in await self._run_here(projects, this)}
@@ -110,13 +110,13 @@ class FanOut:
             self._announce("workers.unavailable", reason=str(error))
 
     def tell(self, result: ProjectResult) -> ProjectResult:
-        """A result that was brought about without being announced; the same, with what is new."""
+        """Announce a worker's result; return it with what is newly reported."""
         result = self._projects.reported_findings.with_news(result)
         self._announce.project_done(result)
         return result
 
     async def stand_in(self, projects: Sequence[Project], this: Pass, reason: str, remedy: str) -> list[ProjectResult]:
-        """What becomes of projects whose worksheets no worker has brought: as of those that Google does not give."""
+        """The results of projects whose worksheets no worker has read: as if Google did not answer."""
         nothing = SheetUnavailable(reason, remedy, trouble="no-worker")
         async with asyncio.TaskGroup() as group:
             tasks = [
@@ -126,12 +126,12 @@ class FanOut:
         return [self.tell(task.result()) for task in tasks]
 
     def spent(self, usage: str) -> None:
-        """Add what reading has cost a worker."""
+        """Add a worker's cost of reading."""
         self.usage = self.usage.plus(usage_of(usage))
 
 
 class _Waiting:
-    """The spreadsheets of one pass that workers have."""
+    """The spreadsheets of one pass that are with workers."""
 
     def __init__(self, fan_out: FanOut, groups: Mapping[str, Sequence[Project]], this: Pass) -> None:
         self._fan_out = fan_out
@@ -145,7 +145,7 @@ class _Waiting:
         self._last_sign = time.monotonic()
 
     async def until_over(self) -> dict[str, ProjectResult]:
-        """Project id → its result."""
+        """Wait for all of them; project id → result."""
         while self._open:
             await self._step()
             if self._open:
@@ -170,7 +170,7 @@ class _Waiting:
             await self._fan_out.send_again(self._this, self._groups, steps.again)
 
     async def _close(self, steps: Steps) -> None:
-        """Tell of what is done, and stand in for what is given up: no worker writes of either from now on."""
+        """Announce what is done, and carry values for what is given up: workers can no longer write either."""
         closed = [*steps.done, *steps.refused, *steps.given_up]
         if not closed:
             return
@@ -196,7 +196,7 @@ class _Waiting:
 
 
 def usage_of(report: str) -> ReadUsage:
-    """What reading has cost a worker, by its words: of what they do not tell nothing."""
+    """A worker's cost of reading, from its report; none if it cannot be read."""
     try:
         return USAGE.validate_json(report)
     except ValidationError:
@@ -204,7 +204,7 @@ def usage_of(report: str) -> ReadUsage:
 
 
 def result_of(report: str) -> ProjectResult | None:
-    """The result that a worker tells; None where there is none, or it cannot be read."""
+    """A worker's result; None if there is none, or it is unreadable."""
     try:
         return RESULT.validate_json(report)
     except ValidationError:
@@ -212,7 +212,7 @@ def result_of(report: str) -> ProjectResult | None:
 
 
 def grouped(projects: Sequence[Project], settings: Settings) -> dict[str, list[Project]]:
-    """The projects by spreadsheet: its key, or what the configuration calls it."""
+    """The projects by spreadsheet: its key, or its name in the configuration."""
     groups: dict[str, list[Project]] = {}
     for project in projects:
         groups.setdefault(key_or_title(settings.sheets.where(project.spreadsheet)), []).append(project)
@@ -220,7 +220,7 @@ def grouped(projects: Sequence[Project], settings: Settings) -> dict[str, list[P
 
 
 def _counting(settings: Settings) -> object:
-    """What the parsers count, in an order of its own: that of sets is another one in each process."""
+    """What the parsers count, sorted: the order of sets differs between processes."""
     counting = settings.vote_terms("").counting
     if counting is None:
         return None
@@ -249,7 +249,7 @@ _DECIDE: Mapping[str, Callable[[Settings], object]] = {
 
 
 def rules_digests(settings: Settings) -> dict[str, str]:
-    """Section → a digest of what of it decides."""
+    """Section → a digest of its settings that affect decisions."""
     return {
         name: hashlib.blake2b(repr(part(settings)).encode(), digest_size=8).hexdigest()
         for name, part in _DECIDE.items()

@@ -1,4 +1,4 @@
-"""One pass without a daemon: for cron, and for Python callers."""
+"""One pass without a daemon: for cron and Python callers."""
 
 import asyncio
 
@@ -23,7 +23,7 @@ def once(
     *,
     patience: float = 0.0,
 ) -> SyncAnswer:
-    """One pass without a daemon, over one project (id or name) or all; answers as the control channel does.
+    """Run a pass without a daemon, over one project (id or name) or all; answers as the control channel does.
 
     Raises `Busy` if another pass holds the database for longer than ``patience`` seconds, or a daemon holds it, and
     other `SmartSyncError`.

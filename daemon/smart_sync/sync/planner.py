@@ -1,4 +1,4 @@
-"""Makes the plans of projects, from what the database holds of them and from their worksheets.
+"""Makes the plans of projects from the database and their worksheets.
 
 What the database holds is read by one query of each kind for all projects together, and what is computed is computed in
 a thread, so that no worksheet holds up the event loop.
@@ -41,12 +41,12 @@ MAX_HISTORIES = 2_000
 
 
 class MergeCrashed(SmartSyncError):
-    """A bug of ours in the pure part; its cause is the bug."""
+    """A bug in the pure part; its cause is the bug."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A project to decide about, what came of reading its worksheet, and accounts that count as if they were there."""
+    """A project to decide about, the result of reading its worksheet, and accounts to treat as existing."""
 
     project: Project
     reading: Reading
@@ -55,7 +55,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A plan, the accounts it was made for, what is odd about their parsed values, and the accounts to create first."""
+    """A plan, its accounts, the problems with their parsed values, and the accounts to create first."""
 
     plan: Plan
     states: Sequence[AccountState]
@@ -73,7 +73,7 @@ Decided = Draft | MergeCrashed | StoreError
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """What is known of a project before what was typed is judged."""
+    """A project before its typed numbers are judged."""
 
     project: Project
     states: Sequence[AccountState]
@@ -87,7 +87,7 @@ class _Prepared:
 
 
 class Planner:
-    """Decides about projects by one configuration."""
+    """Plans projects by one configuration."""
 
     def __init__(self, database: Database, settings: Settings, query: str) -> None:
         """``query``: what `parsed_query.prepare` made."""
@@ -108,7 +108,7 @@ class Planner:
         done: Collection[str] = (),
         without_row: Mapping[str, Collection[str]] = MappingProxyType({}),
     ) -> dict[str, Decided]:
-        """Decide about all accounts of the projects of ``cases``; by project, each by itself.
+        """Plan all accounts of the projects of ``cases``; by project, each independently.
 
         ``done`` projects are up to date: an account of theirs that misses its row is known to do so.  ``without_row``:
         the accounts that do, of projects that a dry run has decided about.
@@ -176,7 +176,7 @@ class Planner:
         return {**decided, **crashed, **drafts}
 
     def _terms(self, project: Project, now: str, last: absences.LastRead) -> Terms:
-        """By what missing rows and values are judged now."""
+        """The terms for judging missing rows and values now."""
         sheets = self._sheets
         return Terms(now, project.id, project.name, last.clock, sheets.gone_after, sheets.max_vanished, last.accepted)
 
@@ -193,7 +193,7 @@ class Planner:
     async def _judge(
         self, several: Sequence[_Prepared], now: datetime
     ) -> tuple[dict[str, _Prepared], dict[str, MergeCrashed]]:
-        """What is to be made of the cells that were edited, by what they and others were on the last days."""
+        """Judge the edited cells by their histories and those of similar accounts."""
         counters = self._policy.counters
         close = {key: metrics for one in several for key, metrics in one.cells.close.items()}
         histories = await sheet_edits.read_histories(self._database, close, now)
@@ -234,7 +234,7 @@ _NO_DOUBTS: Mapping[str, EarlierDoubt] = {}
 
 
 def _in_batches(several: Collection[_Prepared]) -> Iterator[Sequence[_Prepared]]:
-    """``several`` in groups that do not need too many histories."""
+    """Split ``several`` so that no batch needs too many histories."""
     group: list[_Prepared] = []
     accounts = 0
     for one in several:
@@ -247,7 +247,7 @@ def _in_batches(several: Collection[_Prepared]) -> Iterator[Sequence[_Prepared]]
 
 
 async def _each(decide: Callable[[T], R], cases: Mapping[str, T]) -> tuple[dict[str, R], dict[str, MergeCrashed]]:
-    """What ``decide`` makes of each, and where it has failed: it is pure, so a bug in it has harmed nothing.
+    """The results of ``decide``, or its exceptions: it is pure, so a bug in it has harmed nothing.
 
     All in one thread: threads that compute side by side only take the interpreter from each other.
     """
@@ -266,7 +266,7 @@ async def _each(decide: Callable[[T], R], cases: Mapping[str, T]) -> tuple[dict[
 
 
 def let_go(*several: dict[str, Any]) -> None:
-    """Free what is known of each project, one by one, in a thread: at once it holds up the event loop.
+    """Free the states of projects one by one in a thread: all at once it blocks the event loop.
 
     (20,000 accounts: 60 ms what was decided, 20 ms what it was decided from.)
     """

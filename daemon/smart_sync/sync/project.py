@@ -1,4 +1,4 @@
-"""The projects of a pass, each from its worksheet to its result: read, decide, write.  Expected failures are outcomes.
+"""The projects of a pass, each from worksheet to result: read, decide, write. Expected failures are outcomes.
 
 Each project awaits its own worksheet.  Those whose worksheets have come are brought up to date together, in rounds:
 what the database holds of them is read by one query of each kind, and what they write shares a transaction.
@@ -31,7 +31,7 @@ MAX_ACCOUNTS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """What all projects of one pass share: its id, its one time and its one day."""
+    """What all projects of one pass share: its id, time and day."""
 
     id: str
     now: datetime
@@ -64,7 +64,7 @@ class _Job:
 
     @property
     def rows(self) -> int:
-        """How many rows its worksheet has."""
+        """The number of rows of its worksheet."""
         return 0 if isinstance(self.reading, SheetUnavailable) else len(self.reading.rows)
 
 
@@ -73,7 +73,7 @@ Record = Callable[[Transaction, Sequence[ProjectResult]], Awaitable[None]]
 
 
 class ProjectSync:
-    """Brings projects up to date, as many at once as the configuration allows."""
+    """Syncs projects, as many at once as the configuration allows."""
 
     def __init__(self, resources: Means, record: Record | None = None) -> None:
         """``record`` is for results that somebody else is waiting for; what failed before the transaction has none."""
@@ -93,7 +93,7 @@ class ProjectSync:
         self._waiting: list[_Job] = []
 
     async def run(self, project: Project, this: Pass) -> ProjectResult:
-        """Sync ``project`` and announce what became of it."""
+        """Sync ``project`` and announce the result."""
         result = await self.sync(project, this)
         if result.outcome is Outcome.FAILED:
             # Of a database that is no longer ours there is nothing to tell.
@@ -103,7 +103,7 @@ class ProjectSync:
         return result
 
     async def sync(self, project: Project, this: Pass, reading: Reading | None = None) -> ProjectResult:
-        """Bring ``project`` up to date, from its worksheet or what has come of ``reading`` it already; tell nobody."""
+        """Sync ``project``, from its worksheet or an earlier result of ``reading`` it; announce nothing."""
         watch = _Stopwatch()
         async with self._in_flight:
             job = _Job(project, reading or await self._read(project), watch, this.sizes.get(project.id, 0))
@@ -127,7 +127,7 @@ class ProjectSync:
             return trouble
 
     async def _bring_up_to_date(self, job: _Job, this: Pass) -> ProjectResult:
-        """The result of a project; the first that gets the turn has a round with all that wait."""
+        """The result of a project; the first to get the turn handles all that wait together."""
         self._waiting.append(job)
         try:
             while job.result is None:
@@ -144,7 +144,7 @@ class ProjectSync:
         return job.result
 
     def _group(self) -> list[_Job]:
-        """Those that have waited longest, as many as may share a round."""
+        """The projects that have waited longest, as many as may be handled together."""
         group: list[_Job] = []
         accounts = 0
         for job in self._waiting[: self._settings.sync.concurrency]:
@@ -155,7 +155,7 @@ class ProjectSync:
         return group
 
     async def _round(self, group: Sequence[_Job], this: Pass) -> None:
-        """Each of ``group`` gets its result, but for those that need accounts first."""
+        """Decide and write ``group`` together; projects that need accounts first get no result yet."""
         cases = [Case(job.project, job.reading, job.new if this.dry_run else ()) for job in group]
         decided = await self._planner.decide(cases, this.now, this.day, this.done, this.without_row)
         drafts: dict[str, Draft] = {}
@@ -224,7 +224,7 @@ class ProjectSync:
         return failure(project, str(told), told.trouble)
 
     async def _create_accounts(self, job: _Job, this: Pass) -> int:
-        """Create the accounts that a worksheet calls for, and wait for what the parsers say of them; how many."""
+        """Create a worksheet's missing accounts, and wait for their parsed values; return how many."""
         project = job.project
         try:
             job.new = await projects.with_free_ids(self._database, job.new)
@@ -251,14 +251,14 @@ class ProjectSync:
 
 
 class _Stopwatch:
-    """Seconds by stage."""
+    """Seconds per stage."""
 
     def __init__(self) -> None:
         self.stages: dict[str, float] = {}
         self._since = time.perf_counter()
 
     def record(self, stage: str) -> None:
-        """The stage that just ended is called ``stage``; it may come again."""
+        """Record the stage that just ended as ``stage``; it may be repeated."""
         now = time.perf_counter()
         self.stages[stage] = self.stages.get(stage, 0.0) + now - self._since
         self._since = now

@@ -1,4 +1,4 @@
-"""Reports what happens: to the log, and to the followers of ``GET /api/admin/events``."""
+"""Reports events: to the log, and to clients of ``GET /api/admin/events``."""
 
 import asyncio
 import contextlib
@@ -29,7 +29,7 @@ MAX_NAMED = 100
 
 
 class Reporter:
-    """Logs events, hands them to followers, and reports each problem of a worksheet when a pass says that it is new."""
+    """Logs events, passes them to followers, and reports each worksheet problem once."""
 
     def __init__(self) -> None:
         self._followers: set[asyncio.Queue[EventFields]] = set()
@@ -52,7 +52,7 @@ class Reporter:
         self._tell(event, **fields)
 
     def _tell(self, event: str, **fields: Any) -> None:
-        """To the followers alone, not to the log."""
+        """Send an event to followers only, not to the log."""
         if not self._followers:
             return
         line = redacted({"event": event} | {key: value for key, value in fields.items() if value is not None})
@@ -63,7 +63,7 @@ class Reporter:
 
     @contextlib.contextmanager
     def follow(self) -> Iterator[asyncio.Queue[EventFields]]:
-        """A queue that gets every event from now on."""
+        """A queue of all events from now on."""
         queue: asyncio.Queue[EventFields] = asyncio.Queue(MAX_WAITING)
         self._followers.add(queue)
         try:
@@ -72,13 +72,13 @@ class Reporter:
             self._followers.discard(queue)
 
     async def events(self) -> AsyncGenerator[EventFields, None]:
-        """Every event from now on, without an end."""
+        """All events from now on, endlessly."""
         with self.follow() as queue:
             while True:
                 yield await queue.get()
 
     def pass_started(self, run_id: str, trigger: Trigger, requested_by: str, projects: int, *, dry_run: bool) -> None:
-        """A pass begins."""
+        """Report the start of a pass."""
         self.progress = {"run_id": run_id, "trigger": trigger.value, "projects": projects, "done": 0}
         self._logged.clear()
         self(
@@ -91,7 +91,7 @@ class Reporter:
         )
 
     def project_done(self, result: ProjectResult, *, dry_run: bool = False) -> None:
-        """The canonical line of a project, after its new problems; of a dry run only the followers are told."""
+        """Report a project's new problems, then its summary line; a dry run's only to followers."""
         if self.progress is not None:
             self.progress["done"] += 1
             self.progress.pop("waiting", None)
@@ -120,18 +120,18 @@ class Reporter:
         )
 
     def accounts_refused(self, project: Project, refused: Mapping[str, str]) -> None:
-        """The database has refused new accounts, by link ("": all), each for a reason; only what is new is told."""
+        """Report accounts that the database newly refused to create, by link ("": all), with reasons."""
         for link, reason in self._new_refusals(project.id, refused):
             self("accounts.refused", project_id=project.id, project=project.name, link=link or None, reason=reason)
 
     def projects_refused(self, refused: Mapping[str, str]) -> None:
-        """The same of new projects, by name."""
+        """Report projects that the database newly refused to create, by name."""
         for name, reason in self._new_refusals("", refused):
             self("projects.refused", project=name or None, reason=reason)
 
     @property
     def refused_projects(self) -> Mapping[str, str]:
-        """The projects that the last pass over all could not create, by name ("": all), and why."""
+        """The projects that the last pass over all could not create, by name ("": all), with reasons."""
         known = self._known_refusals.get("", {})
         return {"": self.unlisted} if self.unlisted and not known else known
 
@@ -144,7 +144,7 @@ class Reporter:
             yield "", f"{len(new) - MAX_LOGGED_PROBLEMS} more were refused; the first: {new[0][1]}"
 
     def pass_done(self, result: PassResult, usage: ReadUsage, stale: int = 0) -> None:
-        """The canonical line of a pass; ``usage``: what reading has cost; ``stale``: how many projects are."""
+        """Report a pass's summary line; ``usage``: the cost of reading; ``stale``: the number of stale projects."""
         self.progress = None
         self.unlisted = "" if result.results else result.unlisted
         self.spent = Spent(self.spent.calls + usage.calls, self.spent.waited + usage.waited)
@@ -166,7 +166,7 @@ class Reporter:
         )
 
     def freshness_judged(self, judged: Freshness) -> None:
-        """A line for each new trouble that projects share, one for those that became stale, one for their end."""
+        """Report new troubles that projects share, and which projects became stale or recovered."""
         shared = by_text((result.project.name, result.trouble) for result in judged.newly_unread)
         for trouble, names in shared.items():
             if len(names) > 1:
@@ -191,7 +191,7 @@ class Reporter:
             )
 
     def _first_few(self, event: str, found: Sequence[T], most: int = MAX_LOGGED_PROBLEMS) -> tuple[Sequence[T], int]:
-        """Those of what was ``found`` in a project that ``event`` names one by one, and how many more there are."""
+        """The first findings of a project, which ``event`` names one by one, and how many more there are."""
         shown = found[: min(most, MAX_LOGGED - self._logged[event])]
         self._logged[event] += len(shown)
         return shown, len(found) - len(shown)

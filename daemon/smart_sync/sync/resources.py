@@ -1,4 +1,4 @@
-"""What passes work with, opened in order and closed in reverse: the daemon, ``once`` and ``check`` share it."""
+"""The resources of a pass, opened in order and closed in reverse: for the daemon, ``once`` and ``check``."""
 
 import asyncio
 import contextlib
@@ -39,7 +39,7 @@ THREADS = MAX_CONCURRENCY + 32
 
 
 def allow_threads() -> None:
-    """Let the running event loop have `THREADS`, once, before its first pass.
+    """Give the running event loop `THREADS` threads, once, before its first pass.
 
     Requests to Google wait in threads: a Google that hangs must not take the last one from the merging.  By default
     there would be four more than the machine has processors.
@@ -48,14 +48,14 @@ def allow_threads() -> None:
 
 
 class Collect(Protocol):
-    """Brings the inbox up to date, as far as a pass waits for it: `Collector.collect`."""
+    """Updates the inbox, as far as a pass waits for it: `Collector.collect`."""
 
     async def __call__(self, new: Sequence[Account] | None = None, *, only: frozenset[str] | None = None) -> None:
         """Ask about ``new`` accounts, or those of ``only`` these projects, or all."""
 
 
 class Means(Protocol):
-    """What bringing projects up to date needs: `Resources`, or what a worker has."""
+    """What syncing projects needs: `Resources`, or what a worker has."""
 
     @property
     def settings(self) -> Settings:
@@ -63,11 +63,11 @@ class Means(Protocol):
 
     @property
     def database(self) -> Database:
-        """The database, open."""
+        """The open database."""
 
     @property
     def sheets(self) -> SheetSource:
-        """Where worksheets come from."""
+        """The source of worksheets."""
 
     @property
     def collect(self) -> Collect:
@@ -79,11 +79,11 @@ class Means(Protocol):
 
     @property
     def clock(self) -> Clock:
-        """The time."""
+        """The clock."""
 
     @property
     def parsed_query(self) -> str:
-        """What `parsed_query.prepare` made of ``[parsed] query``."""
+        """The result of `parsed_query.prepare` for ``[parsed] query``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ async def opened(
     lease: "Lease | None" = None,
     waiting: float = 0.0,
 ) -> AsyncIterator[Resources]:
-    """Everything that passes work with, opened in order and closed in reverse.
+    """Open all resources of a pass in order; closed in reverse.
 
     ``parsers_wait``: seconds that a pass waits for the parsers; None: until they are done.  ``lease`` and ``waiting``:
     see `open_database`.
@@ -142,7 +142,7 @@ async def standing_by(
     *,
     clock: Clock = utc_now,
 ) -> AsyncIterator[Resources]:
-    """The same while another daemon leads: nothing is prepared, collected or delivered.
+    """The resources of a standby daemon: nothing is migrated, collected or delivered.
 
     What would keep this one from taking over (the key of Google, a parser) is told as `opened` would.
     """
@@ -166,7 +166,7 @@ def _build(
     parsers_wait: float | None,
     query: str,
 ) -> tuple[Resources, Collector]:
-    """The resources around an open database, none of them at work."""
+    """The resources around an open database, none of them started."""
     timezone = settings.schedule.timezone
     sheets = open_sheets(settings.sheets, SpreadsheetCache(database), environment, announce, database.limit)
     targets = receivers_of(settings.notify, timezone)
@@ -209,7 +209,7 @@ def _parsers_of(settings: Settings) -> "Sequence[ConfiguredParser]":
 
 @contextlib.contextmanager
 def ungrouped_failures() -> Iterator[None]:
-    """A failure that a person can fix comes out as it is, not in the groups of the tasks it passed through.
+    """Inside, a failure that a person can fix is raised by itself, not in exception groups.
 
     Of several that of the database counts: `Lost` before all others.
     """
@@ -223,21 +223,21 @@ def ungrouped_failures() -> Iterator[None]:
 
 
 def main_error(error: BaseException) -> BaseException:
-    """What was raised, without the groups of tasks it came through; of several that of the database, `Lost` first."""
+    """The exception without its groups; of several the database's, `Lost` first."""
     if isinstance(error, BaseExceptionGroup):
         return first_error(error.subgroup(Lost) or error.subgroup(StoreError) or error)
     return error
 
 
 def first_error(error: BaseException) -> BaseException:
-    """What was raised, without the groups of the tasks it came through; of several the first."""
+    """The exception without its groups; of several the first."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
 
 
 async def report_projects(resources: Resources) -> None:
-    """Log that the database was made just now, and that it has no projects which nothing will add."""
+    """Log that the database is new and has no projects which anything will add."""
     path = resources.settings.database.where
     if resources.database.created:
         others = await asyncio.to_thread(databases_beside, path) if isinstance(path, Path) else []
@@ -248,7 +248,7 @@ async def report_projects(resources: Resources) -> None:
 
 
 async def nothing_to_sync(settings: Settings, database: Database) -> str:
-    """Why there is no project to sync, and none will be made of a worksheet; empty if that is as it should be."""
+    """Why there is no project to sync and none will be created; "" if that is intended."""
     stands = await standing(database)
     facts = HealthInputs(
         projects=stands.projects,

@@ -1,4 +1,4 @@
-"""When passes run: one at a time, by the timer and by requests for the next one.
+"""Schedules passes: one at a time, by the timer and by requests for the next one.
 
 One loop, two alarm clocks.  A request that arrives during a pass gets the *next* pass, because it may
 have been made for something that was edited just now; requests that arrive together share one.
@@ -33,7 +33,7 @@ class Stopping(SmartSyncError):
 
 @dataclass(slots=True)
 class _Waiting:
-    """The pass that will run next: everything that asked for it, and who waits for it."""
+    """The next pass: the requests for it, and who waits for its result."""
 
     project_ids: frozenset[str] | None
     trigger: Trigger
@@ -42,12 +42,12 @@ class _Waiting:
     waiters: list[asyncio.Future[PassResult]] = field(default_factory=list)
 
     def request(self) -> PassRequest:
-        """What the pass is asked for, in the name of the first five who have asked."""
+        """The combined request, in the name of the first five who asked."""
         return PassRequest(self.trigger, self.project_ids, ", ".join(self.asked_by[:5]), self.dry_run)
 
 
 class Scheduler:
-    """Runs passes: on the timer, at the start, and on request.  ``run`` is its one loop."""
+    """Runs passes on the timer, at the start, and on request. ``run`` is its only loop."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class Scheduler:
         self.last_error: str = ""
 
     async def run(self) -> None:
-        """Serve until cancelled, or until `stop` and the pass that is running has ended."""
+        """Run until cancelled, or until `stop` and the end of the running pass."""
         loop = asyncio.get_running_loop()
         started = loop.time()
         self._due = self._next_due(started, started)
@@ -104,7 +104,7 @@ class Scheduler:
     async def request(
         self, trigger: Trigger, project_id: str | None = None, *, asked_by: str = "", dry_run: bool = False
     ) -> PassResult:
-        """Ask for a pass over one project, or over all, and wait for its result.
+        """Request a pass over one project, or all, and wait for its result.
 
         Raises `Stopping` if the daemon stops first, `DatabaseError` if the pass could not be run.
         """
@@ -118,33 +118,33 @@ class Scheduler:
         return await waiter
 
     def overdue(self) -> float:
-        """Seconds since the next tick of the schedule should have begun a pass; below 0: it is still to come.
+        """The seconds by which the next scheduled pass is overdue; below 0 if it is still to come.
 
         A pass covers the ticks that come while it runs: the first of them is overdue until the pass has ended.
         """
         return 0.0 if self._due is None else asyncio.get_running_loop().time() - self._due
 
     def interval(self) -> float:
-        """Seconds between two rings of the timer; with cron, between the next two."""
+        """The seconds between two scheduled passes; with cron, between the next two."""
         if self._schedule.cron is None:
             return self._schedule.every or DEFAULT_EVERY
         first = next_cron(self._schedule.cron, self._clock(), self._schedule.timezone)
         return (next_cron(self._schedule.cron, first, self._schedule.timezone) - first).total_seconds()
 
     def take_over(self, before: "Scheduler") -> None:
-        """Go on with what the scheduler before the reload has seen: results, and when all was well."""
+        """Continue from the scheduler before a reload: its results, and the time of the last success."""
         self.results = before.results
         self.last_good_at = before.last_good_at
         self.last_error = before.last_error
 
     def stop(self, why: str = "is stopping") -> None:
-        """Begin no further pass; `run` returns when the one that is running has ended."""
+        """Start no further pass; `run` returns when the running one has ended."""
         self._why = why
         self._stopping = True
         self._asked.set()
 
     def _join(self, trigger: Trigger, project_id: str | None, *, dry_run: bool) -> _Waiting:
-        """The waiting pass of that kind, widened so that it covers the project; a new one if there is none."""
+        """The waiting pass of that kind, extended to cover the project; a new one if there is none."""
         self._asked.set()
         wanted = None if project_id is None else frozenset([project_id])
         for waiting in self._queue:
@@ -156,7 +156,7 @@ class Scheduler:
         return self._queue[-1]
 
     async def _wait(self, seconds: float) -> None:
-        """Wait for a request or the end, at most so long."""
+        """Wait for a request or the end, at most ``seconds``."""
         self.next_run_at = self._tick or self._clock() + timedelta(seconds=max(seconds, 0))
         self._asked.clear()
         with contextlib.suppress(TimeoutError):
@@ -164,7 +164,7 @@ class Scheduler:
                 await self._asked.wait()
 
     def _next_due(self, started: float, now: float) -> float:
-        """When the timer rings next, on the event loop's clock.
+        """The next scheduled time, on the event loop's clock.
 
         One sleep on a monotonic clock: a wall clock that jumps neither repeats nor loses a pass.
         """
@@ -217,7 +217,7 @@ class Scheduler:
 
 
 def _settle(waiting: _Waiting, outcome: PassResult | SmartSyncError) -> None:
-    """Answer everyone who waits for a pass and has not left."""
+    """Give everyone who still waits for a pass its outcome."""
     for waiter in waiting.waiters:
         if waiter.done():
             continue

@@ -1,4 +1,4 @@
-"""A worker's part of a pass: the projects of one spreadsheet, read, decided and written by this process.
+"""A worker's part of a pass: reads, decides and writes the projects of one spreadsheet.
 
 What it writes bears the token that it was given when it began: once another worker, or the next pass, has the
 spreadsheet, nothing of it is written.
@@ -62,7 +62,7 @@ class _Means:
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """What `fan_out` asks for."""
+    """The request of `fan_out`."""
 
     now: str
     decides: Mapping[str, str]
@@ -72,7 +72,7 @@ _REQUEST = TypeAdapter(_Request)
 
 
 def _read(task: turns.Task) -> tuple[list[Project], _Request | None]:
-    """The projects, and what is asked for; none where another version has written it so that this one cannot read."""
+    """The projects and the request; none if another version wrote them in a form unknown here."""
     try:
         return PROJECTS.validate_json(task.projects), _REQUEST.validate_json(task.request)
     except ValidationError:
@@ -80,7 +80,7 @@ def _read(task: turns.Task) -> tuple[list[Project], _Request | None]:
 
 
 def run(settings: Settings, run_id: str, spreadsheet: str) -> str:
-    """Bring the projects of ``spreadsheet`` up to date for the pass ``run_id``; says what came of it, in a few words.
+    """Sync the projects of ``spreadsheet`` for the pass ``run_id``; return the result in a few words.
 
     Raises `SmartSyncError` where not even the database can be asked.
     """
@@ -88,7 +88,7 @@ def run(settings: Settings, run_id: str, spreadsheet: str) -> str:
 
 
 def find_unclaimed(settings: Settings, seconds: float) -> tuple[str, str] | None:
-    """A part of a pass (for `run`) that no worker begins with, none having given a sign of life for ``seconds``."""
+    """Arguments for `run`: a spreadsheet that waits while no other worker has been alive for ``seconds``."""
     return asyncio.run(_find_unclaimed(settings.database.where, seconds))
 
 
@@ -134,7 +134,7 @@ class _Job:
         self._usage = ReadUsage()
 
     async def run(self) -> str:
-        """Do it, giving signs of life, and say that it is done, or why it could not be."""
+        """Do the work, with signs of life, and record that it is done, or why it failed."""
         started, trouble, bug = time.monotonic(), "", None
         try:
             async with asyncio.timeout(self._settings.sheets.deadline + self._settings.sync.parsers_wait + WRITING):
@@ -207,7 +207,7 @@ class _Job:
             await self._write(transaction, [task.result() for task in tasks])
 
     def _requested_pass(self) -> "_Request":
-        """What the pass wants.  Raises `SmartSyncError` where this process would decide otherwise."""
+        """The requested pass. Raises `SmartSyncError` if this process would decide differently."""
         request, own = self._request, rules_digests(self._settings)
         if request is None or request.decides.get(VERSION) != own[VERSION]:
             raise SmartSyncError(UPGRADE)
@@ -226,7 +226,7 @@ class _Job:
             await asyncio.sleep(LOOK)
 
     async def _write(self, transaction: Transaction, results: Sequence[ProjectResult]) -> None:
-        """Keep results, together with the numbers that they tell of: the next worker goes on behind them."""
+        """Store results in the transaction of the numbers they report, so that another worker continues after them."""
         now = stamp(utc_now())
         dated = [replace(one, timestamp=one.timestamp or now) for one in results]
         rows = [(one.project.id, one.worksheet_read, RESULT.dump_json(one).decode()) for one in dated]

@@ -1,4 +1,4 @@
-"""A pass over the projects: which ones, all concurrently, and their results."""
+"""A pass: selects projects, syncs them concurrently, and collects their results."""
 
 import asyncio
 import time
@@ -27,7 +27,7 @@ from smart_sync.sync.resources import Resources, nothing_to_sync, ungrouped_fail
 
 @dataclass(frozen=True, slots=True)
 class PassRequest:
-    """What is asked for: which projects (None: all active ones), why, by whom, and whether to write."""
+    """A request for a pass: projects (None: all active ones), trigger, who asked, and whether to write."""
 
     trigger: Trigger
     project_ids: frozenset[str] | None = None
@@ -36,16 +36,16 @@ class PassRequest:
 
 
 class FansOut(Protocol):
-    """Has workers bring projects up to date: `fan_out.FanOut`."""
+    """Syncs projects by workers: `fan_out.FanOut`."""
 
     usage: ReadUsage
 
     async def run(self, selected: Sequence[Project], this: Pass) -> list[ProjectResult]:
-        """Every project has a result, in the order of ``selected``."""
+        """The results for ``selected``, in order."""
 
 
 def fan_out_of(resources: Resources, projects: ProjectSync) -> FansOut | None:
-    """What ``[sync] workers`` asks for; its libraries are imported only then."""
+    """The fan-out configured by ``[sync] workers``; its libraries are imported only then."""
     if resources.settings.sync.workers == "none":
         return None
     from smart_sync.store.postgres.postgres_database import PostgresDatabase
@@ -56,7 +56,7 @@ def fan_out_of(resources: Resources, projects: ProjectSync) -> FansOut | None:
 
 
 class SyncPass:
-    """Runs passes on an open database, one at a time (`scheduler` sees to that)."""
+    """Runs passes on an open database, one at a time (`scheduler` ensures that)."""
 
     def __init__(self, resources: Resources) -> None:
         self._settings = resources.settings
@@ -71,7 +71,7 @@ class SyncPass:
         self._fan_out = fan_out_of(resources, self._projects)
 
     async def run(self, request: PassRequest) -> PassResult:
-        """One pass: every project that is asked for gets an outcome.
+        """Run one pass; every requested project gets an outcome.
 
         Raises `DatabaseError` if not even the list of projects can be read.
         """
@@ -143,7 +143,7 @@ class SyncPass:
         return result
 
     async def _select(self, request: PassRequest, this: Pass) -> tuple[list[Project], list[str], str]:
-        """The projects of the pass, the names of those that it has created, or would create, and why none could be."""
+        """The projects of the pass, the names of those it created (or would create), and why none could be created."""
         created: list[str] = []
         missing, unlisted = await self._missing_projects() if request.project_ids is None else (None, "")
         unclear = [project for project in missing or () if "\ufffd" in project.name]
@@ -158,7 +158,7 @@ class SyncPass:
         return [p for p in active if request.project_ids is None or p.id in request.project_ids], created, unlisted
 
     async def _missing_projects(self) -> tuple[list[Project] | None, str]:
-        """A project for each worksheet of the default spreadsheet that has none, if that is wanted.
+        """A new project for each worksheet of the default spreadsheet that has none, if configured.
 
         None: not known, and why.
         """
@@ -180,11 +180,11 @@ class SyncPass:
 
     @property
     def _default_name(self) -> str:
-        """What new projects of the default spreadsheet have as ``google_sheet_name``."""
+        """The ``google_sheet_name`` of new projects of the default spreadsheet."""
         return str(self._settings.sync.defaults.projects.get("google_sheet_name") or "")
 
     async def _create_projects(self, new: Sequence[Project], unclear: Sequence[Project], this: Pass) -> list[str]:
-        """Create the ``new`` projects; returns the names of those that could be."""
+        """Create the ``new`` projects; return the names of those created."""
         defaults = self._settings.sync.defaults.projects
         created: list[str] = []
         refused: dict[str, str] = {}
@@ -205,7 +205,7 @@ class SyncPass:
     async def _run_projects(
         self, selected: Sequence[Project], only: frozenset[str] | None, this: Pass
     ) -> tuple[ProjectResult, ...]:
-        """All projects at once, each waiting for its own worksheet, and the parsers (of ``only`` these) meanwhile."""
+        """Sync all projects concurrently, each after its own worksheet, while the parsers (for ``only`` these) run."""
         with ungrouped_failures():
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._collect_parsed(only, this), name="pass:parsers")
@@ -222,12 +222,12 @@ class SyncPass:
             this.parsed.set()
 
     def _usage(self) -> ReadUsage:
-        """What reading has cost this process, and the workers."""
+        """The cost of reading, of this process and the workers."""
         own = self._sheets.usage()
         return own if self._fan_out is None else own.plus(self._fan_out.usage)
 
     async def _remember(self, result: PassResult, today: str) -> Freshness:
-        """Keep the result of a pass, unless it was a dry run; what it means for the projects that are stale or not."""
+        """Store the result of a pass, unless it was a dry run; return which projects are stale."""
         if result.dry_run:
             return await unread_projects.foreseen(self._database, result, self._settings.sheets.stale_after)
         judged = await pass_history.finish_run(
@@ -246,7 +246,7 @@ class SyncPass:
         return judged
 
     async def _write_with_result(self, transaction: Transaction, result: PassResult, today: str) -> Freshness:
-        """What is written together with the result of a pass: what it tells, and that it is told."""
+        """Write what belongs to the result's transaction: messages, and that they were reported."""
         project_ids = [one.project.id for one in result.results if one.outcome is not Outcome.FAILED]
         await pin_rows.remove_past(transaction, project_ids, today)
         await open_suspects.forget_believed(transaction, self._clock())

@@ -1,4 +1,4 @@
-"""Sending tasks to Celery's workers, for which its library is imported by the first that is sent."""
+"""Sends tasks to Celery's workers; the library is imported when the first is sent."""
 
 import asyncio
 import logging
@@ -32,7 +32,7 @@ class TaskQueue:
         self._app: Celery | None = None
 
     async def send(self, run_id: str, spreadsheets: Iterable[str]) -> None:
-        """A task for each spreadsheet.  Raises `BrokerUnavailable`; some may have been sent then."""
+        """Send a task for each spreadsheet. Raises `BrokerUnavailable`, maybe after sending some."""
         try:
             tasks = list(spreadsheets)
             async with asyncio.timeout(4 * CONNECTING + len(tasks) / LEAST):

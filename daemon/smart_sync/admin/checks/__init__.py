@@ -1,4 +1,4 @@
-"""``smart-sync check``: everything that is wrong, at once, and nothing changed.
+"""``smart-sync check``: finds everything that is wrong in one run and changes nothing.
 
 The projects and accounts are copied into a database in memory's stead (a temporary file), and a dry pass is run
 there: the same code reads the same worksheets, and the real file is only ever opened for reading.
@@ -33,7 +33,7 @@ FULL = 2**20
 
 
 async def check(settings: Settings, clock: Clock = utc_now, *, offline: bool = False, drilled: bool = False) -> Report:
-    """Look at everything that the configuration names; the file itself has been read already.
+    """Check everything that the configuration names; the file itself has been read already.
 
     ``offline``: no platform is asked.  ``drilled``: accidents are planted in the copy (`drill`).
     """
@@ -86,7 +86,7 @@ async def check(settings: Settings, clock: Clock = utc_now, *, offline: bool = F
 
 
 def _missing_files(settings: Settings) -> Iterator[Finding]:
-    """A file that another program makes may come later: its absence keeps no daemon from starting."""
+    """Warn of files that do not exist yet: another program may create them later, so the daemon starts without them."""
     for name, table in settings.parsers.items():
         if isinstance(table, CsvSettings) and not os.path.isfile(table.path):  # noqa: PTH113  never raises
             yield Finding(
@@ -97,7 +97,7 @@ def _missing_files(settings: Settings) -> Iterator[Finding]:
 
 
 def _full_disk(database: Path) -> Iterator[Finding]:
-    """A pass writes a few pages even where nothing changed."""
+    """Check for free disk space: a pass writes a few pages even when no number changes."""
     with contextlib.suppress(OSError):
         folder = next((parent for parent in database.absolute().parents if parent.exists()), Path("/"))
         free = shutil.disk_usage(folder).free
@@ -111,7 +111,7 @@ def _full_disk(database: Path) -> Iterator[Finding]:
 
 
 def _open_secrets(settings: Settings) -> Iterator[Finding]:
-    """A secret that everybody on the machine may read is none."""
+    """Report files with secrets that every user of the machine can read."""
     google = settings.sheets.credentials if settings.sheets.source == "google" else None
     for path in secrets.readable_by_all(*([google] if isinstance(google, Path) else [])):
         yield Finding(
@@ -122,7 +122,7 @@ def _open_secrets(settings: Settings) -> Iterator[Finding]:
 
 
 def _rules(settings: Settings) -> Iterator[RulesRow]:
-    """The resolved merge rules: a row for each project and platform that has its own, and one for all others."""
+    """The resolved merge rules: a row for each project and platform with rules of its own, and one for all others."""
     policy = settings.merge.policy()
     for project in (*policy.projects, ""):
         for platform in (*sorted(policy.platforms), ""):

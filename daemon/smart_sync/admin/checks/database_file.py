@@ -1,4 +1,4 @@
-"""The database: whether it can be opened, read and written to, and what others have left in it."""
+"""Checks of the database: whether it opens, can be read and written, and what other programs have written to it."""
 
 import asyncio
 import shlex
@@ -29,7 +29,7 @@ LOCK_PATIENCE = 10.0
 
 
 async def check_database(settings: Settings, copy: Path) -> tuple[bool, list[Finding]]:
-    """Look at the database of ``settings``, and fill ``copy`` with what a pass reads; whether it could be."""
+    """Check the database of ``settings`` and fill ``copy`` with what a pass reads; return whether that was possible."""
     if isinstance(settings.database.where, Server):
         return await _check_server(settings, settings.database.where, copy)
     path, empty = settings.database.path, copy.with_name("empty.db")
@@ -78,7 +78,7 @@ async def _check_server(settings: Settings, server: Server, copy: Path) -> tuple
 
 
 def _write_locked(path: Path) -> Iterator[Finding]:
-    """Whether another process keeps a write transaction open: asked for by beginning one, which writes nothing."""
+    """Whether another process holds a write transaction open; found out by beginning one that writes nothing."""
     with (
         # Is open for longer than the other one, whose closing would else write the file (a checkpoint).
         closing(connect(path)) as beside,
@@ -108,7 +108,7 @@ def _locked(path: Path, so: str) -> Finding:
 
 
 def _old_file(path: Path) -> Iterator[Finding]:
-    """What the first pass after an upgrade will do with the file."""
+    """What the first pass after an upgrade will do to the file."""
     with closing(connect(path)) as source:
         known = "smart_sync_schema" in scratch_copy.tables(source)
         rows = source.execute("SELECT version FROM smart_sync_schema").fetchall() if known else []
@@ -118,7 +118,7 @@ def _old_file(path: Path) -> Iterator[Finding]:
 
 
 async def _old_server(server: Server) -> list[Finding]:
-    """The same of a server, of which nobody but its administrator can make a copy."""
+    """What the first pass after an upgrade will do to a server's database, which only its administrator can back up."""
     async with open_existing(server, read_only=True, checked=False) as database:
         before = await version(database)
     if not 0 < before < len(MIGRATIONS):
@@ -142,7 +142,7 @@ def _other_writer(path: Path) -> Iterator[Finding]:
 
 
 def two_masters(other: OtherWriter) -> Finding:
-    """Two programs write snapshots: an error where readers see the other one's."""
+    """The finding that another program writes snapshots too: an error if readers see its values."""
     seen = "screens show its values until the next pass" if other.shown else "screens have shown its values in between"
     return Finding(
         "error" if other.shown else "warning",
@@ -155,7 +155,7 @@ def two_masters(other: OtherWriter) -> Finding:
 
 
 def _to_be_made(settings: Settings) -> Finding:
-    """There is no database: as it should be where the worksheets fill a new one, else the path may be mistyped."""
+    """A finding for a missing database: fine if the worksheets fill a new one, else the path may be mistyped."""
     path, near = settings.database.path, databases_beside(settings.database.path)
     others = f"; in the same folder there is {', '.join(near)}: is one of them meant?" if near else ""
     if settings.sync.create_missing != "projects":
@@ -170,7 +170,7 @@ def _to_be_made(settings: Settings) -> Finding:
 
 
 async def copy_query(settings: Settings, copy: Path) -> tuple[str, list[Finding]]:
-    """The query that reads from ``copy`` what ``[parsed] query`` gives; empty if there is none, or it is none."""
+    """A query that reads the result of ``[parsed] query`` from ``copy``; "" if there is no valid query."""
     query = settings.parsed.query.strip().rstrip(";")
     if not query:
         return "", []
@@ -209,7 +209,7 @@ def _sqlite_version() -> Iterator[Finding]:
 
 
 def _unique_snapshots(source: sqlite3.Connection) -> Iterator[Finding]:
-    """A rule that leaves no room for a second snapshot of a day."""
+    """Report unique indexes that do not allow a second snapshot of a day."""
     for name in inventory.unique_snapshots(source):
         yield _refusing_index(name, f"DROP INDEX {name}")
 
@@ -224,14 +224,14 @@ def _refusing_index(name: str, drop: str) -> Finding:
 
 
 def _unread(number: int, example: str) -> Iterator[Finding]:
-    """That snapshots have a time that cannot be read."""
+    """The finding that snapshots have an unreadable time."""
     if number:
         told = unread_snapshots(number, shown(example))
         yield Finding("warning", f"account_snapshots: {told}", trouble="database-clock")
 
 
 def _doubled_days(path: Path, timezone: str) -> Iterator[Finding]:
-    """What other writers have left: tolerated everywhere, and never deleted."""
+    """Report days with several snapshots by other writers: they are tolerated and never deleted."""
     with closing(connect(path)) as source:
         for name, flag in scratch_copy.flags_not_understood(source)[:_NAMED]:
             message = f"is_active is neither 1 nor 0, so project {printable(name)} is not synced: {printable(flag, 40)}"

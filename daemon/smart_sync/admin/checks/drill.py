@@ -1,4 +1,4 @@
-"""``smart-sync check --drill``: one accident of each kind, in a copy, and who would be notified of it.
+"""``smart-sync check --drill``: makes one mistake of each kind in a copy and shows who would be notified.
 
 The copy's largest project is taken as its last pass left it; the worksheet is made anew from its last sheet values,
 with one accident planted, and decided about as a pass would.  Nothing is written, and nothing leaves the machine.
@@ -29,7 +29,7 @@ Rows = dict[int, list[Cell]]
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where accidents are planted: a row, its neighbour, and a column (from 0) of the metrics."""
+    """Where mistakes are made: a row, its neighbour, and a metric's column (from 0)."""
 
     row: int
     neighbour: int
@@ -37,7 +37,7 @@ class _Place:
 
 
 def _typed(change: Callable[[str], str]) -> Callable[[Rows, _Place], None]:
-    """An accident of one cell: its number becomes what ``change`` makes of its digits."""
+    """A typing mistake in one cell: ``change`` alters the digits of its number."""
 
     def plant(rows: Rows, at: _Place) -> None:
         rows[at.row][at.column] = int(change(str(rows[at.row][at.column])) or "0")
@@ -101,7 +101,7 @@ KINDS: Mapping[str, Callable[[Rows, _Place], None]] = {
 
 
 async def drill(settings: Settings, clock: Clock = utc_now) -> list[Finding]:
-    """Plant every accident in the database of ``settings``, which is a copy; a line for each."""
+    """Make every kind of mistake in the database of ``settings``, which is a copy; one line for each."""
     now = clock()
     day = day_of(now, settings.schedule.timezone)
     async with open_database(settings.database.where) as database:
@@ -146,7 +146,7 @@ def _rows(states: list[AccountState]) -> Rows:
 
 
 def _place(states: list[AccountState]) -> _Place | None:
-    """The largest number, in a row that has another one next to it."""
+    """The cell with the largest number, in a row that has a neighbour."""
     rows = _rows(states)
     numbers = list(rows)
     cells = [(v, row, c) for row, cells in rows.items() for c, v in enumerate(cells) if isinstance(v, int)]
@@ -165,7 +165,7 @@ def _worksheet(project: Project, rows: Rows) -> Worksheet:
 
 
 def _alarms(plan: Plan, quiet: Plan) -> Iterator[tuple[str, str]]:
-    """The events that would tell of it, each with what it would say."""
+    """The events that would report a mistake, each with its text."""
     for trouble in (*plan.accidents, *([plan.trouble] if plan.trouble else [])):
         yield "project.degraded", trouble.reason
     for suspect in plan.suspects.new:
@@ -193,7 +193,7 @@ def _finding(settings: Settings, kind: str, alarms: Mapping[str, str]) -> Findin
 
 
 def _listeners(settings: Settings, event: str) -> Iterator[str]:
-    """Those of the configuration that are told of an event."""
+    """The configured receivers of an event."""
     for number, webhook in enumerate(settings.webhooks, 1):
         if event in webhook.events:
             yield f"webhook {number}"

@@ -1,4 +1,4 @@
-"""What `check` says: one line for each thing that it looked at; and names in the configuration that mean nothing."""
+"""The result of `check`: one line per item checked; and names in the configuration that match nothing."""
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ OF_DATABASE: Final = "database"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at, and how it is."""
+    """One item that was checked, and its state."""
 
     level: Level
     message: str
@@ -31,13 +31,13 @@ class Finding:
 
     @property
     def code(self) -> str:
-        """Its ``trouble``; "" where there is nothing to do."""
+        """Its ``trouble`` code; "" if nothing needs to be done."""
         return "" if self.level == "ok" else self.trouble
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that was looked at."""
+    """The findings of one run of `check`."""
 
     findings: tuple[Finding, ...]
     #: The resolved strategies: project, platform ("" for all others), and per metric strategy and rule.
@@ -49,7 +49,7 @@ class Report:
         return 1 if any(finding.level == "error" for finding in self.findings) else 0
 
     def answer(self) -> CheckAnswer:
-        """For ``--json``."""
+        """The report as JSON, for ``--json``."""
         return {
             "success": self.exit_code == 0,
             # What the configuration, Google or SQLite say is in them, as it came.
@@ -62,7 +62,7 @@ class Report:
 
 
 def unknown_names(settings: Settings, names: Names) -> Iterator[Finding]:
-    """The names in ``[merge]`` and ``[sheets.spreadsheets]`` that no project, account or spreadsheet has."""
+    """The names in ``[merge]`` and ``[sheets.spreadsheets]`` that match no project, account or spreadsheet."""
     if not names.projects:  # A database that is still to be filled.
         return
     of_no_project = [name for name in settings.merge.projects if written(name, names.projects) is None]
@@ -86,7 +86,7 @@ def _unknown(section: str, names: Iterable[str], known: Collection[str], what: s
 
 
 def default_spreadsheets(settings: Settings, projects: Iterable[Project]) -> Iterator[Finding]:
-    """The one name that stands for the default spreadsheet, though nothing in the configuration says so."""
+    """A finding if the database has a name for the default spreadsheet that the configuration does not mention."""
     if settings.sheets.source != "google" or not settings.sheets.spreadsheet:
         return
     taken = [one for one in projects if not (one.one_of_several or settings.sheets.explains(one.spreadsheet))]
@@ -98,7 +98,7 @@ def default_spreadsheets(settings: Settings, projects: Iterable[Project]) -> Ite
 
 
 def shared_names(projects: Iterable[Project]) -> Iterator[Finding]:
-    """Active projects of one spreadsheet that have one name, and so one worksheet."""
+    """Active projects with the same name in the same spreadsheet, which therefore share a worksheet."""
     seen: dict[tuple[str, str], Project] = {}
     for project in projects:
         first = seen.setdefault((project.spreadsheet, name_key(project.name)), project)

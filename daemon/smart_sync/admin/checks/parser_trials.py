@@ -1,4 +1,4 @@
-"""Checks of the parsers: a request about one account by each, their tokens, and what the platforms' terms say."""
+"""Checks of the parsers: a request for one account by each, their tokens, and the terms of the platforms."""
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -36,7 +36,7 @@ MAX_ACCOUNTS = 3
 async def check_parsers(
     settings: Settings, copy: Path, clock: Clock, query: str = "", *, offline: bool
 ) -> list[Finding]:
-    """What each parser says of one account of ``copy``, a copy of the database; ``offline``: none is asked.
+    """Ask each parser for one account of ``copy``, a copy of the database; with ``offline`` ask none.
 
     ``query`` reads from the copy what ``[parsed] query`` gives.
     """
@@ -72,7 +72,7 @@ async def check_parsers(
 
 @asynccontextmanager
 async def allowances(settings: Settings, clock: Clock) -> AsyncIterator[Callable[[ConfiguredParser], Allowance | None]]:
-    """What a parser may ask of its budget, which is counted in the real database, if there is one."""
+    """Yields the function that gives a parser its budgeted requests, counted in the real database if there is one."""
     path = settings.database.where
     if (isinstance(path, Path) and not path.is_file()) or not any(
         budget.daily_requests(table) for table in settings.parsers.values()
@@ -84,13 +84,13 @@ async def allowances(settings: Settings, clock: Clock) -> AsyncIterator[Callable
 
 
 async def parse_links(settings: Settings, links: Sequence[str], clock: Clock = utc_now) -> InspectionsAnswer:
-    """As `inspect_links`, of the parsers' budgets."""
+    """Run `inspect_links` within the parsers' budgets."""
     async with allowances(settings, clock) as allow:
         return await inspect_links(build(settings.parsers, settings.tokens), links, allow)
 
 
 async def token_overview(settings: Settings, clock: Clock = utc_now) -> TokensAnswer:
-    """The tokens of all parsers, as plain data, after Meta was asked about its own; ``success``: none is dead."""
+    """The tokens of all parsers as plain data, after asking Meta about its own; ``success``: no token is dead."""
     shown: list[ParserTokens] = []
     is_well = True
     async with allowances(settings, clock) as allow:
@@ -111,7 +111,7 @@ async def token_overview(settings: Settings, clock: Clock = utc_now) -> TokensAn
 
 
 async def _token_findings(sources: Sequence[ConfiguredParser], clock: Clock) -> list[Finding]:
-    """Each token with its end."""
+    """A finding for each token, with the time it ends."""
     found = []
     for source in sources:
         if source.book is None:
@@ -134,7 +134,7 @@ async def _token_findings(sources: Sequence[ConfiguredParser], clock: Clock) -> 
 async def _tried(
     source: ConfiguredParser, accounts: Sequence[Account], allow: Callable[[ConfiguredParser], Allowance | None]
 ) -> Finding:
-    """What it says of one account; of another, if that one is refused, which may be its own trouble."""
+    """Ask a parser for one account; if it is refused for another one, since the refusal may be about the first."""
     finding = Finding(
         "warning",
         f"parser {source.name}: there is no active account that it is for, so it is not tried",
@@ -179,7 +179,7 @@ def _finding(link: str, inspection: Inspection) -> Finding:
 def _campaign_findings(
     sources: Sequence[ConfiguredParser], accounts: Sequence[Account], names: Mapping[str, str]
 ) -> Iterator[str]:
-    """Projects with dates or a KPI whose numbers are of the lifetime, or whose campaign is not clear; once each."""
+    """Projects with dates or a KPI whose numbers are lifetime totals, or whose campaign is not clear; each once."""
     messages = dict[str, None]()
     for account in accounts:
         name, campaign = names.get(account.project_id, account.project_id), account.campaign
@@ -192,7 +192,7 @@ def _campaign_findings(
 async def _unknown_video_findings(
     database: Database, settings: Settings, active: Sequence[Project], query: str, now: str
 ) -> list[str]:
-    """What counts in projects whose campaign a parser counts, and does not say of which videos it is; once each."""
+    """Values that count in projects with a campaign although their source does not say which videos they are from."""
     vote_terms = settings.vote_terms(now)
     if vote_terms.counting is None or not vote_terms.counting.parsers:
         return []
@@ -212,7 +212,7 @@ async def _unknown_video_findings(
 
 
 def _terms(sources: Sequence[ConfiguredParser]) -> Iterator[Finding]:
-    """What a platform's terms ask of those who store its numbers, until the configuration accepts them."""
+    """What a platform's terms require for storing its numbers, until the configuration accepts them."""
     for source in sources:
         terms = source.adapted.terms
         if terms and not options(source.settings).accepted:

@@ -1,4 +1,4 @@
-"""The worksheets: a dry pass on a copy of the database, and what it found odd."""
+"""Checks of the worksheets: a dry run on a copy of the database, and what it found wrong."""
 
 import contextlib
 from collections.abc import Collection, Iterable, Iterator
@@ -25,7 +25,7 @@ from smart_sync.sync.sync_pass import PassRequest, SyncPass
 
 
 async def check_worksheets(settings: Settings, clock: Clock = utc_now, *, known: bool = True) -> list[Finding]:
-    """What a dry pass with ``settings``, whose database is a copy, says of each project and its names.
+    """Findings of a dry run with ``settings``, whose database is a copy, for each project and its names.
 
     Not ``known``: the database could not be read, the copy is empty, and only of Google anything can be said.
     """
@@ -44,7 +44,7 @@ async def check_worksheets(settings: Settings, clock: Clock = utc_now, *, known:
 
 
 async def check_last_pass(where: Location) -> list[Finding]:
-    """What the database has refused in the newest pass of a project: a dry pass on a copy cannot find it."""
+    """What the database refused in the newest pass of each project, which a dry run on a copy cannot find out."""
     found: list[tuple[str, str, str]] = []
     with contextlib.suppress(DatabaseError):  # one without our tables of today has been told of
         async with open_existing(where, read_only=True) as database:
@@ -54,7 +54,7 @@ async def check_last_pass(where: Location) -> list[Finding]:
 
 
 def _gauge_findings(settings: Settings) -> Iterator[Finding]:
-    """The gauges that MAX decides everywhere: their falls show late."""
+    """Warn of gauges decided by MAX everywhere: a fall shows late."""
     policy = settings.merge.policy()
     for metric in METRICS:
         if metric not in policy.counters and policy.rule("", "", metric).strategy == "max":
@@ -63,7 +63,7 @@ def _gauge_findings(settings: Settings) -> Iterator[Finding]:
 
 
 async def _name_findings(resources: Resources, result: PassResult) -> list[Finding]:
-    """Names that only one side knows: worksheets', and the configuration's."""
+    """Names known on one side only: the worksheets' or the configuration's."""
     titles, troubles = list[str](), list[Finding]()
     sheets = resources.settings.sheets
     if sheets.source != "google" or sheets.spreadsheet:  # without a default spreadsheet nothing belongs to nobody
@@ -88,7 +88,7 @@ async def _name_findings(resources: Resources, result: PassResult) -> list[Findi
 
 
 async def _failing_parsers(resources: Resources) -> list[Finding]:
-    """The parsers of the configuration that fail, as a pass has told, or cannot read a part of their source."""
+    """The configured parsers that fail, as passes have reported, or cannot read a part of their source."""
     names = {str(parser["parser"]) for parser in resources.parsers()}
     return [
         Finding(
@@ -108,7 +108,7 @@ def _unclaimed(titles: Iterable[str], claimed: Collection[str | None]) -> Iterat
 
 
 def _pass_findings(result: PassResult, settings: Settings, projects: int) -> Iterator[Finding]:
-    """``projects``: how many there are, the inactive ones too."""
+    """The findings of one dry run; ``projects``: how many there are, including inactive ones."""
     if not result.results:
         creates = settings.sync.create_missing == "projects"
         yield Finding(

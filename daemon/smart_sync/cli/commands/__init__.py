@@ -1,1 +1,1 @@
-"""The commands, by what they are for: thin, each a client of a room below; `cli` puts them together."""
+"""The commands, grouped by purpose: thin functions that call the packages below."""

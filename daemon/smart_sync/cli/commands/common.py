@@ -1,4 +1,4 @@
-"""What all commands share: ``--config`` and ``--json``, and how they show answers and failures."""
+"""What all commands share: ``--config``, ``--json``, and showing answers and failures."""
 
 import contextlib
 import json
@@ -21,7 +21,7 @@ SOME_FAILED = 4
 
 
 class Unwritable(SmartSyncError):
-    """The output cannot be written: its target is full."""
+    """The output cannot be written: the disk is full."""
 
 
 def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -42,7 +42,7 @@ def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def example(line: str) -> str:
-    """What stands at the end of a command's help: a line to type, which is not folded."""
+    """The text at the end of a command's help: an example line, which is not wrapped."""
     return f"\b\nExample:\n  {line}"
 
 
@@ -90,7 +90,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print data f
 
 
 def find() -> Path:
-    """The configuration file that is meant.  Raises `ConfigError`."""
+    """The path of the configuration file to use. Raises `ConfigError`."""
     from smart_sync import config
 
     # A core dump would hold every secret of it.
@@ -99,7 +99,7 @@ def find() -> Path:
 
 
 def load() -> tuple[Path, "Settings"]:
-    """The configuration file that is meant, and what it says.  Raises `ConfigError`."""
+    """The settings of the configuration file to use. Raises `ConfigError`."""
     from smart_sync import config
 
     path = find()
@@ -107,7 +107,7 @@ def load() -> tuple[Path, "Settings"]:
 
 
 def load_readable() -> "Settings":
-    """What `load` gives, for commands that only look, or only ask the daemon.
+    """`load` for commands that only read or only ask the daemon: invalid keys are reported and have their defaults.
 
     Mistakes are said, and what they are about is left out.
     Raises `ConfigError` where they leave open which database or socket is meant.
@@ -123,14 +123,14 @@ def load_readable() -> "Settings":
 
 
 def report_failure(error: SmartSyncError) -> int:
-    """A line on standard error for each mistake; returns the exit code."""
+    """Print a line to standard error for each mistake; return the exit code."""
     for problem in error.problems if isinstance(error, ConfigError) else (str(error),):
         complain(problem)
     return error.exit_code
 
 
 def complain(message: str) -> None:
-    """A line on standard error; on a terminal it is folded between words."""
+    """Print a line to standard error; on a terminal it is wrapped between words."""
     line = f"smart-sync: {printable(redact(message))}"
     if not sys.stderr.isatty():
         click.echo(line, err=True)
@@ -141,7 +141,7 @@ def complain(message: str) -> None:
 
 
 def show(answer: Mapping[str, Any], as_json: bool, screen: Callable[[Any], None]) -> None:
-    """``answer`` on standard output: as JSON, or as ``screen`` shows it.  Raises `Unwritable`."""
+    """Print ``answer`` as JSON, or as ``screen`` formats it. Raises `Unwritable`."""
     with printing():
         if as_json:
             click.echo(json.dumps(answer, ensure_ascii=False, indent=2))
@@ -151,7 +151,7 @@ def show(answer: Mapping[str, Any], as_json: bool, screen: Callable[[Any], None]
 
 @contextlib.contextmanager
 def printing() -> Iterator[None]:
-    """What is printed inside goes to standard output, or raises `Unwritable`; a reader may close the pipe."""
+    """Inside, errors of standard output raise `Unwritable`; a closed pipe is no error."""
     try:
         yield
     except BrokenPipeError:

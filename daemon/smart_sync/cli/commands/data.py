@@ -1,4 +1,4 @@
-"""The commands that change the numbers in the database, copy it or move it; none of them needs the daemon."""
+"""The commands that change, copy or move numbers in the database; none needs the daemon."""
 
 import asyncio
 import sys

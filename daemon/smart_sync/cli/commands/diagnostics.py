@@ -1,4 +1,4 @@
-"""The commands that try things and change no number: check, parse, webhooks."""
+"""The commands that test things and change no number: check, parse, webhooks."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""The commands that show the numbers in the database; they need no daemon and change nothing."""
+"""The commands that show numbers of the database; they need no daemon and change nothing."""
 
 import asyncio
 import sys

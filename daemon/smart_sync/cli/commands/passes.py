@@ -108,7 +108,7 @@ def status(watch: bool, openmetrics: bool, as_json: bool) -> None:
 
 
 def _print_metrics(client: "Client") -> None:
-    """Of a daemon that is down, that it is down: the file that takes them must not go on with what was."""
+    """Print the metrics, also if the daemon is down: node_exporter must not keep showing old values."""
     from smart_sync.core.results.metrics import exposition
 
     try:

@@ -1,4 +1,4 @@
-"""The commands of the set-up: init, adopt, config show, completion, man."""
+"""The setup commands: init, adopt, config show, completion, man."""
 
 import asyncio
 import os
@@ -84,7 +84,7 @@ def init(
 
 
 def _with_key(settings: "Settings", answers: "Answers") -> "Settings":
-    """``settings`` with the key that the unit will hand over."""
+    """``settings`` with the key that the systemd unit will pass."""
     from smart_sync.admin.systemd_files import UNIT_KEY
 
     key = Path(answers.credentials).expanduser() if answers.credentials else UNIT_KEY
@@ -101,7 +101,7 @@ def _complete_answers(
     ask: bool,
     systemd: bool,
 ) -> "Answers":
-    """What was given, and where it was not, what is typed (``ask``), or the default."""
+    """The given options; for missing ones what the user types (if ``ask``), or the default."""
     from smart_sync.admin import init as steps
     from smart_sync.admin import systemd_files as unit
     from smart_sync.sheets.credentials import VARIABLE
@@ -125,7 +125,7 @@ def _complete_answers(
 
 
 def _renew_unit(where: "Location", output: Path, root: Path) -> None:
-    """After an upgrade: the configuration stays as it is, and files that are missing are written."""
+    """After an upgrade: write missing files and leave the configuration as it is."""
     from smart_sync.admin import systemd_files as unit
     from smart_sync.cli.output.diagnostics import show_written
 
@@ -135,7 +135,7 @@ def _renew_unit(where: "Location", output: Path, root: Path) -> None:
 
 
 def _print_next_steps(output: Path, credentials: str, *, good: bool, systemd: bool) -> None:
-    """What to type after ``init``."""
+    """Print what to type after ``init``."""
     from smart_sync import config
     from smart_sync.admin.systemd_files import UNIT_KEY
 
@@ -191,7 +191,7 @@ def adopt(database: str, output: Path, spreadsheet: str, credentials: str, as_js
 
 
 def _offer_inspection(database: Path, *, ask: bool) -> None:
-    """Look at a database that is there, if that is wanted; ends with exit code 1 where something clashes."""
+    """Offer to inspect an existing database; ends with exit code 1 if it has conflicts."""
     from smart_sync.admin import adopt
     from smart_sync.cli.output.diagnostics import show_check
     from smart_sync.clock import utc_now
@@ -208,7 +208,7 @@ def _offer_inspection(database: Path, *, ask: bool) -> None:
 
 
 def _require_server(database: str) -> "Server":
-    """The server.  Refuses an address that is none, or that would put a password into the configuration."""
+    """The server that an address names. Refuses an invalid address, and a password written into the configuration."""
     from smart_sync.config import database_url
 
     try:

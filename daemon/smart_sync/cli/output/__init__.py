@@ -1,1 +1,1 @@
-"""What people see on a terminal.  Names come from sheets: they are shown as text, never as markup or control codes."""
+"""What people see on a terminal. Names from sheets are shown as text, never as markup or control codes."""

@@ -1,4 +1,4 @@
-"""What people see of numbers on a terminal: why, when, how much.  Texts of others are shown as text, never obeyed."""
+"""Terminal output of history, rules, confirm, backup, repair, ingest and migrate-store."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -21,7 +21,7 @@ from smart_sync.logs import printable
 
 
 def show_history(answer: HistoryAnswer) -> None:
-    """The passes, newest first, and under each who asked and the projects that are worth a line."""
+    """Show the passes, newest first, each with who asked for it and the projects in trouble."""
     screen = console()
     for run in answer["runs"]:
         seconds = "" if run["seconds"] is None else f", {run['seconds']:.1f} s"
@@ -48,7 +48,7 @@ def show_history(answer: HistoryAnswer) -> None:
 
 
 def _troubled_alike(results: Sequence[ProjectRun]) -> Iterator[tuple[list[str], ProjectRun]]:
-    """The results, those of one trouble (of a spreadsheet, mostly) together, with the names of their projects."""
+    """The results grouped by trouble (one spreadsheet's, mostly), with the names of the projects."""
     groups: dict[tuple[str, str], list[ProjectRun]] = {}
     for number, result in enumerate(results):
         alone = "" if result["error"] and not result["problems"] else str(number)
@@ -69,7 +69,7 @@ def _style(outcome: str) -> str:
 
 
 def show_rules(rows: Iterable[RulesRow]) -> None:
-    """The strategies as they come out, each with the key that set it where that is not the default."""
+    """Show the resolved strategies, each with the key that set it if it is not the default."""
     cells: list[list[str | Text]] = [
         [row["project"] or "all others", row["platform"] or "all others", *(_rule(row[metric]) for metric in METRICS)]
         for row in rows
@@ -96,7 +96,7 @@ _CONFIRMED = {
 
 
 def show_confirmed(answer: ConfirmAnswer) -> None:
-    """What the next passes go by."""
+    """Show what was confirmed, which the next passes accept."""
     screen = console()
     findings = answer["findings"]
     for finding in findings[:_SHOWN]:
@@ -109,12 +109,12 @@ def show_confirmed(answer: ConfirmAnswer) -> None:
 
 
 def show_backup(answer: BackupAnswer) -> None:
-    """The copy that was made."""
+    """Show the copy that was made."""
     print_line(console(), f"{answer['path']}: {answer['bytes']:,} bytes, verified")
 
 
 def show_repaired(answer: RepairedAnswer) -> None:
-    """What the snapshot says now, and whether the day does."""
+    """Show the snapshot's new values, and whether they count as the day's."""
     screen = console()
     for metric, change in answer["changes"].items():
         old = "-" if change["old"] is None else f"{change['old']:,}"
@@ -128,7 +128,7 @@ _INGESTED_SHOWN = 50
 
 
 def show_ingested(answer: IngestAnswer) -> None:
-    """What came of the lines; the mistakes are on standard error."""
+    """Show the result of the lines; mistakes go to standard error."""
     stored = f"{counted(answer['accounts'], 'account')}: {counted(answer['stored'], 'line')} stored"
     older = f"{answer['older']:,} older than what there is"
     print_line(console(), f"{stored}, {older}, {counted(len(answer['mistakes']), 'mistake')}")
@@ -138,7 +138,7 @@ def show_ingested(answer: IngestAnswer) -> None:
 
 
 def show_forgotten(answer: ForgetAnswer) -> None:
-    """The values that have been taken back."""
+    """Show the values that were taken back."""
     screen = console()
     for one in answer["values"][:_INGESTED_SHOWN]:
         print_line(screen, f"{one['link']}: {one['metric']} {one['value']:,} ({one['source'] or 'unnamed'})")
@@ -148,7 +148,7 @@ def show_forgotten(answer: ForgetAnswer) -> None:
 
 
 def show_moved(answer: dict[str, Any]) -> None:
-    """What `migrate-store` has copied, and what could not be as it was."""
+    """Show what `migrate-store` copied, and which values it had to change."""
     screen, rows = console(), sum(answer["rows"].values())
     print_line(screen, f"{answer['to']}: {counted(rows, 'row')} of {counted(len(answer['rows']), 'table')}, compared")
     for text in answer["told"]:

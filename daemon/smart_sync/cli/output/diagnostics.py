@@ -1,4 +1,4 @@
-"""What people see of `check`, `init`, `parse`, `webhooks`, `config show` and the parsers' tokens."""
+"""Terminal output of `check`, `init`, `parse`, `webhooks`, `config show` and the parsers' tokens."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ from smart_sync.logs import printable
 
 
 def show_check(answer: CheckAnswer) -> None:
-    """Everything that is wrong, and what was found in order."""
+    """Show everything that is wrong, and what is in order."""
     console = terminal.console()
     marks = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "error": ("✗", "red")}
     for finding in answer["findings"]:
@@ -36,7 +36,7 @@ def show_check(answer: CheckAnswer) -> None:
 
 
 def show_inspections(answer: InspectionsAnswer) -> None:
-    """What each parser made of each link: mapped first, then the raw answers."""
+    """Show each parser's result for each link: first the values, then the raw responses."""
     console = terminal.console()
     for link in answer["links"]:
         print_line(console, link["link"], "bold")
@@ -58,7 +58,7 @@ def show_inspections(answer: InspectionsAnswer) -> None:
 
 
 def show_written(files: Iterable[Written]) -> None:
-    """The files for systemd, folder by folder; one that is another than ours has a line of its own."""
+    """Show the files for systemd by folder; a file whose content is not ours has a line of its own."""
     console = terminal.console()
     folders: dict[Path, list[str]] = {}
     for file in files:
@@ -79,7 +79,7 @@ def _value(name: str, value: object) -> str:
 
 
 def show_webhooks(answer: WebhooksAnswer) -> None:
-    """The webhooks, and what became of the newest messages."""
+    """Show the webhooks and the state of their newest messages."""
     console = terminal.console()
     if not answer["webhooks"]:
         print_line(console, "no webhooks; add [[webhooks]] or [[notify.targets]] to the configuration")
@@ -106,7 +106,7 @@ def show_webhooks(answer: WebhooksAnswer) -> None:
 
 
 def show_webhook_tests(answer: WebhookTests) -> None:
-    """What each webhook answered to a test."""
+    """Show each webhook's response to a test."""
     console = terminal.console()
     for result in answer["results"]:
         mark = ("✓", "green") if result["accepted"] else ("✗", "red")
@@ -115,7 +115,7 @@ def show_webhook_tests(answer: WebhookTests) -> None:
 
 
 def show_step(step: SetupStep) -> None:
-    """What came of one step, and what to click or type if it failed."""
+    """Show the result of one step, and what to click or type if it failed."""
     console = terminal.console()
     mark = ("✓", "green") if step.ok else ("✗", "red")
     text = f"{printable(step.name)}: {printable(step.message)}"
@@ -128,7 +128,7 @@ _COLUMNS = [Column(name) for name in ("parser", "token of", "kind", "ends", "ren
 
 
 def show_tokens(answer: TokensAnswer) -> None:
-    """The parsers' tokens: kind, end, and what a person has to do."""
+    """Show the parsers' tokens: kind, expiry, and what a person has to do."""
     console = terminal.console()
     table = tokens(answer["parsers"], console.width)
     if table:
@@ -141,7 +141,7 @@ def show_tokens(answer: TokensAnswer) -> None:
 
 
 def tokens(parsers: Iterable[ParserTokens | ParserReport], width: int) -> Sequence[RenderableType]:
-    """A table with each token of ``parsers`` in a row, below an empty line; nothing where there is none."""
+    """A table with one row per token of ``parsers``, after an empty line; empty if there are none."""
     rows = [_row(parser["parser"], token) for parser in parsers for token in parser.get("tokens", ())]
     return [Text(), fitted(_COLUMNS, rows, width)] if rows else []
 
@@ -159,7 +159,7 @@ def _row(parser: str, token: TokenAnswer) -> list[str | Text]:
 
 
 def show_effective(answer: dict[str, Any]) -> None:
-    """A table, section by section; what is not set says where its value comes from, too."""
+    """Show a table per section, with the origin of every value, including defaults."""
     screen = console()
     print_line(screen, f"{answer['file']}; variables that begin with SMART_SYNC_ go before it", "bold")
     rows: list[list[str]] = []
@@ -172,7 +172,7 @@ def show_effective(answer: dict[str, Any]) -> None:
 
 
 def _written(key: str, value: object) -> str:
-    """As the file would have it, nearly."""
+    """A value roughly as it would be written in the file."""
     if value is None or value in ("", [], {}):
         return "–"
     if isinstance(value, bool):

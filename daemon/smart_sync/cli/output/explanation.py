@@ -1,4 +1,4 @@
-"""What people see of an account's numbers: a sentence each, the table, problems, the last days; and of pins."""
+"""Terminal output of `explain` (sentences, table, problems, last days) and of pins."""
 
 from collections.abc import Iterable, Mapping
 from itertools import zip_longest
@@ -28,7 +28,7 @@ from smart_sync.logs import printable
 
 
 def pin_line(pin: PinAnswer) -> str:
-    """Since when a value is pinned, by whom, until when, and why."""
+    """A pin in one line: since when, by whom, until when, and why."""
     by = f" by {pin['by']}" if pin["by"] else ""
     until = f" until {pin['until']}" if pin["until"] else ""
     why = f": {pin['why']}" if pin["why"] else ""
@@ -36,19 +36,19 @@ def pin_line(pin: PinAnswer) -> str:
 
 
 def show_pinned(answer: PinnedNow) -> None:
-    """What is pinned now."""
+    """Show the value that is pinned now."""
     for one in answer["pinned"]:
         print_line(console(), f"{one['link']} ({one['project_name']}): {pin_line(one)}; the next pass goes by it")
 
 
 def show_unpinned(answer: Unpinned) -> None:
-    """What was taken back."""
+    """Show the pins that were removed."""
     text = counted(answer["unpinned"], "pin")
     print_line(console(), f"{', '.join(answer['accounts'])}: {text} taken back; the next pass goes by it")
 
 
 def show_pins(answer: PinsAnswer) -> None:
-    """The pins, one a line."""
+    """Show the pins, one per line."""
     screen = console()
     for one in answer["pins"]:
         print_line(screen, f"{one['link']} ({one['project_name']}): {pin_line(one)}")
@@ -63,7 +63,7 @@ _IN_DAYS = frozenset({"changed", "seen"})
 
 
 def show_explanations(answer: ExplainAnswer) -> None:
-    """Every account that was meant, each with all that is known of its numbers."""
+    """Show every matching account with everything known about its numbers."""
     screen = console()
     for number, account in enumerate(answer["accounts"]):
         if number:
@@ -101,7 +101,7 @@ def _sheet(place: SheetPlace | None, *, active: bool) -> str:
 
 
 def _notes(account: ExplainedAccount) -> Iterable[str]:
-    """What a person has to look at."""
+    """What a person has to look at, line by line."""
     # A daemon of an earlier version answers no codes.
     codes = account.get("problem_codes", [])
     yield from (with_code(told, code) for told, code in zip_longest(account["problems"], codes, fillvalue=""))
@@ -123,7 +123,7 @@ def _notes(account: ExplainedAccount) -> Iterable[str]:
 
 
 def _cause(suspect: SuspectAnswer) -> str:
-    """What probably happened, and whether the value before stands in."""
+    """The probable cause, and whether the previous value is carried."""
     held = ", held until it is confirmed or has stood for a day" if suspect["held"] else ""
     return f", {suspect['cause']}{held}" if suspect["cause"] else held
 
@@ -154,7 +154,7 @@ def _print_metrics(screen: Console, account: ExplainedAccount) -> None:
 
 
 def _print_shared(screen: Console, title: str, texts: Mapping[str, str]) -> None:
-    """A line for each text, with the metrics that share it."""
+    """Print each text once, with the metrics that it applies to."""
     for text in dict.fromkeys(text for text in texts.values() if text):
         metrics = [metric for metric, own in texts.items() if own == text]
         print_line(screen, f"{title} {text}: {', '.join(metrics)}", hang=2)
@@ -172,7 +172,7 @@ def _without_vote(one: WithoutVote) -> str:
 
 
 def _print_days(screen: Console, account: ExplainedAccount) -> None:
-    """The last days, the newest first; under each value what it has grown by."""
+    """Print the last days, newest first, with the growth below each value."""
     metrics = list(account["metrics"])
     if not account["days"]:
         return
@@ -193,7 +193,7 @@ def _on_day(day: Mapping[str, Any], metric: str) -> str:
 
 
 def _print_edits(screen: Console, account: ExplainedAccount) -> None:
-    """What people have typed into the worksheet, and the snapshots that were corrected, the newest first."""
+    """Print edits of the worksheet and corrected snapshots, newest first."""
     own = account["sheet"]["worksheet"] if account["sheet"] else None
     edits = sorted(account["edits"], key=lambda edit: METRICS.index(edit["metric"]))
     edits.sort(key=lambda edit: str(edit["read_at"]), reverse=True)
@@ -219,7 +219,7 @@ def _print_edits(screen: Console, account: ExplainedAccount) -> None:
 
 
 def _print_events(screen: Console, account: ExplainedAccount) -> None:
-    """The last pass and who asked for the last changes; then what went wrong, the newest first."""
+    """Print the last pass, who asked for the last changes, and then the failures, newest first."""
     events = [event for event in account["timeline"] if event["event"] not in _IN_DAYS]
     asked = [_asked(event) for event in account["timeline"] if event["event"] == "changed" and _asked(event)][:1]
     if account["passes"] or asked or events:
@@ -235,7 +235,7 @@ def _print_events(screen: Console, account: ExplainedAccount) -> None:
 
 
 def _asked(event: TimelineEvent) -> str:
-    """When the last change came, and by which pass."""
+    """When the last change came, and in which pass."""
     if not event["trigger"]:
         return ""
     by = f", asked by {event['requested_by']}" if event["requested_by"] else ""
@@ -243,7 +243,7 @@ def _asked(event: TimelineEvent) -> str:
 
 
 def _what(event: TimelineEvent) -> str:
-    """What went wrong, or has to be looked at."""
+    """What went wrong, or needs a look."""
     match event["event"]:
         case "suspect":
             change = f"{count(event['old'])} → {count(event['new'])}"

@@ -1,4 +1,4 @@
-"""What people see of growth on a terminal.  Texts of others are shown as text, never obeyed."""
+"""Terminal output of `growth`."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date
@@ -18,7 +18,7 @@ _NAMED = 5
 
 
 def show_growth(answer: GrowthAnswer) -> None:
-    """A table per project, a line with a sparkline per account; then platforms and the biggest movers."""
+    """Show a table per project, one line with a sparkline per account; then platforms and the largest movers."""
     screen = console()
     print_line(screen, f"{answer['metric']}, {answer['since']} to {answer['until']}", "bold")
     for project in answer["projects"]:
@@ -56,7 +56,7 @@ def _total(entry: GrownTotal) -> str:
 
 
 def _covered(entry: GrownTotal) -> str:
-    """What is behind the sum, where not all of it is exact."""
+    """The coverage of a total, if not all of it is exact."""
     kinds = {kind: number for kind, number in entry["coverage"].items() if number}
     if not kinds.keys() - {"exact"}:
         return ""
@@ -95,23 +95,23 @@ def _print_accounts(
 
 
 def _since(entry: GrownAccount) -> str:
-    """The day that the growth is counted from, where it is not the one that was asked for."""
+    """The day from which the growth is counted, if it is not the requested one."""
     return "" if entry["exact"] or entry["since"] is None else str(entry["since"])
 
 
 def _shared_since(entries: Sequence[GrownAccount]) -> str:
-    """The same, where it is the same day for all."""
+    """That day for all entries, if it is the same for all."""
     days = {_since(entry) for entry in entries}
     return days.pop() if len(days) == 1 else ""
 
 
 def _short(day: str, until: str) -> str:
-    """A day without its year, where that is the one of ``until``."""
+    """A day without its year if that is the year of ``until``."""
     return f"{date.fromisoformat(day):%d %b}" if day[:4] == until[:4] else day
 
 
 def _ends(entry: GrownAccount) -> str:
-    """Which days hold the growth of several, because last known values stood in until then."""
+    """The days that contain the growth of several days, because values were carried before."""
     days = entry["ends_carried"]
     if not days:
         return ""

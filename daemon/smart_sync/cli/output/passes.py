@@ -1,4 +1,4 @@
-"""What people see of a pass that they asked for: its result, and what a dry run would change."""
+"""Terminal output of a pass: its result, and what a dry run would change."""
 
 import os
 import shlex
@@ -24,7 +24,7 @@ from smart_sync.logs import printable
 
 
 def show_changes(screen: Console, results: Iterable[ProjectAnswer]) -> None:
-    """Each project's accounts with their metrics, as ``12,480 → 12,655 (+175)``; at last the totals of each metric."""
+    """Show each project's accounts with their metrics as ``12,480 → 12,655 (+175)``; then totals per metric."""
     every: list[MetricChangeAnswer] = []
     for result in results:
         changes = result.get("changes", [])
@@ -78,7 +78,7 @@ _ODD: dict[Literal["suspect_count", "unmatched_accounts", "unmatched_rows"], tup
 
 
 def show_welcome(config: Path) -> None:
-    """What to type next, for a person who starts the daemon on a terminal."""
+    """Show what to type next, when a person starts the daemon on a terminal."""
     screen = terminal.console()
     program = "smart-sync" if shutil.which("smart-sync") else os.path.relpath(sys.argv[0])
     more = "" if config in (Path("config.toml"), ENVIRONMENT) else f" --config {shlex.quote(str(config))}"
@@ -88,7 +88,7 @@ def show_welcome(config: Path) -> None:
 
 
 def show_answer(answer: SyncAnswer) -> None:
-    """The result of a pass."""
+    """Show the result of a pass."""
     console = terminal.console()
     if "results" not in answer:
         _show_single(console, answer)
@@ -121,7 +121,7 @@ def outcome_cell(result: ProjectAnswer) -> Text:
 
 
 def coverage_lines(projects: Iterable[ProjectAnswer]) -> Iterator[Text]:
-    """A line for each metric whose values are not all exact: what they are, over all ``projects``."""
+    """A line for each metric whose values in ``projects`` are not all exact."""
     known = [project["coverage"] for project in projects if project.get("coverage")]
     for metric in METRICS:
         together = sum((Coverage(**own[metric]) for own in known), Coverage())
@@ -130,7 +130,7 @@ def coverage_lines(projects: Iterable[ProjectAnswer]) -> Iterator[Text]:
 
 
 def totals(projects: int, succeeded: int, degraded: int, failed: int) -> str:
-    """What became of the projects of a pass; the degraded ones, which succeeded too, are not up to date."""
+    """The outcome counts of a pass; degraded projects are among the succeeded ones and not up to date."""
     counts = (f"{succeeded - degraded} up to date", f"{degraded} degraded" if degraded else "", f"{failed} failed")
     return f"{counted(projects, 'project')}: {', '.join(filter(None, counts))}"
 
@@ -167,7 +167,7 @@ def _print_projects(console: Console, results: Iterable[ProjectAnswer]) -> None:
 
 
 def merged_notes(notes: Iterable[tuple[str, str]]) -> Iterator[str]:
-    """A line for each note of projects, with the names of all that have it."""
+    """A line for each note, with the names of all projects that have it."""
     for note, names in by_text(notes).items():
         # A problem of the worksheet begins with its title, mostly as part of a cell.
         named = len(names) == 1 and note.startswith((f"{names[0]}!", f"{names[0]}: "))
@@ -188,7 +188,7 @@ def _notes(result: ProjectAnswer) -> Iterable[str]:
 
 
 def troubles(result: ProjectAnswer) -> Iterable[str]:
-    """What a person should look at in a project, a line each, with the command that says more."""
+    """A line for each thing that needs a look in a project, with the command that shows more."""
     trouble = result.get("error") or result.get("warning")
     if trouble:
         # A daemon of an earlier version answers no code.

@@ -1,4 +1,4 @@
-"""The progress of a forced pass while it runs."""
+"""Shows the progress of a requested pass while it runs."""
 
 import asyncio
 import sys
@@ -34,7 +34,7 @@ async def sync_with_progress(client: Client, project: str | None, *, dry_run: bo
 
 
 async def _resolve(client: Client, project: str) -> str:
-    """The id of the project that is meant: ids go before names; an unknown word is left for the daemon to refuse."""
+    """The id of the requested project: ids before names; an unknown one is left to the daemon to refuse."""
     known = (await client.status()).get("projects", [])
     if any(entry["project_id"] == project for entry in known):
         return project
@@ -42,7 +42,7 @@ async def _resolve(client: Client, project: str) -> str:
 
 
 async def _follow(client: Client, progress: Progress) -> None:
-    """Move the bar as the events come; without events there is just no bar."""
+    """Advance the bar with each event; without events there is no bar."""
     task = progress.add_task("waiting", total=None)
     try:
         async with aclosing(client.events()) as events:

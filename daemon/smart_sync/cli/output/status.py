@@ -1,4 +1,4 @@
-"""What the daemon is doing: once, or live."""
+"""Terminal output of `status`: once, or live."""
 
 import asyncio
 import contextlib
@@ -39,13 +39,13 @@ LEAVING = 5.0
 
 
 def show_status(answer: StatusAnswer) -> None:
-    """What the daemon is doing."""
+    """Show what the daemon is doing."""
     console = terminal.console()
     console.print(screen(answer, moment(answer["timestamp"]), console.width))
 
 
 async def watch(client: Client, *, as_json: bool = False) -> None:
-    """Show the status, and again whenever something has happened, until cancelled.
+    """Show the status and redraw it after every event, until cancelled.
 
     On a terminal in place; elsewhere one after the other, with ``as_json`` one a line.  Raises `DaemonNotRunning`
     once the daemon has stopped.  Returns when nobody reads the output any more.
@@ -70,7 +70,7 @@ async def _follow_with_reconnects(client: Client, show: Callable[[StatusAnswer],
 
 
 async def _until_reader_leaves(stream: TextIO) -> None:
-    """Wait until the reader of ``stream`` has left, if it is a pipe; else for ever.
+    """Wait until the reader of ``stream`` has closed its end, if it is a pipe; else forever.
 
     Nothing is written while nothing happens, and only who writes would notice.
     """
@@ -105,7 +105,7 @@ def _shown(as_json: bool) -> Iterator[Callable[[StatusAnswer], None]]:
 
 
 class _Drawing:
-    """The last answer, with ages that grow."""
+    """The last answer on the screen, with ages that keep counting."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -125,7 +125,7 @@ class _Drawing:
 
 
 async def _follow_until_closed(client: Client, show: Callable[[StatusAnswer], None]) -> None:
-    """Until the stream of events ends: the daemon has stopped or reloads."""
+    """Redraw until the event stream ends because the daemon stops or reloads."""
     happened = asyncio.Event()
     following = asyncio.create_task(_follow(client, happened), name="cli:events")
     try:
@@ -276,7 +276,7 @@ def _parsers(answer: StatusAnswer, now: datetime, width: int) -> Table:
 
 
 def _parser_notes(answer: StatusAnswer, now: datetime) -> Iterator[Text]:
-    """What there is to say of a parser beside its counts: what it has left to spend, and its trouble."""
+    """Notes about a parser besides its counts: its remaining budget, and its trouble."""
     for parser in answer["parsers"]:
         name, notes = printable(parser["parser"]), []
         if parser.get("quota_left") not in (None, ""):

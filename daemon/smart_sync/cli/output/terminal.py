@@ -1,4 +1,4 @@
-"""What all screens share: output and colours, times (from naive UTC ISO 8601), tables and lines that fit the terminal.
+"""What all screens share: consoles and colours, times (naive UTC ISO 8601), tables and lines that fit the terminal.
 
 Names and texts are folded, never cut away; numbers stay in one piece.  On a pipe nothing is folded: a row is one
 line, however long.
@@ -24,13 +24,13 @@ STYLES = {"synced": "green", "unchanged": "dim", "degraded": "yellow", "failed":
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Standard output, or standard error: as wide as the terminal, or as wide as is wanted where it is none."""
+    """Standard output or standard error: as wide as the terminal, or unlimited if it is none."""
     stream = sys.stderr if stderr else sys.stdout
     return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else UNBOUNDED)
 
 
 def when(stamp: str | None) -> str:
-    """A stamp, in UTC, to the minute."""
+    """A UTC stamp to the minute."""
     return "" if stamp is None else printable(stamp[:16].replace("T", " "))
 
 
@@ -40,19 +40,19 @@ def count(value: int | None) -> str:
 
 
 def ago(stamp: str, now: datetime) -> str:
-    """How long before ``now`` it was: ``4 min ago``."""
+    """The time from ``stamp`` to ``now``: ``4 min ago``."""
     seconds = (now - moment(stamp)).total_seconds()
     return "just now" if seconds < 1 else f"{duration(seconds)} ago"
 
 
 def until(stamp: str, now: datetime) -> str:
-    """How long after ``now`` it is: ``in 26 min``."""
+    """The time from ``now`` to ``stamp``: ``in 26 min``."""
     seconds = (moment(stamp) - now).total_seconds()
     return "now" if seconds < 1 else f"in {duration(seconds)}"
 
 
 def duration(seconds: float) -> str:
-    """``seconds`` in the one or two units that matter."""
+    """``seconds`` in its one or two largest units."""
     if 0 < seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 10:
@@ -78,14 +78,14 @@ Cell = str | Text
 
 
 class Column(NamedTuple):
-    """``number``: at the right, in one piece.  Others are texts, folded where the terminal is too narrow."""
+    """A table column; ``number``: right-aligned and never wrapped. Text wraps on a narrow terminal."""
 
     head: str
     number: bool = False
 
 
 def fitted(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], width: int) -> Table:
-    """A table with heads, no wider than ``width``."""
+    """A table with headings, no wider than ``width``."""
     cells = [[_text(cell) for cell in row] for row in rows]
     table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0))
     for column, own in zip(columns, widths(columns, cells, width), strict=True):
@@ -96,12 +96,12 @@ def fitted(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], width: int
 
 
 def print_table(screen: Console, columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> None:
-    """The same on ``screen``."""
+    """Print a `fitted` table on ``screen``."""
     screen.print(fitted(columns, rows, screen.width))
 
 
 def widths(columns: Sequence[Column], rows: Sequence[Sequence[Text]], width: int) -> list[int]:
-    """The cells of each column: as many as it wants; where that is too much the widest texts get fewer."""
+    """The width of each column in cells: as wide as needed; if that is too much, the widest texts shrink."""
     wanted = [
         max([cell_len(column.head), *(cell_len(row[place].plain) for row in rows)])
         for place, column in enumerate(columns)
@@ -118,7 +118,7 @@ def widths(columns: Sequence[Column], rows: Sequence[Sequence[Text]], width: int
 
 
 def left_over(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], width: int) -> int:
-    """How many cells one more column may have beside these."""
+    """The cells left for one more column next to these."""
     cells = [[_text(cell) for cell in row] for row in rows]
     return width - sum(widths(columns, cells, width)) - GAP * len(columns)
 
@@ -128,7 +128,7 @@ def _text(cell: Cell) -> Text:
 
 
 def print_line(screen: Console, told: str | Text, style: str = "", *, hang: int = 0) -> None:
-    """Text in one line; on a terminal it is folded between words, and what follows is indented by ``hang``."""
+    """Print text as one line; a terminal wraps it between words and indents further lines by ``hang``."""
     text = told if isinstance(told, Text) else Text(printable(told), style=style)
     if not screen.is_terminal:
         screen.print(text, soft_wrap=True)

@@ -1,1 +1,1 @@
-"""What snapshots say about the past: growth and the timeline of one account."""
+"""What snapshots say about the past: growth, target, and the timeline of an account."""

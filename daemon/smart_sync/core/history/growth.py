@@ -1,4 +1,4 @@
-"""How numbers have grown over some days: histories with gaps, changes, totals, the biggest movers, sparklines.
+"""Growth over days: histories with gaps, changes, totals, the largest movers, sparklines.
 
 Growth over some days is the newest value less the last known one at or before that many days ago; where there is
 none that old, less the first that is known since.  The command and the report say so where it is not the very day.
@@ -24,7 +24,7 @@ Series = Sequence[int | None]
 
 
 class DatedValue(NamedTuple):
-    """A value and the day it was true, as an ordinal."""
+    """A value and its day, as an ordinal."""
 
     day: int
     value: int
@@ -32,7 +32,7 @@ class DatedValue(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What is known of an account, day by day, ascending; days that nobody recorded are not in it.
+    """The known values of an account, day by day, ascending; days without a snapshot are left out.
 
     Days are ordinals.  ``values`` and ``deltas`` (each day against the day before) have a place per metric; None where
     nothing is known, or cannot be compared.
@@ -52,7 +52,7 @@ class History:
         first: Sequence[int] | None,
         ends: Mapping[int, frozenset[int]],
     ) -> Self:
-        """Of the snapshots' ``values``, of which each metric is known from its ``first`` day on.
+        """A history from the snapshots' ``values``; each metric is known from its ``first`` day on.
 
         ``first`` is None for an account that no pass has seen yet: then 0 is no value.
         """
@@ -73,7 +73,7 @@ class History:
         return self.days[-1] if self.days else None
 
     def at(self, metric: int, day: int) -> DatedValue | None:
-        """The last value of a metric (its place) at or before ``day``."""
+        """The last value of a metric (an index) at or before ``day``."""
         for place in range(bisect_right(self.days, day) - 1, -1, -1):
             value = self.values[place][metric]
             if value is not None:
@@ -93,7 +93,7 @@ class History:
         return self._spread(self.values, metric, start, length)
 
     def daily(self, metric: int, start: int, length: int) -> list[int | None]:
-        """The same of the deltas."""
+        """The growth of each of ``length`` days from ``start``; None where there is none."""
         return self._spread(self.deltas, metric, start, length)
 
     def _spread(self, rows: Sequence[Series], metric: int, start: int, length: int) -> list[int | None]:
@@ -103,7 +103,7 @@ class History:
         return spread
 
     def ends_within(self, metric: int, after: int, until: int) -> tuple[int, ...]:
-        """The days after ``after``, up to ``until``, that end a carried stretch of a metric."""
+        """The days after ``after``, up to ``until``, on which a period of carried values of a metric ends."""
         return tuple(sorted(day for day, places in self.ends.items() if after < day <= until and metric in places))
 
 
@@ -119,7 +119,7 @@ def _difference(value: int | None, before: int | None) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """From the value of one day to the newest; also the sum of several accounts' changes."""
+    """The growth from one day's value to the newest; also the sum over several accounts."""
 
     amount: int
     before: int
@@ -134,17 +134,17 @@ class Growth:
 
     @property
     def percent(self) -> float | None:
-        """Of the value before; None if that was 0."""
+        """The growth in percent of the earlier value; None if that was 0."""
         return 100 * self.amount / self.before if self.before else None
 
     @property
     def moved(self) -> int:
-        """The amount without the days that end a carried stretch: what movers go by."""
+        """The growth without days that end a carried period: the order of movers."""
         return self.amount - self.at_ends
 
 
 def change(history: History, metric: int, as_of: int, days: int) -> Growth | None:
-    """How much an account has grown over the ``days`` up to ``as_of``; None without two days to compare."""
+    """An account's growth over the ``days`` up to ``as_of``; None without two days to compare."""
     since = as_of - days
     newest = history.at(metric, as_of)
     start = history.at(metric, since) or history.after(metric, since)
@@ -157,13 +157,13 @@ def change(history: History, metric: int, as_of: int, days: int) -> Growth | Non
 
 
 def _jump(history: History, metric: int, day: int) -> int:
-    """How far the value of ``day`` is from the one before it."""
+    """The difference between the value of ``day`` and the one before it."""
     before, value = history.at(metric, day - 1), history.at(metric, day)
     return value.value - before.value if before and value else 0
 
 
 def combined(changes: Iterable[Growth | None], since: int) -> Growth | None:
-    """Several accounts' changes since the day ``since`` together; those without one add nothing, None if all are."""
+    """The sum of several accounts' growth since ``since``; those without one add nothing, None if none has one."""
     found = [one for one in changes if one is not None]
     if not found:
         return None
@@ -179,13 +179,13 @@ def combined(changes: Iterable[Growth | None], since: int) -> Growth | None:
 
 
 def total(values: Iterable[N | None]) -> N | None:
-    """The sum of the values that are known; None if none is."""
+    """The sum of the known values; None if none is known."""
     known = [value for value in values if value is not None]
     return sum(known) if known else None
 
 
 def average(history: History, metric: int, after: int, until: int) -> float | None:
-    """The mean growth of a day after ``after``, up to ``until``, of those that have one and end no carried stretch."""
+    """The mean daily growth after ``after``, up to ``until``, of the days with a growth that end no carried period."""
     ends = history.ends_within(metric, after, until)
     daily = zip(range(after + 1, until + 1), history.daily(metric, after + 1, until - after), strict=True)
     counted = [delta for day, delta in daily if delta is not None and day not in ends]
@@ -193,28 +193,28 @@ def average(history: History, metric: int, after: int, until: int) -> float | No
 
 
 def newest_day(histories: Iterable[History]) -> int | None:
-    """The day of the newest snapshot of several accounts, from which their days are counted back."""
+    """The day of the newest snapshot of several accounts, from which days are counted back."""
     return max((history.days[-1] for history in histories if history.days), default=None)
 
 
 def period(until: date, days: int) -> tuple[str, ...]:
-    """The labels of ``until``, the ``days`` days before it, oldest first: so that each day has one to grow from."""
+    """The labels of ``until`` and the ``days`` days before it, oldest first."""
     return tuple((until - timedelta(days=back)).isoformat() for back in range(days, -1, -1))
 
 
 def movers(changes: Mapping[str, Growth | None], count: int) -> list[str]:
-    """The names that have moved most, up or down, the most first; those that stood still are none."""
+    """The names with the largest growth in either direction, largest first; unchanged ones are left out."""
     moved = [(name, found.moved) for name, found in changes.items() if found is not None and found.moved]
     return [name for name, amount in sorted(moved, key=lambda entry: (-abs(entry[1]), entry[0]))[:count]]
 
 
 def last_known(values: Series) -> int | None:
-    """The last value of a series that is known."""
+    """The last known value of a series."""
     return next((value for value in reversed(values) if value is not None), None)
 
 
 def condensed(values: Series, width: int) -> tuple[int | None, ...]:
-    """``values`` in at most ``width`` steps of as many days each as it takes; each step has its last known value."""
+    """``values`` in at most ``width`` steps of equally many days; each step has its last known value."""
     step = max(-(-len(values) // width), 1)
     # Counted from the end, so that the last step is a whole one.
     ends = range(len(values), 0, -step)

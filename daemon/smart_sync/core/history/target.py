@@ -1,4 +1,4 @@
-"""Whether a project reaches its target: where it stands, its pace, and where that leads by its last day.
+"""Whether a project reaches its target: its progress, its pace, and the projection to its last day.
 
 Days are ordinals.  The pace of an account is its growth over the last `PACE_DAYS` (`core.history.growth.change`) by the
 days that it is of; where a carried stretch ends in them, whose growth is of other days too, the mean of the other days.
@@ -20,7 +20,7 @@ _FAR = 3650
 
 
 class Target(NamedTuple):
-    """The views that a project is to reach, from its first to its last day, both included (None: no such end)."""
+    """The views that a project is to reach, from its first to its last day, both included (None: open)."""
 
     views: int
     start: int | None = None
@@ -28,14 +28,14 @@ class Target(NamedTuple):
 
 
 class Pace(NamedTuple):
-    """Growth of a day, and of how many accounts it is known."""
+    """The daily growth, and the number of accounts it is known for."""
 
     per_day: float
     accounts: int
 
 
 class Verdict(StrEnum):
-    """The answer in a word."""
+    """The answer in one word."""
 
     REACHED = "reached"
     ON_COURSE = "on_course"
@@ -50,7 +50,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a project stands ``today``; ``value`` is of ``as_of``, the day of its newest values."""
+    """A project's progress ``today``; ``value`` is of ``as_of``, the day of its newest values."""
 
     target: Target
     value: int | None
@@ -60,32 +60,32 @@ class Standing:
 
     @property
     def percent(self) -> float | None:
-        """Of the target."""
+        """The value in percent of the target."""
         return None if self.value is None else 100 * self.value / self.target.views
 
     @property
     def days(self) -> int | None:
-        """How many days there are from the first to the last; None if either is open."""
+        """The number of days from the first to the last; None if either is open."""
         start, end = self.target.start, self.target.end
         return None if start is None or end is None else end - start + 1
 
     @property
     def day(self) -> int | None:
-        """The number of today's among them, from 1; 0 before the first, at most the last."""
+        """The number of today among them, from 1; 0 before the first, at most the last."""
         if self.days is None or self.target.start is None:
             return None
         return min(max(self.today - self.target.start + 1, 0), self.days)
 
     @property
     def projected(self) -> int | None:
-        """The views at the end of the last day, if each day from now on grows like those of the pace."""
+        """The views at the end of the last day if every day grows like the pace."""
         if self.value is None or self.as_of is None or self.pace is None or self.target.end is None:
             return None
         return self.value + round(self.pace.per_day * max(self.target.end - self.as_of, 0))
 
     @property
     def needed(self) -> float | None:
-        """The growth of a day that would still reach the target; None if it is reached, or no day is left."""
+        """The daily growth that would still reach the target; None if it is reached, or no day is left."""
         if self.value is None or self.as_of is None or self.target.end is None or self.value >= self.target.views:
             return None
         left = self.target.end - self.as_of
@@ -93,7 +93,7 @@ class Standing:
 
     @property
     def reached_on(self) -> int | None:
-        """The day on which the pace reaches the target; None if it does not within ten years, or has already."""
+        """The day on which the pace reaches the target; None if not within ten years, or already reached."""
         if self.value is None or self.as_of is None or self.pace is None or self.pace.per_day <= 0:
             return None
         days = math.ceil((self.target.views - self.value) / self.pace.per_day)
@@ -101,7 +101,7 @@ class Standing:
 
     @property
     def ended_unseen(self) -> bool:
-        """Whether the last day is over and the newest values are older: nobody knows how it ended."""
+        """Whether the last day is over and the newest values are older, so that the final value is unknown."""
         end = self.target.end
         return end is not None and self.today > end and (self.as_of is None or self.as_of < end)
 
@@ -125,7 +125,7 @@ class Standing:
 
 
 def pace(histories: Iterable[History], metric: int, as_of: int) -> Pace | None:
-    """What several accounts grow in a day together; None if nobody's is known."""
+    """The daily growth of several accounts together; None if none is known."""
     known = [one for one in (_pace(history, metric, as_of) for history in histories) if one is not None]
     return Pace(sum(known), len(known)) if known else None
 

@@ -1,4 +1,4 @@
-"""What happened to the numbers of an account, and when, put together from what passes have left behind.
+"""The timeline of an account's numbers, put together from what passes recorded.
 
 There is no log of changes: the last one of each metric is known to the moment, those before it by the day, from the
 snapshots.  What a value was just before it changed, and who had won then, nobody knows, so nothing is said of it.
@@ -16,7 +16,7 @@ Event = TimelineEvent
 
 
 class TimedSnapshot(NamedTuple):
-    """A snapshot: when it was taken, the day it counts to, and what it shows."""
+    """A snapshot: its time, its day, and its values."""
 
     at: str
     day: str
@@ -24,7 +24,7 @@ class TimedSnapshot(NamedTuple):
 
 
 class LastMerged(NamedTuple):
-    """The merged value of a metric, when and on which day it became so; None until a pass has seen it."""
+    """A metric's merged value, with the time and day of its last change; None until a pass has seen it."""
 
     value: int | None
     changed_at: str | None
@@ -32,14 +32,14 @@ class LastMerged(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """What made a pass run, and who asked for it."""
+    """The trigger of a pass, and who asked for it."""
 
     trigger: str | None = None
     requested_by: str | None = None
 
 
 def changes(metric: str, snapshots: Iterable[TimedSnapshot], last: LastMerged, request: Asked) -> list[Event]:
-    """How a metric became what it is, oldest first: ``seen`` in the snapshots of days, at last ``changed``.
+    """The changes of a metric, oldest first: ``seen`` in daily snapshots, and last ``changed``.
 
     ``snapshots`` are in the order of time, and of several of a day the last counts.  In an event ``snapshot`` is the
     previous one: its time, and the value that it shows, after which others may have come and gone; where it shows the
@@ -64,7 +64,7 @@ def _shown(snapshot: tuple[str, str, int]) -> SnapshotBefore:
 
 
 def _known(metric: str, snapshots: Iterable[TimedSnapshot], last: LastMerged) -> Iterator[tuple[str, str, int]]:
-    """Time, day and value of the last snapshot of each day, as far as they are from before the last change."""
+    """Time, day and value of each day's last snapshot before the last change."""
     index = METRICS.index(metric)
     until = None if last.changed_at is None else last.changed_at[:19]
     for day, several in groupby((s for s in snapshots if until is None or s.at < until), key=lambda sight: sight.day):
@@ -77,7 +77,7 @@ def _known(metric: str, snapshots: Iterable[TimedSnapshot], last: LastMerged) ->
 
 
 def troubles(runs: Iterable[tuple[str, str, str]]) -> Iterator[Event]:
-    """Passes one after another that failed alike, as one; ``runs``: outcome, error and time, in the order of time."""
+    """Consecutive passes with the same failure as one event; ``runs``: outcome, error and time, by time."""
     for (outcome, error), several in groupby(runs, key=lambda run: run[:2]):
         times = [at for _, _, at in several]
         if outcome in ("failed", "degraded"):
@@ -85,6 +85,6 @@ def troubles(runs: Iterable[tuple[str, str, str]]) -> Iterator[Event]:
 
 
 def timeline(events: Iterable[Event], since: str) -> list[Event]:
-    """The newest first; nothing from before the stamp ``since`` but the last change of each metric."""
+    """The events, newest first; none before the stamp ``since`` except the last change of each metric."""
     recent = [event for event in events if event["at"] >= since or event["event"] == "changed"]
     return sorted(recent, key=lambda event: event["at"], reverse=True)

@@ -1,1 +1,1 @@
-"""The one grammar of links: what people paste, and whose profile it is."""
+"""The one grammar of links: what people paste, and whose profile it shows."""

@@ -1,4 +1,4 @@
-"""A pasted web address, taken apart into canonical pieces; and addresses that only lead to another one.
+"""A pasted web address, split into canonical parts; and redirecting addresses (wrappers).
 
 Mail programs, search engines, chats and login pages make such redirects of a link.
 
@@ -47,7 +47,7 @@ _ENDS = frozenset("/\\_-=&%#+$@")
 
 
 class Address(NamedTuple):
-    """Where a link points to; ``path`` without empty parts, ``query`` as it was written."""
+    """The parts of a link; ``path`` without empty parts, ``query`` as written."""
 
     host: str
     path: list[str]
@@ -67,7 +67,7 @@ class Address(NamedTuple):
         return _escaped(self.raw_parameter(name), _UNSAFE_IN_QUERY)
 
     def raw_parameter(self, name: str) -> str:
-        """As `parameter`, as it was written."""
+        """`parameter` as it was written."""
         for part in self.query.split("&"):
             key, _, value = part.partition("=")
             if key.removeprefix("amp;") == name:
@@ -76,7 +76,7 @@ class Address(NamedTuple):
 
 
 def visible(text: str) -> str:
-    """``text`` without the marks that one cannot see."""
+    """``text`` without invisible characters."""
     return text if text.isascii() else text.translate(_INVISIBLE)
 
 
@@ -86,7 +86,7 @@ def trimmed(text: str) -> str:
 
 
 def tidied(link: str) -> str:
-    """``link`` without what ends the sentence, list or brackets around it: dots, commas, brackets, arrows, emoji."""
+    """``link`` without trailing punctuation of the text around it: dots, commas, brackets, arrows, emoji."""
     end = len(link)
     while end:
         last = link[end - 1]
@@ -100,7 +100,7 @@ def tidied(link: str) -> str:
 
 
 def printable(text: str) -> str:
-    """``text`` with single spaces, and with an escape for what one cannot see."""
+    """``text`` with single spaces and escapes for invisible characters."""
     return " ".join(_escaped(word, _UNSAFE) for word in text.split())
 
 
@@ -123,7 +123,7 @@ def parse(text: str) -> Address | None:
 
 @lru_cache(maxsize=1024)
 def _host(authority: str) -> str | None:
-    """The host without its port and its ``www.`` or ``m.``, in small letters and Unicode; None if it cannot be one."""
+    """The host without port and ``www.`` or ``m.``, in lower case and Unicode; None if it cannot be one."""
     host = re.sub(r":\d*$", "", authority)
     if not host.isascii():
         host = host.replace("。", ".")
@@ -142,7 +142,7 @@ def _fold_host(host: str) -> str:
 
 
 def _unicode_label(label: str) -> str:
-    """The IDN ``label`` in Unicode, if that is another spelling of exactly this label."""
+    """The IDN ``label`` in Unicode, if it round-trips to exactly this label."""
     try:
         decoded = label[4:].encode("ascii").decode("punycode") if label.startswith("xn--") else label
         is_same = decoded.encode("punycode").decode("ascii") == label[4:]
@@ -211,7 +211,7 @@ _WRAPPERS = tuple(
 
 
 def unwrapped(address: Address) -> Address:
-    """Where ``address`` leads to in the end; itself if it wraps nothing."""
+    """The address that ``address`` redirects to in the end; itself if it is no wrapper."""
     for _ in range(MAX_DEPTH):
         target = _target(address)
         if target is None:
@@ -222,7 +222,7 @@ def unwrapped(address: Address) -> Address:
 
 @lru_cache(maxsize=1024)
 def _wrappers(host: str) -> tuple[tuple[re.Pattern[str], list[str]], ...]:
-    """The pages on ``host`` that lead to another link: most hosts have none, and most links are on a few hosts."""
+    """The redirecting pages on ``host``; cached, for most links are on a few hosts."""
     return tuple((pages, names) for hosts, pages, names in _WRAPPERS if hosts.fullmatch(host))
 
 
@@ -237,7 +237,7 @@ def _target(address: Address) -> Address | None:
 
 
 def _read(value: str, host: str) -> Address | None:
-    """The address that a parameter's ``value`` is, on ``host`` if it is a path alone."""
+    """The address in a parameter's ``value``; on ``host`` if it is only a path."""
     for _ in range(_MAX_ESCAPED):
         value = trimmed(visible(unquote(value)))
         if value.startswith("/") and not value.startswith("//"):

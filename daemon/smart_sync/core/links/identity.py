@@ -1,4 +1,4 @@
-"""One account, one identity, however its link was pasted.
+"""The identity of an account, the same for every form of its link.
 
 An identity is ``platform:rest`` for what is known and ``host/path`` for what is not; an identity is its own identity.
 
@@ -43,7 +43,7 @@ _WORD = re.compile(r"\s*[\w@]")
 
 
 class Owner(NamedTuple):
-    """Whose account a link shows: the platform's name ("" if unknown) and the user name ("" if it holds none)."""
+    """The account that a link shows: the platform ("" if unknown) and the user name ("" if it has none)."""
 
     platform: str
     username: str
@@ -51,7 +51,7 @@ class Owner(NamedTuple):
 
 @lru_cache(maxsize=2**15)
 def identity(link: str, platform: str = "") -> str:
-    """The canonical identity of the account that ``link`` points to; "" for a blank link.  Never raises.
+    """The canonical identity of the account that ``link`` points to; "" for a blank link. Never raises.
 
     ``platform``, as a person typed it, says whose name a bare ``@name`` is.  Each pass asks about the same links again:
     those of so many accounts are remembered, in some 10 MB.
@@ -76,7 +76,7 @@ def same(one: str, other: str, platform: str = "") -> bool:
 
 
 class Linked(Protocol):
-    """An account, or what is known of one."""
+    """An account, or anything with a link and a platform."""
 
     @property
     def link(self) -> str:
@@ -91,7 +91,7 @@ A = TypeVar("A", bound=Linked)
 
 
 def by_identity(accounts: Iterable[A]) -> dict[str, list[A]]:
-    """The accounts by identity, several where they are one and the same; those without a link are in none."""
+    """The accounts by identity, several if they share one; accounts without a link are left out."""
     found: dict[str, list[A]] = {}
     for account in accounts:
         if name := identity(account.link, account.platform):
@@ -105,17 +105,17 @@ def platform(link: str) -> str:
 
 
 def platform_for_parsers(link: str, own: str) -> str:
-    """The platform by which parsers are asked: the link says it, else the account's ``own`` field."""
+    """The platform whose parsers are asked: the link's, else the account's ``own`` field."""
     return platform(link) or known_platform(own) or own.casefold()
 
 
 def username(link: str) -> str:
-    """The user name in ``link`` as it is written there, without ``@``; "" if it holds none (channel ids are none)."""
+    """The user name in ``link`` as written, without ``@``; "" if it has none (channel ids do not count)."""
     return owner(link).username
 
 
 def owner(link: str) -> Owner:
-    """`platform` and `username` of ``link``, both for the price of one."""
+    """`platform` and `username` of ``link`` in one parse."""
     address = _address(link)
     if address is None:
         return Owner("", "")
@@ -124,12 +124,12 @@ def owner(link: str) -> Owner:
 
 
 def is_link(text: str) -> bool:
-    """Whether ``text`` is or holds a web address, whatever it shows: it says itself who is meant, or that nobody is."""
+    """Whether ``text`` is or contains a web address, of any page."""
     return _address(text) is not None or bool(several(text))
 
 
 def profile_link(link: str, platform: str = "") -> str:
-    """The link of the profile that ``link`` certainly shows, without what stands around it; "" if that is not certain.
+    """The link of the profile that ``link`` certainly shows, without text around it; "" if that is not certain.
 
     ``platform``, as a person typed it, says whose name a bare ``@name`` is.
     """
@@ -143,19 +143,19 @@ def profile_link(link: str, platform: str = "") -> str:
 
 
 def link_in(text: str) -> str:
-    """The one web address in ``text``, without what stands around it; "" if there is none, or several."""
+    """The one web address in ``text``, without text around it; "" if there is none, or several."""
     found = _found(text)
     return found.text if found else ""
 
 
 def several(link: str) -> tuple[str, ...]:
-    """The links in ``link``, where there are two or more that do not show one and the same; else ()."""
+    """The links in ``link`` if there are two or more with different targets; else ()."""
     found = _candidates(trimmed(visible(link)))
     return tuple(one.text for one in found) if len(found) > 1 else ()
 
 
 def why_no_profile(link: str, platform: str = "") -> str:
-    """Why `profile_link` finds none, and what to do about it, for a person."""
+    """Why `profile_link` finds none, and what to do about it, in words."""
     if both := several(link):
         return f"the cell holds several links ({', '.join(both[:3])}); leave one"
     address = _address(link)
@@ -176,20 +176,20 @@ _SHORTENED = frozenset(("vm.tiktok.com", "bit.ly", "t.co", "tinyurl.com", "goo.g
 
 
 class _Found(NamedTuple):
-    """A link in a text: as it stands there (or within its wrapper), and where it leads."""
+    """A link in a text: as written (or inside its wrapper), and its address."""
 
     text: str
     address: Address
 
 
 def _address(link: str) -> Address | None:
-    """The one address in ``link``, on the platform's main host if it is on any of its hosts."""
+    """The one address in ``link``, with its host replaced by the platform's main host."""
     found = _found(link)
     return found.address if found else None
 
 
 def _found(link: str) -> _Found | None:
-    """The one link in ``link``; None if there is none, or several, or one of which a part may stand next to it."""
+    """The only link in ``link``; None if there is none, several, or one that may continue in the text next to it."""
     text = trimmed(visible(link))
     if own := _OUR_OWN.fullmatch(text):
         address = parse(f"{MAIN_HOST[own[1]]}/{own[2]}")
@@ -206,7 +206,7 @@ def _found(link: str) -> _Found | None:
 
 
 def _candidates(text: str) -> list[_Found]:
-    """The links in ``text``; of several that show the same the first."""
+    """The links in ``text``; of several for the same page the first."""
     found = [one for _, link in links_in(text) if (one := _read(link))]
     if len(found) < 2:
         return found
@@ -231,7 +231,7 @@ def _text_of(address: Address) -> str:
 
 
 def _is_whole(address: Address, text: str) -> bool:
-    """Whether nothing in ``text`` can belong to its only link: ``https://www.tiktok.com/ @user`` was torn apart."""
+    """Whether the text around the only link can be no part of it: ``https://www.tiktok.com/ @user`` is broken."""
     if page_of(address).rest:
         return True
     at, link = links_in(text)[0]
@@ -241,7 +241,7 @@ def _is_whole(address: Address, text: str) -> bool:
 
 
 def _main(address: Address) -> Address:
-    """``address`` on the platform's main host, if it is on any of its hosts; what is one page has one address."""
+    """``address`` with its host replaced by the platform's main host, if it is one of the platform's."""
     host, path, query, fragment = address
     if host in ("vm.tiktok.com", "vt.tiktok.com"):
         return Address("vm.tiktok.com", path, query)

@@ -1,4 +1,4 @@
-"""Where in a cell's text a link is: people number links, bracket them, name them and write notes next to them."""
+"""Finds links in a cell's text: people number links, bracket them, name them and write notes next to them."""
 
 import re
 
@@ -29,7 +29,7 @@ _END = re.compile(r"[\s<>\"“”«»„]")
 
 
 def links_in(text: str) -> list[tuple[int, str]]:
-    """The links in ``text`` in order, each with where it begins, without what stands around it."""
+    """The links in ``text`` in order, each with its offset, without text around it."""
     text = text[:MAX_TEXT]
     if PLAIN_LINK.fullmatch(text):
         return [(0, tidied(text))]
@@ -45,7 +45,7 @@ def links_in(text: str) -> list[tuple[int, str]]:
 
 
 def _end(text: str, start: int) -> int:
-    """Where the link that begins at ``start`` ends: before a space or quote, or where another one begins."""
+    """The end of the link that starts at ``start``: a space, a quote, or the start of another link."""
     scheme = _SCHEMES.match(text, start)
     after = scheme.end() if scheme else start + 1
     ends = [found.start() for pattern in (_END, _INNER) if (found := pattern.search(text, after))]

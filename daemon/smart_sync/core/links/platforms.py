@@ -1,4 +1,4 @@
-"""The known platforms: their hosts and names, and whose page an address shows, if it is an account's."""
+"""The known platforms: hosts, names, and the owner of the page at an address."""
 
 import re
 import unicodedata
@@ -80,17 +80,17 @@ _LOCALE = re.compile(r"[a-z]{2}[-_][a-z]{2,4}", re.IGNORECASE)
 
 
 def known_platform(text: str) -> str:
-    """The platform that a person means by ``text``, such as "tiktok" for "Tik Tok"; "" if none that we know."""
+    """The platform meant by ``text``, such as "tiktok" for "Tik Tok"; "" if unknown."""
     return _NAMES.get(re.sub(r"[\s_-]+", "", text.casefold()), "")
 
 
 def is_language(part: str) -> bool:
-    """Whether the first ``part`` of a path may say in which language a page is shown: ``ru``, ``pt-br``."""
+    """Whether the first ``part`` of a path may be a page's language: ``ru``, ``pt-br``."""
     return part.lower() in _LANGUAGES or is_locale(part)
 
 
 def is_locale(part: str) -> bool:
-    """Whether ``part`` is a language with its country, such as ``pt-br``."""
+    """Whether ``part`` is a language with a country, such as ``pt-br``."""
     return _LOCALE.fullmatch(part) is not None
 
 
@@ -113,7 +113,7 @@ class Page(NamedTuple):
 
 
 def page_of(address: Address) -> Page:
-    """What ``address`` shows, if it is on a known platform's main host."""
+    """The page at ``address``, if it is on a known platform's main host."""
     platform = HOSTS.get(address.host)
     if platform is None or not address.path:
         return Page()
@@ -128,7 +128,7 @@ def page_of(address: Address) -> Page:
 
 
 def _named(platform: str, path: list[str]) -> Page:
-    """The page of the user name that the path begins with, if it begins with one."""
+    """The page of the user name that the path starts with, if any."""
     path = _without_language(platform, path)
     is_story = platform == "instagram" and len(path) > 1 and path[0] == "stories" and path[1] != "highlights"
     if is_story or (len(path) > 1 and (platform, path[0]) in (("instagram", "_u"), ("facebook", "pg"))):
@@ -207,7 +207,7 @@ def _facebook(address: Address) -> Page:
 
 
 def folded(name: str) -> str:
-    """``name`` with its case and its accents written one way: two names that fold to one are one name."""
+    """``name`` with case and accents normalised: names that fold to the same text are the same."""
     if name.isascii():
         return name.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).lower())

@@ -1,1 +1,1 @@
-"""Which row of a worksheet belongs to which account."""
+"""Which row of a worksheet belongs to which account, and which rows are missing."""

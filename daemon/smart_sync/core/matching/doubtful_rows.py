@@ -1,4 +1,4 @@
-"""Rows without an account that may be those of an account whose row is missing: no account is created for them."""
+"""Doubtful rows: they may belong to an account whose row is missing, so no account is created for them."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -17,7 +17,7 @@ _RENAMED = "with the same numbers, and its worksheet is gone, so this one looks 
 
 
 class Doubt(NamedTuple):
-    """A row for which no account is created, because it may be that of account ``account_id``."""
+    """A row for which no account is created, because it may belong to account ``account_id``."""
 
     row: SheetRow
     account_id: str
@@ -28,7 +28,7 @@ class Doubt(NamedTuple):
     is_renamed: bool = False
 
     def problem(self, worksheet: str, column: str | None) -> Problem:
-        """What a manager reads of it."""
+        """The problem that a manager reads about it."""
         remedy = f"correct the link, or if it is another account: {confirm(self.row.link)}"
         if self.copied_from:
             remedy = self.remedy_of_copy(worksheet)
@@ -36,7 +36,7 @@ class Doubt(NamedTuple):
         return Problem(reason, worksheet, self.row.row, column, self.row.link, "no-account")
 
     def remedy_of_copy(self, worksheet: str) -> str:
-        """What a manager does about the whole of a ``worksheet`` that looks like that of another project."""
+        """What a manager does about a ``worksheet`` that looks like a copy of another project's."""
         if self.is_renamed:
             return f"name it {self.copied_from!r} again, or if it is another project: {confirm(worksheet)}"
         return f"delete the copy, or if both are meant: {confirm(worksheet)}"
@@ -64,7 +64,7 @@ class Elsewhere(NamedTuple):
 
 
 class EarlierDoubt(NamedTuple):
-    """A row that was doubtful in an earlier pass, since when (a stamp), and why."""
+    """A row that an earlier pass found doubtful: since when (a stamp), and why."""
 
     account_id: str
     reason: str
@@ -74,7 +74,7 @@ class EarlierDoubt(NamedTuple):
 def find_doubtful(
     sheet: Sheet, elsewhere: Iterable[Elsewhere], earlier: Mapping[str, EarlierDoubt]
 ) -> tuple[Doubt, ...]:
-    """The rows of nobody in ``sheet`` for which no account may be created; ``earlier`` by link."""
+    """The unmatched rows of ``sheet`` for which no account may be created; ``earlier`` by link."""
     others = list(elsewhere)
     missed = [other for other in others if not other.found]
     found: dict[int, Doubt] = {}
@@ -90,7 +90,7 @@ def find_doubtful(
 
 
 def copy_accidents(worksheet: str, doubts: Collection[Doubt]) -> Iterator[SheetUnavailable]:
-    """Why a project is degraded whose worksheet looks like a copy: its accounts wait for a person, without a number."""
+    """Why a project whose worksheet looks like a copy is degraded: its accounts wait for a person."""
     of_project = {one.copied_from: one for one in doubts if one.copied_from}
     rows = Counter(one.copied_from for one in doubts)
     for project, one in sorted(of_project.items()):
@@ -106,7 +106,7 @@ def copy_accidents(worksheet: str, doubts: Collection[Doubt]) -> Iterator[SheetU
 
 
 def _like_missing(sheet: Sheet) -> Iterator[Doubt]:
-    """Rows that are like those of missing accounts."""
+    """Rows that resemble those of missing accounts."""
     numbers = {row.row for row in sheet.unmatched}
     for one in sheet.alike:
         if one.row.row in numbers:
@@ -114,7 +114,7 @@ def _like_missing(sheet: Sheet) -> Iterator[Doubt]:
 
 
 def _still_doubtful(sheet: Sheet, earlier: Mapping[str, EarlierDoubt]) -> Iterator[Doubt]:
-    """Rows that were doubtful, and the account that they may be is missing still: other rows may have moved since."""
+    """Rows doubtful before whose possible account is still missing: other rows may have moved since."""
     waited_for = {account_id for account_id, absence in sheet.absences.items() if not absence.accepted}
     for row in sheet.unmatched:
         known = earlier.get(row.link)
@@ -123,7 +123,7 @@ def _still_doubtful(sheet: Sheet, earlier: Mapping[str, EarlierDoubt]) -> Iterat
 
 
 def _copied_rows(sheet: Sheet, elsewhere: Iterable[Elsewhere], earlier: Mapping[str, EarlierDoubt]) -> Iterator[Doubt]:
-    """The rows of another project's accounts in a worksheet that was copied from its own, as a whole.
+    """The rows of another project's accounts in a worksheet that was copied from it as a whole.
 
     Three rows and half of all say the same numbers.  Numbers go apart later: it is a copy until a person confirms it.
     """
@@ -148,7 +148,7 @@ def _like_its_worksheet(other: Elsewhere) -> str:
 def _moved_accounts(
     sheet: Sheet, elsewhere: Iterable[Elsewhere], earlier: Mapping[str, EarlierDoubt]
 ) -> Iterator[Doubt]:
-    """Rows of accounts of other projects, unless they were seen in both worksheets, one after the other."""
+    """Rows of other projects' accounts, unless both worksheets had them, one after the other."""
     sought = sorted(elsewhere, key=lambda other: other.gone)
     others = {name: other for other in sought if (name := identity(other.link, other.platform))}
     left_behind = _RowsOfMovedAccounts(others, len(sheet.unmatched))
@@ -165,7 +165,7 @@ def _moved_accounts(
 
 
 class _RowsOfMovedAccounts:
-    """Finds the account that was moved to another project and left a row behind, though its link is another now."""
+    """Finds the account that was moved to another project and left a row behind, though its link has changed."""
 
     def __init__(self, others: Mapping[str, Elsewhere], rows: int) -> None:
         """``others`` by identity; ``rows`` are asked about."""
@@ -175,7 +175,7 @@ class _RowsOfMovedAccounts:
         self._too_many = len(self._moved) * rows > MAX_PAIRS
 
     def by(self, row: SheetRow, name: str, known: EarlierDoubt | None) -> Elsewhere | None:
-        """Whose ``row`` (of identity ``name``, ``known`` from an earlier pass) may be.
+        """The account that ``row`` (of identity ``name``, ``known`` from an earlier pass) may belong to.
 
         If there are too many to compare, it may be any of theirs.
         """

@@ -1,4 +1,4 @@
-"""Which row of a worksheet belongs to which account."""
+"""Matches rows of a worksheet to accounts."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """The rows by account id, the rows that match nobody, and what was found odd on the way."""
+    """The rows by account id, the unmatched rows, and the problems found."""
 
     rows: dict[str, SheetRow]
     unmatched: tuple[SheetRow, ...]
@@ -59,12 +59,12 @@ def match(table: Table, accounts: Sequence[AccountState]) -> Matches:
 
 
 def _shows_profile(row: SheetRow, same: Iterable[AccountState]) -> bool:
-    """False for a link to a video of an account's: its numbers are the video's."""
+    """False for a link to a video of an account: its numbers are the video's."""
     return bool(profile_link(row.link, row.platform)) or not any(profile_link(a.link, a.platform) for a in same)
 
 
 def _claimant(group: Sequence[AccountState], link: str) -> AccountState:
-    """The one of ``group``, all of one identity, for which a row with ``link`` counts."""
+    """The account of ``group``, all of one identity, that a row with ``link`` counts for."""
     if len(group) == 1:
         return group[0]
     several = [account for account in group if account.active] or group
@@ -79,7 +79,7 @@ def _any_in(group: Iterable[AccountState], found: Mapping[str, object]) -> bool:
 def _duplicate_accounts(
     worksheet: str, groups: Iterable[Sequence[AccountState]], found: Mapping[str, Sequence[SheetRow]]
 ) -> Iterator[Problem]:
-    """Accounts of one identity: several active ones, or one whose row is written as the link of an inactive one."""
+    """Accounts of one identity: several active ones, or one whose row is written like an inactive one's link."""
     for group in groups:
         active = [account for account in group if account.active]
         if len(active) > 1 or (active and _is_doubtful(active[0], group, found)):
@@ -92,7 +92,7 @@ def _duplicate_accounts(
 
 
 def _is_doubtful(active: AccountState, group: Iterable[AccountState], found: Mapping[str, Sequence[SheetRow]]) -> bool:
-    """Whether a row of ``active`` is not written as its link, or as another's of its ``group`` too."""
+    """Whether a row of ``active`` is not written like its link, or is written like another's of its ``group`` too."""
     links = {row.link for row in found.get(active.id, ())}
     return bool(links - {active.link} or links & {a.link for a in group if a is not active})
 
@@ -113,7 +113,7 @@ def _duplicates(worksheet: str, groups: Iterable[list[SheetRow]]) -> Iterable[Pr
 
 
 def _exceptions(rows: Sequence[SheetRow]) -> Iterator[str]:
-    """The metrics of which not simply the larger value counts: rows pin them, or some cells cannot be read."""
+    """The metrics for which not simply the larger value counts, in words: pinned by a row, or partly unreadable."""
     pinned = frozenset().union(*(row.pinned for row in rows))
     lost = frozenset().union(*(row.unreadable for row in rows)) - pinned - combine(rows).unreadable
     for some, which in ((pinned, "of those with the mark of a pin"), (lost, "of the cells that can be read")):
@@ -122,7 +122,7 @@ def _exceptions(rows: Sequence[SheetRow]) -> Iterator[str]:
 
 
 def combine(rows: Sequence[SheetRow]) -> SheetRow:
-    """One row for the several of one account: per metric the larger value, everything else from the first that has it.
+    """Merge an account's several rows into one: the larger value per metric, everything else from the first row.
 
     Where a row pins a metric, only rows that do count for it.  A metric is unreadable only where no row gives a value.
     There must be at least one row.

@@ -1,4 +1,4 @@
-"""Values that are missing from a worksheet: rows that are gone, and columns that lose their values at once.
+"""Values missing from a worksheet: rows that are gone, and columns that lose their values all at once.
 
 Both are taken for accidents until time or a person says otherwise: the last values stand in.
 
@@ -26,7 +26,7 @@ MAX_PAIRS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """By what missing rows and values of one project are judged in one pass."""
+    """The terms by which one pass judges a project's missing rows and values."""
 
     #: The time of the pass, a stamp.
     now: str
@@ -52,7 +52,7 @@ class Why(Enum):
 
 
 class Likeness(NamedTuple):
-    """A row that may be the one that ``account`` is missing, and why."""
+    """A row that may be the missing one of ``account``, and why."""
 
     account: AccountState
     row: SheetRow
@@ -60,14 +60,14 @@ class Likeness(NamedTuple):
 
     @property
     def in_place(self) -> bool:
-        """Whether the row stands where the account's row would."""
+        """Whether the row is where the account's row would be."""
         return self.why is Why.IN_PLACE
 
 
 def absences(
     active: Iterable[AccountState], with_row: Collection[str], terms: Terms, *, settled: bool = False
 ) -> dict[str, Absence]:
-    """How each of the accounts is missing whose row the worksheet had and has no more.
+    """The absence of each account whose row the worksheet had and no longer has.
 
     ``with_row`` are the ids of those that need no row or have one.  ``settled``: a person has said that all are meant.
     """
@@ -95,7 +95,7 @@ def likenesses(
     table: Table, unmatched: Sequence[SheetRow], rows: Mapping[str, SheetRow], states: Sequence[AccountState],
     missing: Collection[str],
 ) -> list[Likeness]:  # fmt: skip
-    """The rows of nobody that may be those of ``missing`` accounts.
+    """The unmatched rows that may be those of ``missing`` accounts.
 
     A row may be if it stands where the account's row stood, counted from the worksheet's top or from the row above
     or below it, or if its link is nearly the account's.
@@ -128,7 +128,7 @@ def likenesses(
 
 
 def places(alike: Iterable[Likeness]) -> dict[str, int]:
-    """Where the rows of missing accounts stand now, by account.
+    """Where the rows of missing accounts are now, by account.
 
     The next pass compares with this pass's row numbers: without their new places it would not find those rows again.
     """
@@ -140,14 +140,14 @@ def places(alike: Iterable[Likeness]) -> dict[str, int]:
 
 
 class _Places:
-    """Where the row of a missing account would stand now."""
+    """Where the row of a missing account would be now."""
 
     def __init__(self, states: Iterable[AccountState], rows: Mapping[str, SheetRow]) -> None:
         stood = ((s.sheet_row, rows[s.id].row) for s in states if s.sheet_row is not None and s.id in rows)
         self._moved = sorted(stood)
 
     def of(self, state: AccountState) -> set[int]:
-        """The numbers of the rows where it may be."""
+        """The row numbers where it may be."""
         if state.sheet_row is None:
             return set()
         index = bisect_left(self._moved, (state.sheet_row, 0))
@@ -156,7 +156,7 @@ class _Places:
 
 
 def nearly(one: str, other: str) -> bool:
-    """Whether two identities differ by no more than a slip of the hand: one sign in three, three at most."""
+    """Whether two identities differ only by a typo: one character in three, three at most."""
     platform, colon, name = one.rpartition(":")
     other_platform, _, other_name = other.rpartition(":")
     if platform != other_platform or not colon:
@@ -166,7 +166,7 @@ def nearly(one: str, other: str) -> bool:
 
 
 def _distance(one: str, other: str, limit: int) -> int:
-    """How many signs must be changed, added or removed to make ``other`` of ``one``; beyond ``limit`` some number."""
+    """The edit distance of two texts; beyond ``limit`` any larger number."""
     if one == other:
         return 0
     before = list(range(len(other) + 1))
@@ -184,7 +184,7 @@ def problems(
     terms: Terms, table: Table, missing: Mapping[str, Absence], states: Mapping[str, AccountState],
     alike: Iterable[Likeness],
 ) -> Iterator[Problem]:  # fmt: skip
-    """A problem for each row that is gone and stood in for."""
+    """A problem for each missing row whose values are carried."""
     looks: dict[str, Likeness] = {}
     for one in alike:
         looks.setdefault(one.account.id, one)
@@ -226,7 +226,7 @@ class Columns(NamedTuple):
 
 
 def watch_columns(table: Table, rows: Mapping[str, SheetRow], active: Sequence[AccountState], terms: Terms) -> Columns:
-    """Compare the columns of a worksheet with the last sheet values of the accounts that still have a row."""
+    """Compare a worksheet's columns with the last sheet values of the accounts that still have a row."""
     known = [state for state in active if state.sheet is not None and state.id in rows]
     held_columns: dict[str, frozenset[str]] = {}
     lost: set[str] = set()

@@ -1,4 +1,4 @@
-"""The sheet's side of a project: what its worksheet says about its accounts, or why it says nothing."""
+"""The sheet's side of a project: what its worksheet says about its accounts, or why it is unusable."""
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +26,7 @@ Reading = Worksheet | SheetUnavailable
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """The sheet's side of a project: rows by account id, or the trouble because of which there are none."""
+    """The sheet's side of a project: rows by account id, or the trouble that prevents them."""
 
     rows: Mapping[str, SheetRow] = field(default_factory=dict)
     unmatched: tuple[SheetRow, ...] = ()
@@ -53,7 +53,7 @@ class Sheet:
     accepted: bool = False
 
     def row_number(self, state: AccountState) -> int | None:
-        """The number of an account's row: where it is, would stand now, or stood last; None if there was none."""
+        """The number of an account's row: current, presumed, or last known; None if it never had one."""
         row = self.rows.get(state.id)
         return row.row if row is not None else self.places.get(state.id, state.sheet_row)
 
@@ -105,7 +105,7 @@ def read_sheet(reading: Reading, states: Sequence[AccountState], terms: Terms, *
 def _missing(
     matches: Matches, states: Sequence[AccountState], active: Sequence[AccountState], terms: Terms
 ) -> dict[str, Absence]:
-    """How the ``active`` accounts are missing that have no row; what is certain is settled at once."""
+    """The absences of ``active`` accounts without a row; certain ones are settled at once."""
     missing = absences(active, {*matches.rows, *matches.duplicates}, terms)
     duplicates = [state for state in active if state.id in matches.duplicates and state.id not in matches.rows]
     replaced = _replaced(states, matches.rows, missing, terms)
@@ -115,7 +115,7 @@ def _missing(
 def _replaced(
     states: Sequence[AccountState], rows: Mapping[str, SheetRow], missing: Mapping[str, Absence], terms: Terms
 ) -> list[AccountState]:
-    """Missing accounts that were made for a wrong link, now corrected to that of an account that had left."""
+    """Missing accounts created for a wrong link that was corrected to the link of an account that had left."""
     returned = {rows[s.id].row for s in states if not s.active and s.left_since is not None and s.id in rows}
     gone = [s for s in states if s.id in missing and s.absence.gone_since is None] if returned else []
     return [s for s in gone if s.sheet_row in returned and s.id == account_id(terms.project_id, s.link)]
@@ -124,7 +124,7 @@ def _replaced(
 def _nothing(
     trouble: SheetUnavailable, active: Sequence[AccountState], terms: Terms, problems: tuple[Problem, ...] = ()
 ) -> Sheet:
-    """A worksheet of which nothing can be said: all of it stands in, unless a person has accepted just that."""
+    """An unusable worksheet: all of its values are carried, unless a person has accepted exactly this state."""
     if trouble.code and trouble.code == terms.accepted:
         return Sheet(absences=absences(active, (), terms, settled=True), accepted=True)
     if trouble.code and terms.project_id:
@@ -156,7 +156,7 @@ def _accidents(terms: Terms, missing: Mapping[str, Absence], columns: Columns) -
 def missing_accounts(
     project: Project, unmatched: Sequence[SheetRow], doubtful: Sequence[SheetRow] = ()
 ) -> list[Account]:
-    """An account for each identity among the rows that match none, are not ``doubtful`` and certainly profiles' links.
+    """New accounts for the unmatched rows that are not ``doubtful`` and certainly link to profiles, one per identity.
 
     Its link is that profile's.  Platform, user name, topic and Telegram user are those typed; the first two, where they
     are missing, those that the link shows.
@@ -180,7 +180,7 @@ def account_id(project_id: str, link: str, earlier: int = 0) -> str:
 
 
 def new_account(project_id: str, link: str, platform: str, username: str, topic: str, telegram: str) -> Account:
-    """The account that is created for a row with these cells, by a pass or by a person who confirms the row.
+    """The account created for a row with these cells, by a pass or by a person who confirms the row.
 
     Its link is that of the profile that ``link`` shows; platform and user name are those typed, else those of the link.
     """
@@ -233,7 +233,7 @@ def _no_metric(table: Table, titles: Titles) -> SheetUnavailable:
 
 
 def _not_understood(table: Table, lost: frozenset[str]) -> list[Problem]:
-    """Metrics without a column, where one that holds counts has a title that nobody understood."""
+    """Metrics without a column, if a column of counts has a title that was not understood."""
     lacking = [metric for metric in METRICS if metric not in table.columns | lost] if table.not_understood else []
     return [
         Problem(
@@ -247,7 +247,7 @@ def _not_understood(table: Table, lost: frozenset[str]) -> list[Problem]:
 
 
 def _no_profiles(table: Table, unmatched: Sequence[SheetRow]) -> list[Problem]:
-    """Rows of nobody from whose link cell no account could be made; a label in an otherwise empty row is none."""
+    """Unmatched rows whose link cell cannot become an account; a label in an otherwise empty row is ignored."""
     found = [
         row
         for row in unmatched

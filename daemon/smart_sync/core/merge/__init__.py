@@ -1,1 +1,1 @@
-"""What a pass decides: strategies, policy, the plan."""
+"""The decisions of a pass: strategies, policy, votes, suspects, the plan."""

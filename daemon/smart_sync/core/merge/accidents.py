@@ -1,4 +1,4 @@
-"""Accidents of typing: a number that is written all the same, because a person may mean it, and told with its cell.
+"""Probable typing mistakes: such a number counts, because a person may mean it, and is reported with its cell.
 
 What is judged is what was typed, not what is merged: a number that is too low hides behind a larger parsed one, and
 nobody would tell its author.  A typed number is an accident if it lies outside the band in which the account has grown
@@ -43,7 +43,7 @@ _SEVERAL = 2
 
 
 class Accident(NamedTuple):
-    """A typed number that is probably not meant, what the cell said before, and the likely cause for a person."""
+    """A typed number that is probably a mistake, the cell's earlier number, and the likely cause in words."""
 
     account_id: str
     metric: str
@@ -53,7 +53,7 @@ class Accident(NamedTuple):
 
 
 def needs_history(typed: Typed, *, counter: bool) -> bool:
-    """Whether a typed number must be looked at closely; not if it has hardly moved: whosever it is, it is near enough.
+    """Whether a typed number must be compared with its history; not if it has hardly moved.
 
     This is the usual case of every cell of a pass, so it costs little.
     """
@@ -63,7 +63,7 @@ def needs_history(typed: Typed, *, counter: bool) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What typed numbers are judged by: the time (`Point.at`), the lifetime counts, histories by account and metric.
+    """The terms for judging typed numbers: the time (`Point.at`), the counters, histories by account and metric.
 
     ``others``: the band of each metric in the project, for accounts without a history of their own.
     """
@@ -79,7 +79,7 @@ class Terms:
 
 
 def find_accidents(row: Sequence[Typed], worksheet: Worksheet, terms: Terms) -> list[Accident]:
-    """The accidents among what was typed into one row of a worksheet."""
+    """The probable mistakes among the numbers typed into one row of a worksheet."""
     rises = {typed.metric: _rise(typed) for typed in row}
     seen = {}
     whole = _offset_of_copied_row(row, worksheet)
@@ -113,7 +113,7 @@ def find_accidents(row: Sequence[Typed], worksheet: Worksheet, terms: Terms) -> 
 
 
 class _Seen(NamedTuple):
-    """Why a typed number may be an accident."""
+    """Why a typed number may be a mistake."""
 
     cause: str
     #: Whether the number stood in another cell, or in the same one on an earlier day; how many rows away.
@@ -125,7 +125,7 @@ class _Seen(NamedTuple):
 
 
 def _offset_of_copied_row(row: Sequence[Typed], worksheet: Worksheet) -> set[int]:
-    """How many rows away another account is whose numbers several cells of a typed row are."""
+    """The distances in rows to other accounts whose numbers several cells of this row repeat."""
     cells = Counter(away for typed in row for away, _ in worksheet.nearby(typed) if not worksheet.is_own(typed, away))
     return {away for away, several in cells.items() if several >= _SEVERAL}
 
@@ -170,7 +170,7 @@ def _own_band(growth: Sequence[float], metric: str, terms: Terms) -> Band | None
 
 
 def grown_from(earlier: int, days: float, accident: Accident, terms: Terms) -> bool:
-    """Whether an accident's number is what an ``earlier`` one has become in so many days, growing as always."""
+    """Whether the number of an accident follows from an ``earlier`` one by usual growth over so many days."""
     metric, counter = accident.metric, accident.metric in terms.counters
     changes = changes_of(terms.histories.get((accident.account_id, metric), ()))
     own = _own_band(steps(without_accidents(changes, counter=counter)), metric, terms)
@@ -181,7 +181,7 @@ def grown_from(earlier: int, days: float, accident: Accident, terms: Terms) -> b
 
 
 def _days_ago(typed: Typed, sound: Sequence[Point], last: Sequence[Point], now: float) -> int | None:
-    """How many days ago a typed number was that of the cell; None if it was not, or could well be so again."""
+    """How many days ago the cell had the typed number; None if it did not, or may well have it again."""
     if not is_distinct(typed.new) or any(point.value == typed.new for point in last):
         return None
     earlier = next((point for point in reversed(sound) if point.value == typed.new), None)
@@ -189,7 +189,7 @@ def _days_ago(typed: Typed, sound: Sequence[Point], last: Sequence[Point], now: 
 
 
 def _last_numbers(typed: Typed, changes: Sequence[Point], sound: Sequence[Point], own: Band, now: float) -> list[Point]:
-    """What a typed number may have grown from: the last one, and where that stands out of the history the one before.
+    """The numbers that a typed one may have grown from: the last, and if that is unusual the one before.
 
     The last one may have been an accident that nobody has noticed yet.
     """
@@ -203,14 +203,14 @@ def _last_numbers(typed: Typed, changes: Sequence[Point], sound: Sequence[Point]
 
 
 def _is_as_before(typed: Typed, last: Sequence[Point], growth: Sequence[float], now: float) -> bool:
-    """Whether a typed number is a step away, from one of the last, as the history has had them."""
+    """Whether a typed number is a step from one of the last that is usual in the history."""
     low, high = (_AS_BEFORE * most for most in (min(growth, default=0), max(growth, default=0)))
     taken = (math.log(typed.new / point.value) / max(now - point.at, 1) for point in last if typed.new)
     return any(min(low, 0) <= step <= max(high, 0) for step in taken)
 
 
 def agrees(typed: int, parsed: int | None) -> bool:
-    """Whether the parser stands for a typed number: what it says is no more than 5 % away."""
+    """Whether the parser confirms a typed number: its value differs by at most 5 %."""
     return parsed is not None and abs(typed - parsed) <= AGREES * parsed
 
 
@@ -219,7 +219,7 @@ def _parser_agrees(typed: Typed) -> bool:
 
 
 def _is_calm(typed: Typed, rises: Mapping[str, float]) -> bool:
-    """Whether nothing speaks for a leap: the parser has stayed with the old number, or the row's others with theirs."""
+    """Whether nothing speaks for a leap: the parser kept the old number, or the row's other metrics did."""
     if typed.old is not None and agrees(typed.old, typed.parsed):
         return True
     least = _RISES_WITH * abs(rises[typed.metric])
@@ -232,7 +232,7 @@ def _rise(typed: Typed) -> float:
 
 
 def _rises_with_others(typed: Typed, rises: Mapping[str, float], leap: float) -> bool:
-    """Whether two other numbers of the row have risen too, as they do in a good week; no week makes a leap."""
+    """Whether two other numbers of the row rose too, as in a good week; that does not explain a leap."""
     own = rises[typed.metric]
     least = max(_RISES_WITH * own, NARROWEST)
     return 0 < own < leap and sum(rise >= least for metric, rise in rises.items() if metric != typed.metric) >= _SEVERAL

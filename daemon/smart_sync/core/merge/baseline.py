@@ -1,4 +1,4 @@
-"""What a newly typed number is compared with: how it has grown so far, and what probably happened when it does not fit.
+"""What a typed number is compared with: its growth so far, and the probable cause of an unusual one.
 
 A history is what the metric was on days of the last `DAYS`, from snapshots and from edits of the sheet.  What stands
 out of it, because it went back later, is left out: an accident of last week must not make the next one look usual.
@@ -30,14 +30,14 @@ _FEW: Final = 3
 
 
 class Point(NamedTuple):
-    """What a metric was from a time on, in days since any one day."""
+    """A metric's value from a time on, in days since a fixed day."""
 
     at: float
     value: int
 
 
 class Band(NamedTuple):
-    """The growth of a day that is usual: a logarithm, and how far it goes to each side.
+    """The usual daily growth: a logarithm, and its distance to either limit.
 
     ``calm``: how far on a day on which nothing speaks for a leap like the largest one of the history.
     """
@@ -47,14 +47,14 @@ class Band(NamedTuple):
     width: float
 
     def reach(self, days: float, *, calm: bool = False) -> tuple[float, float]:
-        """The lowest and highest usual growth, as logarithms, of so many days."""
+        """The lowest and highest usual growth over so many days, as logarithms."""
         days = min(max(days, 1.0), DAYS)
         middle, width = self.middle * days, (self.calm if calm else self.width) * math.sqrt(days)
         return middle - width, middle + width
 
 
 def changes_of(points: Iterable[Point]) -> list[Point]:
-    """A history without what repeats the value before it, in the order of time; 0 is no value to grow from."""
+    """A history in the order of time without repeated values; 0 is no value to grow from."""
     found: list[Point] = []
     for point in sorted(points):
         if point.value > 0 and (not found or found[-1].value != point.value):
@@ -63,7 +63,7 @@ def changes_of(points: Iterable[Point]) -> list[Point]:
 
 
 def without_accidents(points: Sequence[Point], *, counter: bool) -> list[Point]:
-    """The changes of a history without those that went back later.
+    """The changes of a history without those that were reverted later.
 
     A lifetime count only grows: what contradicts most of the others is left out.  A gauge goes both ways: a value is
     left out if it went far from the one before it, and the next one came all the way back.  What was before the first
@@ -75,13 +75,13 @@ def without_accidents(points: Sequence[Point], *, counter: bool) -> list[Point]:
 
 
 def _far(growth: Sequence[float]) -> float:
-    """How far a step goes that stands out."""
+    """The size of a step that counts as unusual."""
     middle = median(growth)
     return max(NARROWEST, _SIGMAS * _TO_SIGMA * median([abs(step - middle) for step in growth]))
 
 
 def steps(points: Sequence[Point]) -> list[float]:
-    """The growth of a day, as a logarithm, between each two points in a row."""
+    """The daily growth, as a logarithm, between consecutive points."""
     return [math.log(after.value / before.value) / max(after.at - before.at, 1.0) for before, after in pairwise(points)]
 
 
@@ -94,14 +94,14 @@ def band(growth: Sequence[float]) -> Band:
 
 
 def usual_range(point: Point, growth: tuple[float, float], counter: bool) -> tuple[int, int]:
-    """From what to what a number is usual that has grown from ``point``."""
+    """The usual range of a number that has grown from ``point``."""
     low, high = (point.value * math.exp(min(step, _MOST)) for step in growth)
     least = min(point.value * (1 - FALL), point.value - _FEW) if counter else min(low, point.value)
     return math.floor(least), math.floor(max(high, point.value + _FEW))
 
 
 def bands_of(histories: Mapping[tuple[str, str], Sequence[Point]], counters: Collection[str]) -> dict[str, Band]:
-    """The band of each metric over accounts together: what an account without a history of its own is measured by."""
+    """A band per metric over several accounts, for accounts without a history of their own."""
     growth: dict[str, list[float]] = {}
     for (_, metric), points in histories.items():
         sound = without_accidents(changes_of(points), counter=metric in counters)
@@ -147,7 +147,7 @@ _WEEK = range(5, 10)
 
 
 class Evidence(NamedTuple):
-    """What is known of a typed number: its metric, what would have been usual, and where else it stood."""
+    """What is known about a typed number: its metric, the usual range, and other cells that had it."""
 
     metric: str
     new: int
@@ -194,17 +194,17 @@ def _is_usual(value: int, seen: Evidence) -> bool:
 
 
 def _is_usual_with_a_digit(value: int, ten: int, seen: Evidence) -> bool:
-    """Whether ``value`` is usual with some digit at the place that counts ``ten``, where it has a 0."""
+    """Whether ``value`` is usual with another digit in the place of value ``ten``, where it has a 0."""
     return any(max(0, -((value - low) // ten)) <= min(9, (high - value) // ten) for low, high in seen.usual)
 
 
 def _with_one_more(number: int, tens: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """``number`` with room for one more digit, and what that digit counts."""
+    """``number`` with room for one more digit, and that digit's place value."""
     return ((number // ten * ten * 10 + number % ten, ten) for ten in (*tens, tens[-1] * 10))
 
 
 def _without_one(number: int, tens: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """``number`` with a 0 in place of a digit, and what that digit counts."""
+    """``number`` with a 0 in place of a digit, and that digit's place value."""
     return ((number - number // ten % 10 * ten, ten) for ten in tens)
 
 

@@ -1,4 +1,4 @@
-"""Metrics that are of something else than before: other dates, another KPI, the campaign in place of the lifetime.
+"""Metrics that now count something else: other dates, another KPI, the campaign instead of the lifetime.
 
 Or of another profile, to which the account's link leads now; or of the sheet, since the parsed one is too old
 (``[parsed] max_age``), and of a parser again when it has a new one.
@@ -22,7 +22,7 @@ OUTDATED: Final = "too old"
 
 
 def counts_other_videos(state: AccountState) -> bool:
-    """Whether a parsed value is of other videos than the last pass saw, or too old; the usual case is neither."""
+    """Whether a parsed value is of other videos than in the last pass, or too old; usually neither."""
     votes = state.votes
     # No generator where there is nothing to look through, as with most accounts.
     if not (any(state.counted) or votes.lost or (votes.chosen and any(o.counted for o in votes.chosen.values()))):
@@ -31,7 +31,7 @@ def counts_other_videos(state: AccountState) -> bool:
 
 
 def without_earlier_profile(state: AccountState, rows: Container[str]) -> AccountState:
-    """An account whose row is that of another profile than in the last pass, as if it had none before.
+    """An account whose row shows another profile than in the last pass, without its earlier values.
 
     Nothing was typed over, nothing stands in.  ``rows``: the ids of the accounts that have a row; without one the last
     sheet values stand in as for any row that is gone: a person may only have corrected the link.
@@ -42,7 +42,7 @@ def without_earlier_profile(state: AccountState, rows: Container[str]) -> Accoun
 
 
 def counted_videos(state: AccountState) -> tuple[str | None, ...]:
-    """What the parsed values are of; where none counts, what the last one was of, or `OUTDATED`."""
+    """The videos that the parsed values are of; if none counts, those of the last one, or `OUTDATED`."""
     known, chosen, parsed = state.counted, state.votes.chosen, state.parsed or NO_METRICS
     outdated = state.votes.too_old if state.votes.lost else _NONE
     return tuple(
@@ -58,7 +58,7 @@ def counted_videos(state: AccountState) -> tuple[str | None, ...]:
 def restarted_metrics(
     state: AccountState, winners: Sequence[str | None], counted: Sequence[str | None]
 ) -> frozenset[str]:
-    """The metrics of which a parsed value counts, or counted, that is of other videos now; of another profile all.
+    """The metrics whose parsed value is of other videos than before; all metrics for another profile.
 
     And those that go from a parser's value to the sheet's as the former is too old, or back; one that is carried
     meanwhile goes on.
@@ -82,12 +82,12 @@ def _of_parsers(before: str | None, now: str | None) -> bool:
 
 
 def _goes_over(before: str | None, now: str | None) -> bool:
-    """Whether a metric goes from the parsers' value to another one, or back."""
+    """Whether a metric changes from the parsers' value to another side's, or back."""
     return (before == Winner.PARSED) != (now == Winner.PARSED) and not {before, now} & {None, Winner.CARRIED}
 
 
 def not_counted_since(votes: Votes) -> Mapping[str, str]:
-    """The metrics of a campaign whose source has looked later and could not count them → the stamp that they are of."""
+    """A campaign's metrics that the source could not count in a later look → the stamp of their values."""
     newest: dict[str, str] = {}
     for one in votes.chosen.values():
         newest[one.source] = max(one.at or "", newest.get(one.source, ""))
@@ -99,7 +99,7 @@ def not_counted_since(votes: Votes) -> Mapping[str, str]:
 
 
 def not_counted(metrics: Sequence[str], since: str) -> str:
-    """In words, that the sums of a campaign stand which were counted last."""
+    """The sentence that a campaign's sums are those that could be counted last."""
     return (
         f"{', '.join(metrics)}: not counted since {when(since)}, as the parser could not see all that it takes (log:"
         " parser.finished); the last sums stand"
@@ -107,7 +107,7 @@ def not_counted(metrics: Sequence[str], since: str) -> str:
 
 
 def sources_of_unknown_videos(votes: Votes) -> Mapping[str, Sequence[str]]:
-    """Sources whose numbers count and that do not say of which videos they are → the metrics."""
+    """Sources whose numbers count without saying which videos they are of → the metrics."""
     found: dict[str, list[str]] = {}
     for metric in OF_VIDEOS:
         one = votes.chosen.get(metric)
@@ -117,7 +117,7 @@ def sources_of_unknown_videos(votes: Votes) -> Mapping[str, Sequence[str]]:
 
 
 def unknown_videos(project: str, campaign: Campaign, source: str, metrics: Sequence[str]) -> str:
-    """What is to be said of such numbers in a ``project`` whose campaign is counted."""
+    """The sentence about such numbers in a ``project`` whose campaign is counted."""
     return (
         f"{project}: {', '.join(metrics)} of {source} count, and nobody says of which videos they are; the project has"
         f" {campaign.words()}; if they are of the lifetime: smart-sync ingest --forget-source {source}"

@@ -1,4 +1,4 @@
-"""What a pass does to an account's snapshot of the day under ``[snapshots] on_existing = "update"``.
+"""An account's snapshot of the day under ``[snapshots] on_existing = "update"``: insert, update or nothing.
 
 There is one row of ours per account and local day; other writers may have rows of the same day, which are left alone.
 The row's time moves to now where a reader of the newest snapshot, or of the last one of a UTC date, would otherwise
@@ -20,7 +20,7 @@ _QUARTER, _LONGEST_DAY = timedelta(minutes=15), timedelta(hours=26)
 
 
 class StoredSnapshot(NamedTuple):
-    """A snapshot of the day, of any writer: its id, the UTC date of its time, its values in the order of `METRICS`.
+    """A snapshot of the day, by any writer: its id, the UTC date of its time, its values in the order of `METRICS`.
 
     The values are as SQLite has them: those of another writer need not be counts.
     """
@@ -44,7 +44,7 @@ class SnapshotStep(Enum):
 def step(
     account_id: str, seen: Sequence[StoredSnapshot], merged: tuple[Any, ...], utc_date: str, day: Day
 ) -> tuple[SnapshotStep, str]:
-    """What a pass on ``utc_date`` does to the snapshot of ``day`` of an account, and the id of that row of ours.
+    """What a pass on ``utc_date`` does to an account's snapshot of ``day``, and the id of our row.
 
     ``seen`` are the day's snapshots, the newest last.  The id is "" where nothing is to be done.
     """
@@ -73,7 +73,7 @@ def snapshot_id(account_id: str, start: str) -> str:
 
 
 class OwnSnapshots:
-    """Recognises our snapshots by their ids, whatever the time zone was when they were made.
+    """Recognises our snapshots by their ids, whatever time zone they were made in.
 
     It remembers at what time of the day (UTC) the last one's day began, for that of the next is likely the same.
     """
@@ -94,7 +94,7 @@ class OwnSnapshots:
             return False
 
     def _starts(self, moment: datetime) -> Iterator[datetime]:
-        """When the local day of ``moment`` may have begun, the likeliest first."""
+        """The possible starts of the local day of ``moment``, likeliest first."""
         midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
         yield midnight + self._likely
         yield midnight + self._likely - timedelta(days=1)

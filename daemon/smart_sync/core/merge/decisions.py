@@ -1,4 +1,4 @@
-"""Deciding about accounts, one after the other: which side counts, what is merged, and what of it is to be written."""
+"""Decides about each account: which side counts, the merged values, and what must be written."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ _NOTHING_RESUMED: Mapping[str, str] = MappingProxyType({})
 
 
 class SheetValue(NamedTuple):
-    """A row of ``sheet_metrics`` to write: its row is in the worksheet."""
+    """A row of ``sheet_metrics`` to write, for an account with a row in the worksheet."""
 
     account_id: str
     metrics: Metrics
@@ -28,7 +28,7 @@ class SheetValue(NamedTuple):
 
 
 class Edited(NamedTuple):
-    """The values of a row before and after an edit: those that differ are cells that say another number, or none."""
+    """A row's values before and after an edit; those that differ are the edited cells."""
 
     account_id: str
     old: Metrics
@@ -37,7 +37,7 @@ class Edited(NamedTuple):
 
 
 class Missing(NamedTuple):
-    """A row of ``sheet_metrics`` to change: its row is in the worksheet no more, or would stand elsewhere now."""
+    """A row of ``sheet_metrics`` to change, for an account whose row is missing or presumed elsewhere."""
 
     account_id: str
     absence: Absence
@@ -45,7 +45,7 @@ class Missing(NamedTuple):
 
 
 class Merged(NamedTuple):
-    """A row of ``account_metrics`` to write, and the values it had before (None: there was none)."""
+    """A row of ``account_metrics`` to write, and its previous values (None: there was none)."""
 
     account_id: str
     values: Metrics
@@ -63,7 +63,7 @@ class Merged(NamedTuple):
 
 
 class _Chosen(NamedTuple):
-    """The rules of one platform's accounts, looked up once."""
+    """The rules for one platform's accounts, looked up once."""
 
     rules: tuple[Rule, ...]
     strategies: tuple[Strategy, ...]
@@ -78,7 +78,7 @@ def _chosen(rules: tuple[Rule, ...]) -> _Chosen:
 
 @dataclass(slots=True)
 class Decided:
-    """What has been decided about a project's accounts: the rows to write, and each one's side of the sheet."""
+    """The decisions about a project's accounts: the rows to write, and each account's sheet side."""
 
     merged: list[Merged] = field(default_factory=list)
     sheet: list[SheetValue] = field(default_factory=list)
@@ -107,7 +107,7 @@ class Decided:
 def decide_each(
     project: Project, states: Iterable[AccountState], sheet: Sheet, policy: Policy, now: str = "", today: str = ""
 ) -> Decided:
-    """Decide about every one of ``states``, in one loop, for there may be a hundred thousand.
+    """Decide about all ``states`` in one loop, for there may be a hundred thousand.
 
     ``now`` (a stamp) is when pins begin that are new, ``today`` the label of the local day on which they may end.
     """
@@ -151,7 +151,7 @@ def _conflicts(decisions: Iterable[Decision]) -> tuple[str, ...]:
 
 
 def _resumed(state: AccountState, winners: Sequence[str | None]) -> Mapping[str, str]:
-    """The metrics of which a carried stretch ends with a value → since when they were carried."""
+    """The metrics whose carried period ends with a value → since when they were carried."""
     if Winner.CARRIED not in state.winners:
         return _NOTHING_RESUMED
     trios = zip(METRICS, state.carried_since, winners, strict=True)
@@ -162,7 +162,7 @@ def _resumed(state: AccountState, winners: Sequence[str | None]) -> Mapping[str,
 def _record_sheet(
     decided: Decided, state: AccountState, row: SheetRow | None, side: Metrics, sheet: Sheet, present: Absence
 ) -> None:
-    """What ``sheet_metrics`` must say of an account from now on, if that is news; ``present``: that a row is there."""
+    """Record what ``sheet_metrics`` must say about an account, if it changes; ``present``: it has a row."""
     if row is None:
         absence = sheet.absences.get(state.id, state.absence)
         place = sheet.row_number(state)
@@ -177,7 +177,7 @@ def _record_sheet(
 
 
 def _record_pins(decided: Decided, state: AccountState, pins: Pinned, decisions: Sequence[Decision]) -> None:
-    """What must be remembered of an account's pins, and what there is to say about them."""
+    """Record an account's pins and the problems with them."""
     decided.pinned += [(state.id, pin) for pin in pins.kept]
     decided.unpinned += [(state.id, pin) for pin in pins.forgotten]
     pin_reasons = reasons(pins, decisions, state.parsed or NO_METRICS, state.link)
@@ -187,7 +187,7 @@ def _record_pins(decided: Decided, state: AccountState, pins: Pinned, decisions:
 def _record_status(
     decided: Decided, state: AccountState, side: Metrics, values: Metrics, winners: tuple[str | None, ...], sheet: Sheet
 ) -> None:
-    """Whether an account has left or is back, has a value, and which of its values stand in."""
+    """Record whether an account has left or is back, has a value, and which of its values are carried."""
     if is_left(state, sheet):
         if state.left_since is None:
             decided.left.append(state)
@@ -215,7 +215,7 @@ _NOBODY = (None,) * len(METRICS)
 
 
 def _side(state: AccountState, row: SheetRow | None, sheet: Sheet) -> tuple[Metrics, frozenset[str]]:
-    """The sheet values that count for an account, and the metrics for which an earlier value stands in."""
+    """The sheet values that count for an account, and the metrics whose earlier value is carried."""
     if row is None:
         absence = state.absence if sheet.trouble is not None else sheet.absences.get(state.id)
         if absence is None or absence.accepted or state.sheet is None:
@@ -251,7 +251,7 @@ def _decisions(state: AccountState, side: Metrics, standing_in: frozenset[str], 
 
 
 def _carried(state: AccountState, index: int) -> Decision:
-    """A metric for which nobody has a vote: its last merged value stands in, if it had one that was not taken back."""
+    """A metric without any vote: its last merged value is carried, unless it was taken back."""
     merged, winner = state.merged, state.winners[index]
     if merged is None or winner is None:
         return NOBODY
@@ -264,7 +264,7 @@ def _carried(state: AccountState, index: int) -> Decision:
 
 
 def foresee(state: AccountState, rules: tuple[Rule, ...], today: str = "") -> Metrics:
-    """The merged values of a pass on ``today`` that finds the sheet as it was; None where there would be none."""
+    """The merged values of a pass on ``today`` that finds the sheet unchanged; None where there would be none."""
     gone = Sheet(absences={state.id: state.absence} if state.absence.gone_since else {})
     side, standing_in = _side(state, None, gone) if gone.absences else (state.sheet or NO_METRICS, state.held)
     decisions = _decisions(state, side, standing_in, _chosen(rules))
@@ -274,7 +274,7 @@ def foresee(state: AccountState, rules: tuple[Rule, ...], today: str = "") -> Me
 
 
 def _before(state: AccountState, index: int) -> Before | None:
-    """How one metric was; None if its parsed value has lost its vote.  Values nobody has looked at yet are no news."""
+    """One metric before the pass; None if its parsed value has lost its vote. Unseen values are no change."""
     if state.merged is None or METRICS[index] in state.votes.taken_back or state.votes.silent(METRICS[index]):
         return None
     seen = state.seen if state.seen is not None else state.parsed or NO_METRICS
@@ -283,7 +283,7 @@ def _before(state: AccountState, index: int) -> Before | None:
 
 
 def _last_seen(state: AccountState) -> Metrics:
-    """What the parser last said of each metric: one that it has stopped saying stays as it was.
+    """The parser's last value of each metric; one it no longer reports stays.
 
     One that has lost its vote was never said, so that the same number is news once it has a vote again.
     """

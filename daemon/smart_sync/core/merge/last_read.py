@@ -1,4 +1,4 @@
-"""What was typed since the last read of a worksheet, and the cells as they were in it."""
+"""Numbers typed since the last read of a worksheet, and the cells of that read."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ _NEAREST_FIRST: Final = (0, *(away * sign for away in range(1, NEARBY + 1) for s
 
 
 class Typed(NamedTuple):
-    """A cell that says another number than in the last read."""
+    """A cell with another number than in the last read."""
 
     account_id: str
     metric: str
@@ -30,7 +30,7 @@ class Typed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Worksheet:
-    """The cells of a worksheet as they were in the last read: row → values, how that account is called, and its id.
+    """The cells of the last read: row → values, the account's name and id.
 
     A row without an id is taken for the account's that stands there now: links may have moved against the numbers.
     """
@@ -42,7 +42,7 @@ class Worksheet:
     _rows_of: dict[str, dict[int | None, list[int]]] = field(default_factory=dict, repr=False, compare=False)
 
     def nearby(self, typed: Typed) -> Iterator[tuple[int, str]]:
-        """The cells that held a typed number, of its row or near it: how many rows below, and which metric.
+        """The cells in or near its row that had a typed number: the distance in rows, and the metric.
 
         Of another account's row the cell of the same metric, of the account's own that of another.
         """
@@ -57,21 +57,21 @@ class Worksheet:
                         yield away, metric
 
     def is_own(self, typed: Typed, away: int) -> bool:
-        """Whether the row so many rows below was that of the account itself."""
+        """Whether the row at that distance was the account's own."""
         owner = self.ids.get(typed.row + away)
         return owner == typed.account_id if owner is not None else not away
 
     def says(self, typed: Typed, away: int) -> bool:
-        """Whether the cell of the same metric so many rows below held a typed number."""
+        """Whether the same metric's cell at that distance had a typed number."""
         values = self.rows.get(typed.row + away)
         return values is not None and values[METRICS.index(typed.metric)] == typed.new
 
     def named(self, typed: Typed, away: int, metric: str) -> tuple[str, str]:
-        """A cell of another row or column, as `Evidence.cells` has it."""
+        """The name of a cell in another row or column, as `Evidence.cells` has it."""
         return metric, "" if self.is_own(typed, away) else self.names.get(typed.row + away, "another account")
 
     def anywhere(self, typed: Typed) -> tuple[int, str] | None:
-        """The first cell of another account's row that held a typed number."""
+        """The first cell in another account's row that had a typed number."""
         if not is_distinct(typed.new):
             return None
         if typed.metric not in self._rows_of:
@@ -84,5 +84,5 @@ class Worksheet:
 
 
 def is_distinct(number: int, digits: int = DISTINCT) -> bool:
-    """Whether a number has so many digits, zeros at the end left out."""
+    """Whether a number has at least so many digits without trailing zeros."""
     return len(str(number).rstrip("0")) >= digits

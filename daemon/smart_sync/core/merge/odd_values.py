@@ -1,4 +1,4 @@
-"""What is odd about the values that the database holds of a project: told with each pass, and decided without."""
+"""Problems with a project's stored values; reported with each pass, without effect on decisions."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -18,12 +18,12 @@ FEW = 3
 def odd_values(
     project: Project, campaign: Campaign, counting: Counting | None, states: Sequence[AccountState]
 ) -> list[Problem]:
-    """A problem for each kind of oddity in the values of the accounts of ``project``."""
+    """A problem for each kind of oddity in the values of ``project``'s accounts."""
     return [*_ahead(states), *_overwritten(states), *_campaign_problems(project, campaign, counting, states)]
 
 
 class Brought(NamedTuple):
-    """The newest time of an account's parsed values by one source, and the table they are in."""
+    """The newest time of an account's parsed values by one source, and their table."""
 
     at: str
     place: str
@@ -32,7 +32,7 @@ class Brought(NamedTuple):
 def note_source_times(
     brought: dict[str, list[Brought]], state: AccountState, inbox: Sequence[str | None], terms: VoteTerms
 ) -> None:
-    """Note by source of when those parsed values of an account are that other programs bring.
+    """Note, by source, the times of an account's parsed values that other programs bring.
 
     Those of the inbox, of the query, and of files; also where they are too old to count.  ``inbox``: source and time of
     its row, empty if there is none; what has no time is of now.
@@ -53,7 +53,7 @@ def note_source_times(
 
 
 def silent_sources(brought: Mapping[str, Sequence[Brought]], terms: VoteTerms, campaign: Campaign) -> list[Problem]:
-    """A problem for each source that has brought nothing for too long: its numbers are shown as today's.
+    """A problem for each source that brought nothing for too long: old numbers are shown as today's.
 
     ``brought``: the newest values of each account by source.  Of a campaign that was over by then nothing is expected;
     of a source with one of several accounts it may be the account.
@@ -80,7 +80,7 @@ def silent_sources(brought: Mapping[str, Sequence[Brought]], terms: VoteTerms, c
 def _campaign_problems(
     project: Project, campaign: Campaign, counting: Counting | None, states: Sequence[AccountState]
 ) -> Iterable[Problem]:
-    """That which videos count is not clear, and which metrics could not be counted when they were looked at last."""
+    """Problems about an unclear campaign, and about metrics that could not be counted in the last look."""
     active = [state for state in states if state.active] if counting is not None and counting.parsers else []
     if (
         campaign.flaw
@@ -100,7 +100,7 @@ def _campaign_problems(
 
 
 def _ahead(states: Iterable[AccountState]) -> list[Problem]:
-    """One problem for each source whose clock is ahead, with one of the accounts."""
+    """A problem for each source whose clock is ahead, with one account as an example."""
     found: dict[tuple[str, str], set[str]] = {}
     for state in states:
         for one in state.votes.ahead:
@@ -118,7 +118,7 @@ def _ahead(states: Iterable[AccountState]) -> list[Problem]:
 
 
 def _overwritten(states: Iterable[AccountState]) -> Iterable[Problem]:
-    """A problem for each active account of which another program has spoilt merged values: those are written again."""
+    """A problem for each active account whose merged values another program has changed: they are written again."""
     for state in states:
         if state.active and state.merged is not None and None in state.merged:
             metrics = ", ".join(m for m, value in zip(METRICS, state.merged, strict=True) if value is None)

@@ -1,4 +1,4 @@
-"""What pins make of an account's decisions, and what there is to say about them."""
+"""Applies pins to an account's decisions, and reports problems with them."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from smart_sync.core.wording import unpin
 
 
 class Pinned(NamedTuple):
-    """The pins of an account in a pass."""
+    """An account's pins in a pass."""
 
     #: Those that count, by metric.
     in_force: Mapping[str, Pin]
@@ -33,7 +33,7 @@ def pinned(
     today: str,
     cell: str,
 ) -> Pinned:
-    """The pins of an account whose sheet values are ``side``; those of metrics that stand in stay as they were.
+    """The pins of an account whose sheet values are ``side``; pins of carried metrics stay as they were.
 
     ``cell``: where its row is, for a person.
     """
@@ -54,7 +54,7 @@ def pinned(
 
 
 def with_pins(decisions: Sequence[Decision], pins: Mapping[str, Pin], standing_in: Collection[str]) -> list[Decision]:
-    """The decisions of an account, with the pinned values in place of what the two sides would give.
+    """The decisions of an account with pinned values in place of those from the two sides.
 
     A cell that cannot be read, or whose row is gone, stands in with its mark, as any sheet value does.
     """
@@ -67,7 +67,7 @@ def with_pins(decisions: Sequence[Decision], pins: Mapping[str, Pin], standing_i
 
 
 def contradicted(pinned: Pinned, decisions: Sequence[Decision], parsed: Metrics) -> Iterator[Pin]:
-    """The pins that are far from what is said: by both sides if the command has pinned, else by the parser."""
+    """The pins far from what the sides say: both sides for a pin by command, the parser for one in a cell."""
     for index, metric in enumerate(METRICS):
         pin = pinned.in_force.get(metric)
         if pin is None:
@@ -79,7 +79,7 @@ def contradicted(pinned: Pinned, decisions: Sequence[Decision], parsed: Metrics)
 
 
 def reasons(pins: Pinned, decisions: Sequence[Decision], parsed: Metrics, link: str) -> Iterator[tuple[str, str]]:
-    """What a person should know of an account's pins: the metric, and a sentence that stays the same while it is so."""
+    """What a person should know about an account's pins: the metric, and a sentence that is stable while it is true."""
     for pin in pins.over:
         yield pin.metric, f"{pin}: past its date; worksheet and parsers decide again"
     for pin in pins.twice:

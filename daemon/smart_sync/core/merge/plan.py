@@ -1,4 +1,4 @@
-"""What a pass will do to one project: decided here, done by `smart_sync.store`.
+"""The plan of a pass for one project: decided here, written by `smart_sync.store`.
 
 The sheet's side (`core.matching.sheet_side`) and what the database holds (`core.state`) go in; out comes a `Plan` with
 every row to write, every count and every problem.
@@ -26,7 +26,7 @@ from smart_sync.errors import SheetUnavailable
 
 
 class Conflict(NamedTuple):
-    """Both sides of a metric under strategy "latest" had changed: the sheet's value counts, ``parsed`` does not."""
+    """Both sides of a metric had changed under "latest": the sheet's value counts, ``parsed`` does not."""
 
     account_id: str
     link: str
@@ -38,7 +38,7 @@ class Conflict(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything one pass will write for a project, and what there is to say about it."""
+    """Everything one pass will write for a project, and the problems to report."""
 
     project: Project
     #: What planning counts; writing adds to it (`core.results.outcomes`).
@@ -89,7 +89,7 @@ class Plan:
         return tuple(row for row in self.merged if row.values != row.before)
 
     def only(self, account_ids: Container[str]) -> "Plan":
-        """The part that is about ``account_ids``, and what is about the project as a whole."""
+        """The part of the plan about ``account_ids``, and about the project as a whole."""
         return replace(
             self,
             account_ids=tuple(account_id for account_id in self.account_ids if account_id in account_ids),
@@ -121,7 +121,7 @@ def make_plan(
     doubtful: Sequence[Doubt] = (),
     typed: Judged = NOTHING_JUDGED,
 ) -> Plan:
-    """Decide everything about ``project`` from what its sheet says and what the database holds.
+    """Decide everything about ``project`` from its sheet and the database.
 
     For ``doubtful`` rows no account is created; ``typed``: what was made of edited cells.
     """
@@ -178,7 +178,7 @@ def make_plan(
 
 
 def _is_revived(state: AccountState, project: Project, sheet: Sheet) -> bool:
-    """Whether an account that had left, and was made inactive for it, has its row again."""
+    """Whether an account that had left, and was therefore deactivated, has its row again."""
     return not state.active and state.left_since is not None and state.id in sheet.rows and is_ours(state, project)
 
 
@@ -192,7 +192,7 @@ def _is_unmatched(state: AccountState, sheet: Sheet) -> bool:
 
 
 def _no_vote_problem(project: Project, sheet: Sheet, state: AccountState, metric: str, now: str) -> Problem:
-    """A value for which nobody has a vote any more."""
+    """The problem of a value that no side has a vote for any more."""
     index = METRICS.index(metric)
     value = state.merged[index] if state.merged else None
     row = sheet.row_number(state)
@@ -208,7 +208,7 @@ def _no_vote_problem(project: Project, sheet: Sheet, state: AccountState, metric
 
 
 def _pin_problems(project: Project, sheet: Sheet, decided: Decided) -> Iterable[Problem]:
-    """What there is to say about pins."""
+    """The problems with pins."""
     for state, metric, reason in decided.of_pins:
         row = sheet.row_number(state)
         column = sheet.letters.get(metric) if row is not None else None
@@ -230,13 +230,13 @@ def _conflicts(decided: Decided, states: Mapping[str, AccountState], place: Plac
 
 
 def _cell(project: Project, sheet: Sheet, state: AccountState, metric: str) -> str:
-    """The cell of a metric; its row alone where the column is not known, "" where there is no row."""
+    """The cell of a metric; only its row if the column is unknown, "" without a row."""
     row = sheet.row_number(state)
     return "" if row is None else f"{project.name}!{sheet.letters.get(metric, '')}{row}"
 
 
 def _changes(merged: Iterable[Merged], states: Mapping[str, AccountState]) -> Iterable[MergedChange]:
-    """What `core.merge.suspects` judges."""
+    """The changes that `core.merge.suspects` judges."""
     for row in merged:
         if row.before is not None and row.values != row.before:
             state = states[row.account_id]
@@ -264,7 +264,7 @@ class Confirmation(NamedTuple):
     value: int | None = None
 
     def answer(self) -> ConfirmedFinding:
-        """As `smart-sync confirm --json` has it: what is not empty."""
+        """As `smart-sync confirm --json` prints it: only what is not empty."""
         return cast(
             "ConfirmedFinding", {name: value for name, value in self._asdict().items() if value not in ("", None)}
         )
@@ -273,7 +273,7 @@ class Confirmation(NamedTuple):
 def of_account(
     state: AccountState, project_id: str, metric: str | None, lost: Collection[str], suspects: Mapping[str, int]
 ) -> Iterator[Confirmation]:
-    """What can be confirmed of one account; of one metric alone if it is named.
+    """What can be confirmed about one account; about one metric if it is named.
 
     ``lost`` are the metrics whose column the worksheet has lost, ``suspects`` the suspect values by metric.
     """

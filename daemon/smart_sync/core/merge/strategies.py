@@ -1,4 +1,4 @@
-"""MAX, and the other ways to decide between the two sides of a metric; which of them decides is said by `Policy`.
+"""MAX and the other strategies that decide between a metric's two sides; `Policy` says which applies.
 
 A strategy is a pure function of one metric: what the sheet says, what the parser says, how it was
 before.  ``None`` is "no value" and never wins.  All of them are idempotent: deciding again with
@@ -30,7 +30,7 @@ _WINNERS = frozenset({Winner.SHEET, Winner.PARSED, Winner.BOTH, Winner.CARRIED})
 
 
 class Before(NamedTuple):
-    """One metric as the last pass left it: what it saw on each side, and what it decided."""
+    """One metric as the last pass left it: the value on each side, and the decision."""
 
     sheet: int | None
     parsed: int | None
@@ -39,7 +39,7 @@ class Before(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """A merged value and who gave it (a `Winner`); ``value`` is None if neither side has one."""
+    """A merged value and its side (a `Winner`); ``value`` is None if neither side has one."""
 
     value: int | None
     winner: str | None
@@ -105,13 +105,13 @@ STRATEGIES: Mapping[str, Strategy] = {
 
 
 def consistent(rounded: int, exact: int) -> bool:
-    """Whether ``exact`` would be shown as ``rounded`` by a platform that rounds or cuts to its digits."""
+    """Whether a platform that rounds or truncates would show ``exact`` as ``rounded``."""
     least, most = spread(rounded)
     return least <= exact <= most
 
 
 def spread(rounded: int) -> tuple[int, int]:
-    """The least and the most that a platform shows as ``rounded`` which rounds or cuts to its digits.
+    """The least and the greatest number that a platform shows as ``rounded``.
 
     The digits are those that are not trailing zeros, but at least two: "7M" is read as "7.0M".
     """
@@ -131,7 +131,7 @@ def decide(
     rounded: bool = False,
     carried: bool = False,
 ) -> Decision:
-    """What one metric of an account becomes.
+    """Decide one metric of an account.
 
     ``rounded``: the parsed value is a rounded figure; consistent with the sheet's exact one it never beats it.
     ``carried``: the sheet value is an earlier one that stands in.
@@ -165,7 +165,7 @@ class Rule(NamedTuple):
 
     @property
     def function(self) -> Strategy:
-        """The strategy itself."""
+        """The strategy's function."""
         return STRATEGIES[self.strategy]
 
 
@@ -175,7 +175,7 @@ Choices = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """``[merge]``, as the merge needs it."""
+    """``[merge]`` in the form that the merge uses."""
 
     strategy: str = "max"
     metrics: Choices = field(default_factory=dict)
@@ -199,7 +199,7 @@ class Policy:
         return Rule(self.strategy, "merge.strategy")
 
     def of_larger(self, project: str, platform: str) -> frozenset[str]:
-        """The metrics of which the larger of sheet value and parsed value counts."""
+        """The metrics for which the larger of sheet value and parsed value counts."""
         rules = zip(METRICS, self.rules(project, platform), strict=True)
         return frozenset(metric for metric, rule in rules if rule.strategy == "max")
 

@@ -1,4 +1,4 @@
-"""Values that jump: merged ones, typed ones that are accidents, and falls of followers that one read has found.
+"""Suspect values: merged ones that jump, probable typing mistakes, and falls of followers seen in one read only.
 
 They are reported.  Merged and typed values are written, for a person may mean them; a fall counts when a second read
 agrees: a platform's answer is wrong now and then, and shows a large account with a tenth of its followers for an hour.
@@ -69,7 +69,7 @@ Suspects = Mapping[tuple[str, str], Suspect]
 
 @dataclass(frozen=True, slots=True)
 class Doubts:
-    """What changes are judged by: the stamp ``now``, ``[merge] suspect``, and the suspects that are still open.
+    """The terms for judging changes: the stamp ``now``, ``[merge] suspect``, and the open suspects.
 
     ``today`` is the label of the local day: pins end by it.  ``counters``: the metrics of ``[merge.kinds]`` that only
     grow.
@@ -85,12 +85,12 @@ class Doubts:
 
     @property
     def believed(self) -> str:
-        """The stamp up to which suspects have stood long enough."""
+        """The stamp: suspects that began before it have stood long enough to be believed."""
         return stamp(moment(self.now) - STANDS)
 
 
 class Judged(NamedTuple):
-    """What was made of the typed cells of a pass."""
+    """The judgement about the typed cells of a pass."""
 
     #: The typed numbers that are accidents and not confirmed or believed; their ``since`` is that of a known one.
     accidents: Sequence[Suspect] = ()
@@ -106,14 +106,14 @@ NOTHING_JUDGED: Final = Judged()
 
 @dataclass(frozen=True, slots=True)
 class SuspectChanges:
-    """The suspects that begin, those that are over, and those that are left open, the new ones included."""
+    """The suspects that begin, those that end, and those that stay open, the new ones included."""
 
     new: tuple[Suspect, ...] = ()
     over: tuple[tuple[str, str], ...] = ()
     open: tuple[Suspect, ...] = ()
 
     def only(self, account_ids: Container[str]) -> "SuspectChanges":
-        """The part that is about ``account_ids``."""
+        """The part about ``account_ids``."""
         return SuspectChanges(
             tuple(suspect for suspect in self.new if suspect.account_id in account_ids),
             tuple(key for key in self.over if key[0] in account_ids),
@@ -122,7 +122,7 @@ class SuspectChanges:
 
 
 def jumps(metric: str, old: int, new: int, factor: float, counters: Container[str] = COUNTERS) -> bool:
-    """Whether going from ``old`` to ``new`` is a jump; ``counters`` are the lifetime counts."""
+    """Whether the step from ``old`` to ``new`` is a jump; ``counters`` are the lifetime totals."""
     if new > old:
         return new >= old * factor and new >= FLOOR and old > 0
     if old < FLOOR:
@@ -133,7 +133,7 @@ def jumps(metric: str, old: int, new: int, factor: float, counters: Container[st
 def find_suspects(
     changes: Iterable[MergedChange], doubts: Doubts, place: Place, typed: Judged = NOTHING_JUDGED
 ) -> SuspectChanges:
-    """Look at every metric that changes; what was typed has been judged by itself (`core.merge.accidents`)."""
+    """Judge every metric that changes; typed numbers have their own judge (`core.merge.accidents`)."""
     left = dict(doubts.open)
     accidents = {(one.account_id, one.metric): one for one in typed.accidents}
     over = [key for key, known in left.items() if known.typed and _is_over(key, known, accidents, typed)]
@@ -160,7 +160,7 @@ def find_suspects(
 
 
 def _is_over(key: tuple[str, str], known: Suspect, accidents: Mapping[tuple[str, str], Suspect], typed: Judged) -> bool:
-    """Whether an open suspect that was typed is over: the cell says another number now, or the same is believed."""
+    """Whether an open suspect from a typed number is over: the cell has another number, or the number is believed."""
     if known.held:
         still = accidents.get(key)
         return key[0] in typed.read and (still is None or still.new != known.new)
@@ -176,7 +176,7 @@ ONE_READ: Final = "a fall by more than 10 % that one read alone has found"
 
 
 def is_doubtful_fall(stored: ParsedValue, new: ParsedValue) -> bool:
-    """Whether ``new`` is such a fall from what the same source said last, which is ``stored``."""
+    """Whether ``new`` is a doubtful fall from ``stored``, the same source's last value."""
     return (
         new.metric == "followers"
         and stored.place == new.place == OWN
@@ -186,7 +186,7 @@ def is_doubtful_fall(stored: ParsedValue, new: ParsedValue) -> bool:
 
 
 def waits_for_second_read(stored: ParsedValue, new: ParsedValue, doubted: ParsedValue | None) -> bool:
-    """Whether ``new`` does not count yet; ``doubted`` is the fall that an earlier read has found, if one did.
+    """Whether ``new`` does not count yet; ``doubted`` is the fall found by an earlier read, if any.
 
     The same read brought twice is one read.
     """

@@ -1,4 +1,4 @@
-"""The cells of a worksheet that say another number than in its last read, and which of them are accidents.
+"""The cells of a worksheet with another number than in its last read, and which of them are mistakes.
 
 The first read of an account's row is no typing, unless the account has had values before: from what its parser said.
 Below that it is another number, such as a campaign's; where the larger one counts it is no accident.
@@ -24,7 +24,7 @@ MAX_OTHERS = 20
 
 
 class Cells(NamedTuple):
-    """What was typed since the last read: by row, with the rows that have something to be looked at closely."""
+    """The cells typed since the last read, by row, and the rows that need a close look."""
 
     rows: Sequence[Sequence[Typed]] = ()
     #: Account id → the metrics that need a history.
@@ -40,7 +40,7 @@ def typed_cells(
     counters: Collection[str],
     larger_counts: Callable[[str], Collection[str]] = lambda _platform: (),
 ) -> Cells:
-    """The cells of ``sheet`` that say another number than ``states`` know.
+    """The cells of ``sheet`` whose number differs from ``states``.
 
     Of marked ones those that were marked before: a first mark is meant, whatever the number.  Where the parser
     contradicts, `core.merge.pinning` tells it.  Nobody has typed what an accident has put into a whole column.
@@ -103,7 +103,7 @@ def _typed(state: AccountState, row: SheetRow, doubted: Suspects) -> Iterator[Ty
 
 
 def unknown(cells: Cells, histories: Mapping[tuple[str, str], Sequence[Point]]) -> list[str]:
-    """The metrics of which some of ``cells`` have too short a history to make a band of."""
+    """The metrics for which some of ``cells`` have too short a history for a band."""
     short = {
         metric
         for account_id, metrics in cells.close.items()
@@ -114,7 +114,7 @@ def unknown(cells: Cells, histories: Mapping[tuple[str, str], Sequence[Point]]) 
 
 
 def comparable_accounts(states: Iterable[AccountState], cells: Cells) -> list[str]:
-    """Some accounts by whose growth those can be measured that have none of their own: of all sizes alike."""
+    """A sample of accounts, of all sizes, whose growth stands for accounts without a history."""
     ids = sorted(state.id for state in states if state.sheet is not None and state.id not in cells.close)
     return ids[:: max(1, len(ids) // MAX_OTHERS)][:MAX_OTHERS]
 
@@ -122,7 +122,7 @@ def comparable_accounts(states: Iterable[AccountState], cells: Cells) -> list[st
 def judge_cells(
     cells: Cells, sheet: Sheet, states: Sequence[AccountState], terms: Terms, doubts: Doubts, name: str
 ) -> Judged:
-    """What is to be made of ``cells`` in the worksheet ``name``.
+    """Judge ``cells`` of the worksheet ``name``.
 
     An accident that is known, confirmed or has stood long enough is none any more.
     """
@@ -146,7 +146,7 @@ def judge_cells(
 
 
 def _stays_held(known: Suspect, state: AccountState | None, sheet: Sheet, doubts: Doubts) -> bool:
-    """Whether a number that is held is held on: its cell still says it, and neither a person nor the parser agrees.
+    """Whether a held number stays held: the cell still has it, and neither a person nor the parser confirms it.
 
     It is not judged anew: the cells nearby and the other numbers of the row have changed since.
     """
@@ -159,7 +159,7 @@ def _stays_held(known: Suspect, state: AccountState | None, sheet: Sheet, doubts
 
 
 def _grows_from_held(known: Suspect, accident: Accident, terms: Terms, doubts: Doubts) -> bool:
-    """Whether a cell has grown as always from the number that is held: it stands as long as that one.
+    """Whether a cell grew as usual from the held number: then it stays held as long as that one.
 
     Else an account that is typed each day would be held for ever.
     """
@@ -200,7 +200,7 @@ def _suspect(accident: Accident, state: AccountState, sheet: Sheet, doubts: Doub
 
 
 def hold(sheet: Sheet, suspects: Iterable[Suspect]) -> Sheet:
-    """``sheet`` with the held cells of ``suspects`` unread: what they said before stands in, as for any such cell."""
+    """``sheet`` with the held cells of ``suspects`` marked unread: their earlier values are carried."""
     cells: dict[str, set[str]] = {}
     for one in suspects:
         if one.held:
@@ -209,7 +209,7 @@ def hold(sheet: Sheet, suspects: Iterable[Suspect]) -> Sheet:
 
 
 def _unread(sheet: Sheet, cells: Mapping[str, Set[str]]) -> Sheet:
-    """``sheet`` with ``cells`` (metrics by account id) that cannot be read."""
+    """``sheet`` with ``cells`` (metrics by account id) marked as unreadable."""
     if not cells:
         return sheet
     rows = dict(sheet.rows)

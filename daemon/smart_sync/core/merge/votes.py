@@ -1,4 +1,4 @@
-"""Which parsed values have a vote, and which of them counts: of each metric the one that was parsed last.
+"""Which parsed values have a vote, and which counts: per metric the one that was parsed last.
 
 A value has no vote once it is *forgotten* (a person has taken it back), once it was parsed for an *earlier link* of the
 account that means another profile, once it is of *other videos* than the parser's ``votes_of`` and the project's dates
@@ -54,7 +54,7 @@ def votes_of(
     account: ParsedAccount,
     vote_terms: VoteTerms,
 ) -> Votes:
-    """Which of the values ``values`` of an account count."""
+    """The votes of an account's parsed ``values``."""
     if (
         history is NO_PAST
         and account.last_link in (None, account.link)
@@ -91,7 +91,7 @@ def votes_of(
 
 
 def _all_have_votes(values: Iterable[ParsedValue], account: ParsedAccount, vote_terms: VoteTerms) -> bool:
-    """Whether nothing about the values themselves can take away a vote: the usual case, which must not cost much."""
+    """Whether nothing about the values themselves can cost them their vote: the usual case, decided cheaply."""
     earliest, latest = vote_terms.oldest or "", vote_terms.ahead
     return all(
         (one.at is None or earliest < one.at <= latest)
@@ -102,7 +102,7 @@ def _all_have_votes(values: Iterable[ParsedValue], account: ParsedAccount, vote_
 
 
 def _newest(values: Iterable[ParsedValue], vote_terms: VoteTerms) -> Votes:
-    """What `votes_of` finds where all values have a vote."""
+    """The result of `votes_of` if all values have a vote."""
     chosen: dict[str, tuple[_Rank, ParsedValue]] = {}
     for one in values:
         at = one.at or (vote_terms.now if one.place == QUERY else "")
@@ -115,7 +115,7 @@ def _newest(values: Iterable[ParsedValue], vote_terms: VoteTerms) -> Votes:
 
 
 def other_videos(one: ParsedValue, counting: Counting | None, account: ParsedAccount) -> str:
-    """Why a value is of other videos than those that count now; "" if it is not.  Followers are of no videos.
+    """Why a value is of other videos than those that count now; "" if it is not. Followers depend on no videos.
 
     Where a parser counts the campaign of the account, no other parser's lifetime counts next to it, nor what a table
     has brought that is there no more.
@@ -134,7 +134,7 @@ def other_videos(one: ParsedValue, counting: Counting | None, account: ParsedAcc
 
 
 def is_campaign_counted(link: str, platform: str, counting: Counting) -> bool:
-    """Whether a parser counts the campaign of an account."""
+    """Whether a parser counts the campaign for an account."""
     for parser in counting.parsers:
         if parser.platforms and platform_for_parsers(link, platform) not in parser.platforms:
             continue
@@ -148,7 +148,7 @@ def _key(one: ParsedValue) -> Key:
 
 
 class _VoteJudge:
-    """Judges the values of one account, and collects what must be remembered of them."""
+    """Judges the values of one account, and collects what must be stored about them."""
 
     def __init__(self, history: ParsedHistory, account: ParsedAccount, vote_terms: VoteTerms) -> None:
         self._past, self._whose, self._terms = history, account, vote_terms
@@ -166,7 +166,7 @@ class _VoteJudge:
         self._links = (*history.links, *self._new_links)
 
     def effective(self, one: ParsedValue) -> str | None:
-        """The time that counts."""
+        """The time by which a value counts."""
         at, now = one.at, self._terms.now
         if at is None:
             return now if one.place == QUERY else None
@@ -183,12 +183,12 @@ class _VoteJudge:
         return now if ahead else at
 
     def is_new_ahead(self, one: ParsedValue) -> bool:
-        """Whether a time is ahead, and nobody knows since when."""
+        """Whether a value's time is in the future, and was not seen so before."""
         known = self._seen.get((one.metric, one.place, one.source))
         return one.at is not None and one.at > self._terms.ahead and (known is None or known.parsed_at != one.at)
 
     def why_no_vote(self, one: ParsedValue, at: str | None) -> str:
-        """Why a value that counts as of ``at`` has no vote; "" if it has one."""
+        """Why a value has no vote, counted as of ``at``; "" if it has one."""
         for mark in self._past.marks:
             if _is_marked(one, at, mark):
                 return mark.reason
@@ -200,7 +200,7 @@ class _VoteJudge:
         return TOO_OLD if oldest is not None and at is not None and at <= oldest else ""
 
     def news(self, account_id: str, taken_back: frozenset[Key]) -> ParsedChanges | None:
-        """What must be remembered; None: nothing."""
+        """What must be stored about the votes; None if nothing."""
         known = taken_back == self._past.taken_back
         found = ParsedChanges(
             account_id,
@@ -225,7 +225,7 @@ class _VoteJudge:
         return not self._is_same(earlier[-1] if earlier else self._links[0][1])
 
     def _is_same(self, link: str) -> bool:
-        """Whether ``link`` means the profile that the account's own means; what means none tells nothing."""
+        """Whether ``link`` shows the same profile as the account's; a link that shows none proves nothing."""
         own, platform = self._whose.link, self._whose.platform
         if link == own:
             return True
@@ -249,7 +249,7 @@ def take_back(
     *,
     any_source: bool,
 ) -> list[Mark]:
-    """The marks that take back the values ``values`` of an account; none for those that are forgotten already."""
+    """The marks that take back an account's ``values``; none for values that were taken back already."""
     scrutiny = _VoteJudge(history, account, vote_terms)
     found = []
     for one in values:
@@ -260,7 +260,7 @@ def take_back(
 
 
 def has_vote(value: ParsedValue, history: ParsedHistory, account: ParsedAccount, vote_terms: VoteTerms) -> bool:
-    """Whether a value that is stored counts now."""
+    """Whether a stored value counts now."""
     scrutiny = _VoteJudge(history, account, vote_terms)
     return not scrutiny.why_no_vote(value, scrutiny.effective(value))
 
@@ -268,7 +268,7 @@ def has_vote(value: ParsedValue, history: ParsedHistory, account: ParsedAccount,
 def is_outdated(
     new: ParsedValue, stored: ParsedValue, history: ParsedHistory, account: ParsedAccount, vote_terms: VoteTerms
 ) -> bool:
-    """Whether what is ``stored`` in the place of ``new`` stays: a source has said it later, or of the right profile.
+    """Whether ``stored`` stays in place of ``new``: it is later by its source, or of the right profile.
 
     What was taken back keeps nothing out, nor does what is of an unknown time ahead.
     """

@@ -1,1 +1,1 @@
-"""The messages to people, in their language: plain text, short, with what, where and what to do."""
+"""Messages to people in their language: plain text, short, with what, where and what to do."""

@@ -1,4 +1,4 @@
-"""What is said of cells, rows, typed numbers and pins, in Russian; see `reasons`."""
+"""Russian texts about cells, rows, typed numbers and pins; see `reasons`."""
 
 #: As `reasons.RUSSIAN`.
 CELLS = {

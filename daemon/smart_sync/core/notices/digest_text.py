@@ -1,4 +1,4 @@
-"""The message of the day: suspects, problems, projects and parsers in trouble, and the growth of each project."""
+"""The daily message: suspects, problems, projects and parsers in trouble, and each project's growth."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -23,7 +23,7 @@ LATE = timedelta(hours=12)
 
 @dataclass(frozen=True, slots=True)
 class DigestProject:
-    """An active project: its accounts that count, their views together, and what they have grown in a day."""
+    """An active project: its number of accounts, their views together, and the growth of a day."""
 
     name: str
     accounts: int
@@ -36,7 +36,7 @@ class DigestProject:
 
 @dataclass(frozen=True, slots=True)
 class DigestFacts:
-    """What the digest of ``day`` (a label) is made of; suspects and stale projects as in the webhooks' messages."""
+    """The content of the digest for ``day`` (a label); suspects and stale projects as in webhook messages."""
 
     day: str
     projects: Sequence[DigestProject] = ()
@@ -54,7 +54,7 @@ class DigestFacts:
 
 
 def due_day(now: datetime, at: time, timezone: str) -> str | None:
-    """The day (a label) whose digest is to be told at ``now``, if it was not yet: on time, or up to `LATE` after."""
+    """The day (a label) whose digest is due at ``now``: on time, or up to `LATE` after; None if none is."""
     local = now.astimezone(ZoneInfo(timezone)).date()
     for day in (local, local - timedelta(days=1)):
         if timedelta(0) <= now - _moment(day, at, timezone) < LATE:
@@ -63,25 +63,25 @@ def due_day(now: datetime, at: time, timezone: str) -> str | None:
 
 
 def next_due(now: datetime, at: time, timezone: str) -> datetime:
-    """When the next digest is due.  On a day whose clocks leave out ``at``, as much later as they go forward."""
+    """The time of the next digest. If the clocks skip ``at`` that day, it moves by the length of the gap."""
     local = now.astimezone(ZoneInfo(timezone)).date()
     today = _moment(local, at, timezone)
     return today if today > now else _moment(local + timedelta(days=1), at, timezone)
 
 
 def _moment(day: date, at: time, timezone: str) -> datetime:
-    """Of a time that comes twice the first."""
+    """The moment of a local time; of one that occurs twice the first."""
     # By way of the stamp: in one zone times are compared as the clocks show them.
     return datetime.fromisoformat(f"{stamp(datetime.combine(day, at, ZoneInfo(timezone)))}+00:00")
 
 
 def digest_message(facts: DigestFacts, now: str) -> Message:
-    """The message of a day, for any reader; its id is the day's."""
+    """The message of a day, not yet in any language; its id is the day's."""
     return message(f"{DIGEST}:{facts.day}", DIGEST, now, asdict(facts))
 
 
 def text(facts: Data, reader: Reader) -> str:
-    """The whole text of a `digest_message`: the title, then what is to be done, then the projects."""
+    """The full text of a `digest_message`: the title, what to do, then the projects."""
     lines = [*_to_do(facts, reader)] or [reader.say("all_well")]
     return "\n".join((f"Smart Sync: {facts['day']}", *map(plain, (*lines, *_projects(facts, reader)))))
 
@@ -98,7 +98,7 @@ def _to_do(facts: Data, reader: Reader) -> Iterator[str]:
 
 
 def _listed(head: str, rows: Sequence[str], reader: Reader, see: str, count: int = 0) -> Iterator[str]:
-    """The first of ``rows``; ``count``: how many there are, where they are not all."""
+    """The first of ``rows``; ``count``: how many there are in all, if these are not all."""
     if not rows:
         return
     count = max(count, len(rows))
@@ -110,12 +110,12 @@ def _listed(head: str, rows: Sequence[str], reader: Reader, see: str, count: int
 
 
 def problem_shown(one: Problem) -> Data:
-    """A problem in parts, as a person reads it."""
+    """A problem in the parts that a person reads."""
     return {"place": one.place, "reason": one.reason, "value": one.value, "code": one.code}
 
 
 def _problems(facts: Data) -> Sequence[Data]:
-    """Those that are shown; a message that an earlier version has queued has sentences alone."""
+    """The problems shown; a message queued by an earlier version has only sentences."""
     if parts := facts.get("shown_problems"):
         return cast("Sequence[Data]", parts)
     return [problem_shown(problem_on_record(told)) for told in facts["problems"][:MAX_EACH]]
@@ -160,7 +160,7 @@ def _projects(facts: Data, reader: Reader) -> Iterator[str]:
 
 
 def _grown(one: Data, reader: Reader) -> str:
-    """What has grown; where not all could be compared with the day before, since when."""
+    """The growth; and since when, if not all could be compared with the day before."""
     if one["growth"] is None:
         return reader.say("not_compared")
     amount = number(reader.lang, one["growth"], signed=True)

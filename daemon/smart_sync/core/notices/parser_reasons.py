@@ -1,4 +1,4 @@
-"""What is said of platforms, sellers and their tokens, in Russian; see `reasons`.
+"""Russian texts about platforms, sellers and their tokens; see `reasons`.
 
 Behind the colon stands what the platform says itself, in its own words.
 """

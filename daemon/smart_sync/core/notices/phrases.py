@@ -156,7 +156,7 @@ METRIC_NAMES: Mapping[Language, Mapping[str, str]] = {
 
 
 def phrase(lang: Language, key: str, **values: object) -> str:
-    """The phrase ``key`` with ``values``."""
+    """The phrase ``key`` in the language ``lang``, with ``values`` filled in."""
     return PHRASES[lang][key].format(**values)
 
 

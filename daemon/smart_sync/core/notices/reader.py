@@ -1,4 +1,4 @@
-"""Who reads a message, and how text from elsewhere is shown to them."""
+"""The reader of a message, and how foreign text is shown to them."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -25,17 +25,17 @@ Data = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Who reads: in which language, and on which clock."""
+    """A reader: their language and time zone."""
 
     lang: Language = "en"
     timezone: str = "UTC"
 
     def say(self, key: str, **values: object) -> str:
-        """A phrase."""
+        """A phrase in the reader's language."""
         return phrase(self.lang, key, **values)
 
     def when(self, moment: str) -> str:
-        """A moment (ISO 8601, UTC) on the reader's clock: ``2026-03-10 14:00``; what is none as it is."""
+        """A moment (ISO 8601, UTC) in the reader's time zone: ``2026-03-10 14:00``; anything else unchanged."""
         try:
             at = datetime.fromisoformat(moment.removesuffix("Z")).replace(tzinfo=UTC)
             return f"{at.astimezone(ZoneInfo(self.timezone)):%Y-%m-%d %H:%M}"
@@ -43,7 +43,7 @@ class Reader:
             return plain(moment)
 
     def translated(self, text: str) -> str:
-        """A reason or a remedy of ours, in the reader's language as far as it is known."""
+        """A reason or remedy of ours in the reader's language, as far as it has translations."""
         return translated(plain(text, 400), self.lang)
 
     def names(self, names: Sequence[str]) -> str:
@@ -54,13 +54,13 @@ class Reader:
 
 
 def plain(text: object, limit: int = MAX_LINE) -> str:
-    """``text`` in one line that calls nobody and holds no tag; cut at ``limit`` characters."""
+    """``text`` on one line that mentions nobody and holds no markup; cut at ``limit`` characters."""
     line = _CALL.sub(lambda found: f"{found[0]}\u200b", _CONTROL.sub(" ", str(text)).strip().translate(_TAGS))
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
 def jump(reader: Reader, one: Data) -> str:
-    """A value that jumped, in a line."""
+    """A suspect value in one line."""
     before, after = ("–" if one[name] is None else number(reader.lang, one[name]) for name in ("before", "after"))
     metric = METRIC_NAMES[reader.lang].get(one["metric"], one["metric"])
     project, link = plain(one["project_name"], 40), plain(one["link"], 60)

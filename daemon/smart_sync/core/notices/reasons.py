@@ -1,4 +1,4 @@
-"""Reasons and remedies of ours in Russian, sentence by sentence; `translation` finds them in a text."""
+"""Our reasons and remedies in Russian, sentence by sentence; `translation` finds them in a text."""
 
 from smart_sync.core.notices.cell_reasons import CELLS
 from smart_sync.core.notices.parser_reasons import PARSERS

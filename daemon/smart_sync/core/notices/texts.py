@@ -21,7 +21,7 @@ _NAMESPACE = uuid.UUID("5e0dd5a1-9c4d-5a2c-8b43-1f0a3c6f7a12")
 
 
 def texts(messages: Sequence[Message], reader: Reader) -> list[Message]:
-    """The same for ``reader``: a message for each kind in ``messages``, whose body is its text."""
+    """Messages for ``reader``: one per kind in ``messages``, whose body is its text."""
     kinds: dict[str, list[Message]] = {}
     for message in messages:
         kinds.setdefault(message.type, []).append(message)
@@ -32,7 +32,7 @@ def texts(messages: Sequence[Message], reader: Reader) -> list[Message]:
 
 
 def text(kind: str, data: Sequence[Data], reader: Reader) -> str:
-    """The text of messages of one ``kind``: a title, then lines; the digest may be longer than `MAX_LINES`."""
+    """The text for messages of one ``kind``: a title, then lines; only the digest may exceed `MAX_LINES`."""
     if kind == digest_text.DIGEST:
         return digest_text.text(data[-1], reader)
     title, lines = _WRITERS[kind](data, reader)
@@ -41,9 +41,7 @@ def text(kind: str, data: Sequence[Data], reader: Reader) -> str:
 
 
 def fitted(title: str, text: str, limit: int, reader: Reader) -> tuple[str, str]:
-    """What a message of ``limit`` characters has room for (it would be refused, or become several): the title, and the
-    first lines of ``text``, of which the last one says how many are missing.
-    """
+    """Title and text within ``limit`` characters: the first lines of ``text``; the last says how many are missing."""
     title = plain(title, max(limit // 2, 1))
     room = max(limit - len(title), 1)
     if len(text) <= room:
@@ -72,7 +70,7 @@ _Text = tuple[str, Iterable[str]]
 
 
 def _by_reason(projects: Iterable[Data]) -> dict[tuple[str, str], list[Data]]:
-    """Several projects with one trouble are reported once."""
+    """Group projects with the same trouble, which is reported once."""
     groups: dict[tuple[str, str], list[Data]] = {}
     for project in projects:
         groups.setdefault((project["reason"], project["remedy"]), []).append(project)
@@ -80,7 +78,7 @@ def _by_reason(projects: Iterable[Data]) -> dict[tuple[str, str], list[Data]]:
 
 
 def _troubles(groups: Mapping[tuple[str, str], Sequence[Data]], reader: Reader, left_out: int = 0) -> Iterator[str]:
-    """Three lines for each trouble, as many as there is room for below a title and a line."""
+    """Three lines for each trouble, as many as fit below a title and a line."""
     for (reason, remedy), projects in list(groups.items())[:MAX_TROUBLES]:
         yield reader.say("where", places=reader.names([one["project_name"] for one in projects]))
         yield reader.say("what", reason=reader.translated(reason))
@@ -99,7 +97,7 @@ def _project_trouble(key: str) -> Callable[[Sequence[Data], Reader], _Text]:
 
 
 def _since(data: Sequence[Data], reader: Reader) -> str:
-    """When what is told began: a message may come late."""
+    """When the trouble began: a message may arrive late."""
     return reader.say("since", when=reader.when(min(one["since"] for one in data)))
 
 
@@ -153,7 +151,7 @@ def _finished(data: Sequence[Data], reader: Reader) -> _Text:
 
 
 def _problem(one: Data, reader: Reader) -> str:
-    """A problem of a worksheet, in a line: its cell, why, and what the cell says."""
+    """A worksheet's problem on one line: its cell, why, and the cell's text."""
     cell = f"!{one['column'] or ''}{one['row']}" if one["row"] is not None else ""
     value = f" ({plain(one['value'], 40)})" if one["value"] else ""
     return f"{plain(one['worksheet'], 40)}{cell}: {reader.translated(one['reason'])}{value}"

@@ -1,4 +1,4 @@
-"""A reason or remedy of ours in another language; what others say (Google, a server) stays as it is."""
+"""Translates our reasons and remedies; foreign text in them (Google's, a server's) stays as it is."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from smart_sync.core.notices.reasons import BEFORE, PINS, RUSSIAN
 
 @cache
 def _rules() -> tuple[tuple[re.Pattern[str], str], ...]:
-    """The pattern of a part, and its translation."""
+    """Patterns of sentence parts, with their translations."""
     # Those that say the most of their own first: a text of others may hold anything.
     specific = sorted(RUSSIAN.items(), key=lambda pair: -len(re.sub(r"\{\w+\}", "", pair[0])))
     return tuple((_pattern(english), russian) for english, russian in specific)
@@ -33,7 +33,7 @@ _WORDS = {**METRIC_NAMES["ru"], "the inbox": "входящих", "an unnamed sou
 
 
 def translated(text: str, lang: Language) -> str:
-    """``text``, a reason or remedy of ours, in ``lang``; each part that is not known stays as it is."""
+    """``text``, a reason or remedy of ours, in ``lang``; parts without a translation stay as they are."""
     if lang == "en":
         return text
     return "; ".join(_part(part) for part in text.split("; "))
@@ -65,7 +65,7 @@ def _known(part: str) -> str | None:
 
 
 def _filled(name: str, text: str) -> str:
-    """What stands in a place of a sentence: the names of metrics, reasons, and what is said of a pin, are ours too."""
+    """The translation of what fills a placeholder: names of metrics, reasons, and notes about pins."""
     if name == "why":
         return _part(text)
     if name == "pin":

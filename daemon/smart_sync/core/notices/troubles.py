@@ -1,4 +1,4 @@
-"""The code of a trouble on a screen, and of one that is on record without its code.
+"""The codes of troubles on a screen, and of recorded troubles that have none.
 
 A code is for people who look a message up in ``docs/faq.md``.  A trouble has it from where it is decided
 (`core.trouble_codes`).  Only two kinds of text in the database are without: the problems that versions before 1.0 have
@@ -108,12 +108,12 @@ _WORDS: dict[Code, tuple[str, ...]] = {
 
 
 def recorded_code(text: str) -> Code | Literal[""]:
-    """The code of a trouble that is on record as ``text`` alone; "" where there is no entry for it."""
+    """The code of a trouble recorded as ``text`` alone; "" if it has no entry."""
     return next((code for code, words in _WORDS.items() if any(word in text for word in words)), "")
 
 
 def with_code(message: str, code: str) -> str:
-    """A message for a screen, with its ``code`` in brackets behind it, if it has one."""
+    """A message for a screen, followed by its ``code`` in brackets if it has one."""
     return f"{message} [{code}]" if code else message
 
 
@@ -127,7 +127,7 @@ _MORE = re.compile(r"([\d,]{1,20}) more (?:problems|link cells show no profile)"
 
 
 def problem_on_record(recorded: object) -> Problem:
-    """A problem as a pass has put it on record: an object of this version, one without a code, or a sentence."""
+    """A recorded problem: an object of this version, one without a code, or a sentence."""
     fields: Mapping[str, Any] = recorded if isinstance(recorded, Mapping) else _parse_sentence(str(recorded))
     reason, code, count = str(fields.get("reason") or ""), fields.get("code"), fields.get("count")
     more = _MORE.fullmatch(reason)

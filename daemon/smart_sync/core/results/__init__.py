@@ -1,1 +1,1 @@
-"""What became of a pass: results, outcomes, alerts, webhook messages."""
+"""Results of a pass: outcomes, alerts, health, metrics, webhook messages."""

@@ -1,4 +1,4 @@
-"""Who is notified of what: the messages of a pass, decided from its results and from what was reported before.
+"""Alerts of a pass, decided from its results and from what was reported before.
 
 A project's trouble is reported when it starts, when it turns into the other kind and when it ends, not in every
 pass.  So a receiver of all messages knows how each project is.  One that flaps, whose trouble has ended twice
@@ -27,7 +27,7 @@ FLAPPING = timedelta(hours=6)
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """How a project is that is not well (`Outcome.FAILED` or `DEGRADED`), and since which stamp it is not well."""
+    """The state of a project in trouble (`Outcome.FAILED` or `DEGRADED`), and the stamp since when."""
 
     #: None: it is well again.
     outcome: Outcome | None
@@ -49,7 +49,7 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class AlertDecision:
-    """What to tell, and what is to be remembered for the next pass: project id → its trouble, None if it is well."""
+    """The alerts to send, and the state for the next pass: project id → its trouble, None if it is well."""
 
     alerts: tuple[Alert, ...]
     troubles: Mapping[str, Trouble | None]
@@ -58,7 +58,7 @@ class AlertDecision:
 def decide_alerts(
     results: Iterable[ProjectResult], before: Mapping[str, Trouble], read_again: Collection[str] = ()
 ) -> AlertDecision:
-    """Compare ``results`` with the troubles ``before``; projects that took no part stay as they were.
+    """Compare ``results`` with the troubles ``before``; projects that took no part keep their state.
 
     ``read_again``: the ids of projects that were stale and are no longer.  Where one is still in trouble, its end and
     the trouble that is left are both told.
@@ -83,7 +83,7 @@ def decide_alerts(
 
 
 def standing(decision: AlertDecision, results: Iterable[ProjectResult], before: Mapping[str, Trouble]) -> list[Alert]:
-    """The troubles that last and that ``decision`` tells nothing of: for a receiver that did not get their messages."""
+    """Lasting troubles without an alert in ``decision``, for a receiver that missed their messages."""
     told = {alert.result.project.id for alert in decision.alerts}
     known = ((result, before.get(result.project.id)) for result in results if result.project.id not in told)
     return [
@@ -94,7 +94,7 @@ def standing(decision: AlertDecision, results: Iterable[ProjectResult], before: 
 
 
 def _trouble(result: ProjectResult, old: Trouble | None) -> Trouble | None:
-    """How the project is now; None: it is well, and nothing of its past matters."""
+    """The project's trouble now; None if it is well and its past does not matter."""
     now, ends = result.timestamp, old.ends if old else ()
     ill_before = old is not None and old.outcome is not None
     if result.outcome not in _STARTS:

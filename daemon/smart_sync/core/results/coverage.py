@@ -1,4 +1,4 @@
-"""What a total consists of: how many of its values are exact, and how many stand in, are pinned, or are not known.
+"""Coverage of a total: how many of its values are exact, carried, pinned, or unknown.
 
 A sum of numbers hides what is behind them.  Every total of ours says it: exact + rounded + carried + stale + pinned +
 unknown = accounts.
@@ -15,7 +15,7 @@ KINDS: Final = ("exact", "rounded", "carried", "stale", "pinned", "unknown")
 
 
 class Coverage(NamedTuple):
-    """How many accounts' values of one metric are of each kind."""
+    """The number of accounts per kind of value, for one metric."""
 
     exact: int = 0
     #: A platform's rounded figure counts.
@@ -30,7 +30,7 @@ class Coverage(NamedTuple):
 
     @property
     def accounts(self) -> int:
-        """All of them together."""
+        """The number of all accounts."""
         return sum(self)
 
     def __add__(self, other: object) -> "Coverage":
@@ -40,18 +40,18 @@ class Coverage(NamedTuple):
         return Coverage(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
 
     def as_stale(self) -> "Coverage":
-        """The same of a stale project: what stands in does so because its worksheet cannot be read."""
+        """The coverage of a stale project: its carried values count as stale."""
         return self._replace(carried=0, stale=self.stale + self.carried)
 
     def text(self) -> str:
-        """``of 12 accounts: 9 exact, 2 carried, 1 unknown``: in words, the kinds that there are."""
+        """``of 12 accounts: 9 exact, 2 carried, 1 unknown``: in words, without empty kinds."""
         kinds = ", ".join(f"{number:,} {kind}" for kind, number in zip(KINDS, self, strict=True) if number)
         noun = "account" if self.accounts == 1 else "accounts"
         return f"of {self.accounts:,} {noun}: {kinds}" if kinds else "of no account"
 
 
 def kind_of(winner: str | None, *, rounded: bool) -> str:
-    """Of which kind a merged value is, by who gave it; ``rounded``: the parsed value is a rounded figure."""
+    """The kind of a merged value by its winner; ``rounded``: the parsed value is rounded."""
     if winner is None:
         return "unknown"
     if winner == Winner.PINNED:
@@ -66,7 +66,7 @@ Given = tuple[tuple[str | None, ...], frozenset[str]]
 
 
 def by_metric(accounts: Mapping[Given, int]) -> dict[str, Coverage]:
-    """The coverage of each metric, of ``accounts``: how many there are whose values were given so."""
+    """The coverage of each metric over ``accounts``, which are numbers of accounts by their values' kinds."""
     numbers = {metric: dict.fromkeys(KINDS, 0) for metric in METRICS}
     for (winners, rounded), several in accounts.items():
         for metric, winner in zip(METRICS, winners, strict=True):
@@ -75,7 +75,7 @@ def by_metric(accounts: Mapping[Given, int]) -> dict[str, Coverage]:
 
 
 def covered(accounts: Iterable[Mapping[str, str] | None], metric: str) -> Coverage:
-    """The coverage of a metric, of ``accounts``: the kind of each metric's value, None of an account without any."""
+    """The coverage of one metric over ``accounts``: each account's kinds, None for an account without values."""
     numbers = dict.fromkeys(KINDS, 0)
     for kinds in accounts:
         numbers[kinds.get(metric, "unknown") if kinds else "unknown"] += 1

@@ -1,4 +1,4 @@
-"""Whether the daemon is healthy: what is wrong now, and what a person should look at soon."""
+"""The daemon's health: what is wrong now, and what needs a look soon."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ SILENT = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class HealthInputs:
-    """What the judgement is made from; an empty text: nothing of that kind."""
+    """The inputs of the judgement; an empty text: nothing of that kind."""
 
     #: Seconds that the next tick of the schedule is overdue, and how many it may be.
     overdue: float = 0.0
@@ -49,19 +49,19 @@ class HealthInputs:
 
 
 def unreached(label: str, since: str, answer: str) -> str:
-    """That nobody is notified any more through a webhook or target, since a stamp."""
+    """The sentence that a webhook or target has reached nobody since a stamp."""
     return f"{label} has accepted no message since {when(since)}: {answer}; see: smart-sync webhooks"
 
 
 def missed_tick(facts: HealthInputs) -> str:
-    """Which tick of the schedule was missed; empty if none was."""
+    """The tick of the schedule that was missed; "" if none was."""
     if facts.overdue <= facts.allowed:
         return ""
     return f"a pass is overdue by {facts.overdue:.0f} s (allowed: {facts.allowed:.0f} s); see the log"
 
 
 def reasons(facts: HealthInputs) -> list[str]:
-    """Why the daemon is not healthy, a sentence each; none: it is healthy."""
+    """Why the daemon is unhealthy, a sentence each; none if it is healthy."""
     found = [missed_tick(facts)]
     if facts.last_error:
         found.append(f"the last pass could not be run: {facts.last_error}")
@@ -82,7 +82,7 @@ def reasons(facts: HealthInputs) -> list[str]:
 
 
 def no_projects(facts: HealthInputs) -> str:
-    """Why there will be nothing to sync; empty if there will be, or if that is as it should be."""
+    """Why there will be nothing to sync; "" if there will be, or if that is intended."""
     if facts.projects:
         return "" if facts.active else _unclear(facts)
     if facts.refused:
@@ -98,7 +98,7 @@ def no_projects(facts: HealthInputs) -> str:
 
 
 def _unclear(facts: HealthInputs) -> str:
-    """That projects are not synced which may be meant to be."""
+    """The sentence about projects that are not synced although they may be meant to be."""
     if not facts.unclear:
         return ""
     return f"is_active is neither 1 nor 0, so not synced: {quoted(facts.unclear)}; correct it in the table projects"

@@ -1,4 +1,4 @@
-"""How things stand, as OpenMetrics: for ``GET /metrics`` and for node_exporter's textfile collector."""
+"""The metrics in OpenMetrics format: for ``GET /metrics`` and for node_exporter's textfile collector."""
 
 import re
 from collections import Counter
@@ -27,7 +27,7 @@ class MeasuredProject:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What the database knows of how things stand; stamps are those of the last finished pass."""
+    """The database's part of the metrics; stamps are those of the last finished pass."""
 
     projects: Sequence[MeasuredProject] = ()
     started_at: str | None = None
@@ -41,14 +41,14 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What reading has cost since the daemon started: calls to Google, and seconds waited for its quota."""
+    """The cost of reading since the daemon started: calls to Google, and seconds waited for its quota."""
 
     calls: int = 0
     waited: float = 0.0
 
 
 def exposition(measured: Measured | None, parsers: Mapping[str, bool], spent: Spent | None) -> str:
-    """The text, with its ``# EOF``.
+    """The text in OpenMetrics format, ending with ``# EOF``.
 
     ``measured`` is None where the daemon is down and no database can be read, ``spent`` where the daemon is down.
     ``parsers``: those of the configuration, and whether each is failing.
@@ -66,7 +66,7 @@ def exposition(measured: Measured | None, parsers: Mapping[str, bool], spent: Sp
 
 
 def standby_exposition(*, led: bool) -> str:
-    """The text of a daemon that stands by: what there is to measure, the one that leads tells; ``led``: if one does."""
+    """The text of a standby daemon, without the figures that the leader reports; ``led``: whether one leads."""
     lines = [*_family("up", "gauge", "Whether the daemon answers.", [({}, 1)])]
     lines += _family("leader", "gauge", "Whether the daemon runs passes, or stands by.", [({}, 0)])
     lines += _family("led", "gauge", "Of a daemon that stands by: whether another one leads.", [({}, int(led))])
@@ -116,7 +116,7 @@ def _family(name: str, kind: str, meaning: str, samples: _Samples) -> Iterator[s
 
 
 def _labels(projects: Sequence[MeasuredProject]) -> list[tuple[str, MeasuredProject]]:
-    """Each project with a label of its own: its name, or its name and id where another has the same name."""
+    """Each project with a unique label: its name, or name and id if another has the same name."""
     times = Counter(_CONTROL.sub(" ", one.name) for one in projects)
     labels: dict[str, MeasuredProject] = {}
     for one in projects:
@@ -128,7 +128,7 @@ def _labels(projects: Sequence[MeasuredProject]) -> list[tuple[str, MeasuredProj
 
 
 def _seconds(stamp: str) -> float:
-    """A stamp as Unix time; what is none, 0."""
+    """A stamp as Unix time; 0 if it is none."""
     try:
         return moment(stamp).timestamp()
     except ValueError:

@@ -1,4 +1,4 @@
-"""What became of a project: its plan, and how writing it went, in one result."""
+"""The result of a project, from its plan and how writing it went."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,7 +22,7 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What came of writing a plan: new snapshots, and the accounts that could not be written, with the reason."""
+    """The result of writing a plan: new snapshots, and the accounts that could not be written, with reasons."""
 
     snapshots: int
     failed: Mapping[str, str] = field(default_factory=dict)
@@ -31,7 +31,7 @@ class Written:
 
 
 class _Trouble(NamedTuple):
-    """Why a project is not in step, who must do what, and what docs/faq.md has it under."""
+    """Why a project is not up to date, who must do what, and its code in docs/faq.md."""
 
     reason: str
     remedy: str
@@ -41,7 +41,7 @@ class _Trouble(NamedTuple):
 def result_of(
     plan: Plan, written: Written, problems: Sequence[Problem], not_created: Mapping[str, str] = NOTHING
 ) -> ProjectResult:
-    """The result of a plan that has been written.  ``problems`` are those of the parsed values.
+    """The result of a plan after writing. ``problems`` are those of the parsed values.
 
     ``not_created``: links of the accounts that the database refuses to create, with the reason.
     """
@@ -76,7 +76,7 @@ def result_of(
 
 
 def _outcome(plan: Plan, written: Written, not_created: Mapping[str, str]) -> tuple[Outcome, list[_Trouble]]:
-    """What became of the project, and what a person has to hear of: of one that failed why, and nothing else."""
+    """The project's outcome and trouble; a failed one only has a reason."""
     failed = written.failed
     if failed and len(failed) == plan.counts.accounts:
         return Outcome.FAILED, [_refusal("refused every account", failed)]
@@ -96,13 +96,13 @@ def _outcome(plan: Plan, written: Written, not_created: Mapping[str, str]) -> tu
 
 
 def _refusal(what: str, reasons: Mapping[str, str]) -> _Trouble:
-    """That the database refuses accounts: ``what``, and the first of the ``reasons``."""
+    """The trouble that the database refuses ``what``, with the first of the ``reasons``."""
     remedy = "look at the triggers, rules and column types of the web app's tables"
     return _Trouble(f"the database {what}: {next(iter(reasons.values()))}", remedy, "database-columns")
 
 
 def _counts(plan: Plan, written: Written, result: ProjectResult) -> Counts:
-    """What the plan counts, less what could not be written, with what came of it."""
+    """The plan's counts without what could not be written, and the counts of writing."""
     return replace(
         plan.counts,
         updated=plan.counts.accounts - len(written.failed),
@@ -118,7 +118,7 @@ def _counts(plan: Plan, written: Written, result: ProjectResult) -> Counts:
 
 
 def _without_snapshot(account_ids: Sequence[str]) -> Iterator[Problem]:
-    """One problem for all of them: its cause is the table's."""
+    """One problem for all accounts without a snapshot: the cause is the table."""
     if account_ids:
         more = f" and {counted(len(account_ids) - 1, 'other')}" if len(account_ids) > 1 else ""
         reason = "a rule of the table refuses Smart Sync's row of the day, and readers do not see the merged values"
@@ -127,7 +127,7 @@ def _without_snapshot(account_ids: Sequence[str]) -> Iterator[Problem]:
 
 
 def _refused(plan: Plan, failed: Mapping[str, str]) -> Iterator[Problem]:
-    """The accounts that the database refuses."""
+    """A problem for each account that the database refuses."""
     links = {row.account_id: row.link for row in plan.merged}
     return _some_refused(
         "account_metrics",
@@ -144,7 +144,7 @@ def _refused(plan: Plan, failed: Mapping[str, str]) -> Iterator[Problem]:
 
 
 def _not_created(plan: Plan, refused: Mapping[str, str]) -> Iterator[Problem]:
-    """The rows whose accounts the database refuses to create."""
+    """A problem for each row whose account the database refuses to create."""
     rows = plan.unmatched_rows if refused else ()
     return _some_refused(
         plan.project.name,
@@ -171,14 +171,14 @@ def _some_refused(place: str, found: Sequence[Problem]) -> Iterator[Problem]:
 
 
 def _writes(plan: Plan) -> bool:
-    """Whether writing ``plan`` changes anything about the accounts."""
+    """Whether writing ``plan`` changes any account."""
     return bool(plan.merged or plan.sheet or plan.absent or plan.left or plan.returned)
 
 
 def dry_run_result(
     plan: Plan, snapshots: int, problems: Sequence[Problem], states: Sequence[AccountState]
 ) -> ProjectResult:
-    """The result that writing ``plan`` would have, with every change it would make."""
+    """The result that writing ``plan`` would have, with every change."""
     links = {state.id: state.link for state in states}
     changes = (
         change
@@ -189,5 +189,5 @@ def dry_run_result(
 
 
 def failure(project: Project, reason: str, code: Code | Literal[""] = "") -> ProjectResult:
-    """The result of a project of which nothing was written; ``code``: what docs/faq.md has the reason under."""
+    """The result of a project for which nothing was written; ``code``: the reason's entry in docs/faq.md."""
     return ProjectResult(project, Outcome.FAILED, "", error=reason, code=code)

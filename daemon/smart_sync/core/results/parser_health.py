@@ -1,4 +1,4 @@
-"""Whether a parser is failing, from what its passes came to; reported once, at the beginning and at the end."""
+"""Whether a parser is failing, judged by its passes; reported once when it begins and once when it ends."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ MANY = 5
 
 
 class Verdict(StrEnum):
-    """What is to be told of a parser."""
+    """The report due about a parser."""
 
     FAILED = "parser.failed"
     RECOVERED = "parser.recovered"
@@ -17,7 +17,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What one pass of a parser came to; counts are accounts."""
+    """The result of one pass of a parser; counts are accounts."""
 
     parser: str
     fetched: int
@@ -37,18 +37,18 @@ class Attempt:
 
     @property
     def got_nothing_of_many(self) -> bool:
-        """It got no value of at least `MANY` accounts."""
+        """Whether it got no value for `MANY` or more accounts."""
         return not self.fetched and self.failed + self.missing - self.known_missing >= MANY
 
     @property
     def is_bad(self) -> bool:
-        """It got nothing, and something went wrong; or a token is dead, which will not get better by itself."""
+        """Whether it got nothing and something went wrong, or a token is dead, which does not recover by itself."""
         return bool(self.dead) or (
             not self.fetched and (not self.finished or self.failed > 0 or self.got_nothing_of_many)
         )
 
     def says_nothing(self, *, well: bool) -> bool:
-        """It asked only about accounts that have long been missing, or, if it was ``well``, have failed before."""
+        """Whether it proves nothing: it asked only for accounts long missing, or (``well``) failing before."""
         if self.fetched or self.missing > self.known_missing or (well and self.dead):
             return False
         return not self.is_bad or (well and 0 < self.failed == self.known_failed)
@@ -56,7 +56,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class ParserState:
-    """What is remembered of a parser; times are stamps, None where there is nothing of that kind."""
+    """The stored state of a parser; times are stamps, None where there is nothing of that kind."""
 
     #: Its first bad pass after the last good one; None: it is well.
     since: str | None = None
@@ -72,7 +72,7 @@ class ParserState:
 def judge_parser(
     attempt: Attempt, before: ParserState, now: str, fails_after: float
 ) -> tuple[ParserState, Verdict | None]:
-    """How the parser is after ``attempt``, and what is to be told.
+    """The parser's new state after ``attempt``, and the report due.
 
     It is failing when it got nothing of `MANY` accounts, or when its passes have been bad for longer than
     ``fails_after`` seconds, or as soon as a token of it is dead.  One that recovered so short a time ago is failing
@@ -95,5 +95,5 @@ def judge_parser(
 
 
 def _seconds(since: str, now: str) -> float:
-    """From one stamp to another."""
+    """The seconds between two stamps."""
     return (datetime.fromisoformat(now) - datetime.fromisoformat(since)).total_seconds()

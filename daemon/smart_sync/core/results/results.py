@@ -34,7 +34,7 @@ class MetricChange:
 
 @dataclass(frozen=True, slots=True)
 class ProjectResult:
-    """What became of one project in a pass."""
+    """The result of one project in a pass."""
 
     project: Project
     outcome: Outcome
@@ -79,7 +79,7 @@ class ProjectResult:
         return "; ".join(text for text in (self.error, self.remedy) if text)
 
     def brief(self) -> ProjectAnswer:
-        """`answer` without what may be long: problems, changes, accounts that failed, suspects, conflicts."""
+        """`answer` without the long parts: problems, changes, accounts that failed, suspects, conflicts."""
         said: ProjectAnswer = {
             "success": self.outcome is not Outcome.FAILED,
             "project_id": self.project.id,
@@ -112,7 +112,7 @@ class ProjectResult:
         return said
 
     def answer(self) -> ProjectAnswer:
-        """This result as DESIGN's control channel words it."""
+        """The result as the control channel answers it (DESIGN §6)."""
         said = self.brief()
         said["problems"] = [str(problem) for problem in self.problems[:MAX_PROBLEMS]]
         said["failed_accounts"] = dict(self.failed_accounts)
@@ -128,7 +128,7 @@ class ProjectResult:
 
 @dataclass(frozen=True)
 class PassResult:
-    """What a whole pass has done."""
+    """The result of a whole pass."""
 
     id: str
     trigger: Trigger
@@ -145,17 +145,17 @@ class PassResult:
     no_projects: str = ""
 
     def count(self, *outcomes: Outcome) -> int:
-        """How many projects had one of ``outcomes``."""
+        """The number of projects with one of ``outcomes``."""
         return sum(result.outcome in outcomes for result in self.results)
 
     @cached_property
     def counts(self) -> Counts:
-        """What the projects count together."""
+        """The sum of the projects' counts."""
         return sum((result.counts for result in self.results), Counts())
 
     @property
     def outcomes(self) -> PassCounts:
-        """How many projects had which outcome."""
+        """The number of projects per outcome."""
         failed = self.count(Outcome.FAILED)
         return PassCounts(
             projects=len(self.results),
@@ -167,7 +167,7 @@ class PassResult:
 
     @property
     def changed(self) -> bool:
-        """Whether readers of the database see something else than before; a snapshot that was refreshed is the same."""
+        """Whether readers of the database see a change; a refreshed snapshot with the same values is none."""
         return bool(self.new_projects) or any(
             one.counts.changed or one.counts.snapshots or one.counts.new_accounts or one.left or one.returned
             for one in self.results
@@ -175,14 +175,14 @@ class PassResult:
 
     @property
     def no_projects_reason(self) -> str:
-        """Why there was no project, where that is a trouble; else empty."""
+        """Why there was no project, if that is a trouble; else ""."""
         if self.results:
             return ""
         return f"no project could be created: {self.unlisted}" if self.unlisted else self.no_projects
 
     @property
     def stale(self) -> int:
-        """How many projects are stale."""
+        """The number of stale projects."""
         return sum(result.stale for result in self.results)
 
     def of(self, project_id: str) -> ProjectResult | None:
@@ -190,7 +190,7 @@ class PassResult:
         return next((result for result in self.results if result.project.id == project_id), None)
 
     def answer(self) -> PassAnswer:
-        """This result as DESIGN's control channel words it.  ``success`` says that the pass ran to its end."""
+        """The result as the control channel answers it. ``success``: the pass ran to its end."""
         told = {
             "success": True,
             "results": [result.answer() for result in self.results],
@@ -207,7 +207,7 @@ class PassResult:
 
 
 def lines(result: PassResult, most: int = 50) -> list[str]:
-    """A pass in lines for a person: its counts, then each project in trouble, the failed ones first."""
+    """A pass in lines for a person: its counts, then each project in trouble, failed ones first."""
     troubled = [
         one for outcome in (Outcome.FAILED, Outcome.DEGRADED) for one in result.results if one.outcome is outcome
     ]
@@ -226,7 +226,7 @@ def lines(result: PassResult, most: int = 50) -> list[str]:
 def changes_of(
     account_id: str, link: str, before: Metrics | None, after: Metrics, winners: Sequence[str | None]
 ) -> list[MetricChange]:
-    """The metrics of one account that differ; one without a winner has no value."""
+    """The metrics of one account that differ; a metric without a winner has no value."""
     return [
         MetricChange(
             account_id,

@@ -25,7 +25,7 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """What a pass means for the projects that took part in it."""
+    """Which projects are stale, became stale, or recovered, by a pass."""
 
     #: The results, each with ``stale`` and ``sheet_read_at``.
     results: tuple[ProjectResult, ...]
@@ -43,7 +43,7 @@ class Freshness:
 def judge_freshness(
     results: Iterable[ProjectResult], before: Mapping[str, Unread], read_at: Mapping[str, str], stale_after: float
 ) -> Freshness:
-    """Judge ``results``.
+    """Decide from ``results`` which projects are stale.
 
     ``before``: what was remembered of the projects whose last read failed; ``read_at``: the stamps of the last good
     reads of those that have one; ``stale_after``: seconds.
@@ -84,5 +84,5 @@ def _unread(result: ProjectResult, old: Unread | None, stale_after: float) -> Un
 
 
 def _seconds(since: str, now: str) -> float:
-    """From one stamp to another."""
+    """The seconds between two stamps."""
     return (datetime.fromisoformat(now) - datetime.fromisoformat(since)).total_seconds()

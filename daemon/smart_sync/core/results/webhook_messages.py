@@ -1,4 +1,4 @@
-"""The messages that webhooks get: their ids and their JSON, never larger than a receiver must take."""
+"""The messages for webhooks: ids and JSON, bounded to a size that receivers must accept."""
 
 import json
 import uuid
@@ -25,7 +25,7 @@ _NAMESPACE = uuid.UUID("5e0dd5a1-9c4d-5a2c-8b43-1f0a3c6f7a11")
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is sent, the same in every attempt: its id, its type and the JSON text, in ASCII."""
+    """A message, the same in every attempt: its id, type and JSON text in ASCII."""
 
     id: str
     type: str
@@ -35,9 +35,7 @@ class Message:
 def messages(
     result: PassResult, judgement: AlertDecision, became_stale: Sequence[ProjectResult] = ()
 ) -> tuple[Message, ...]:
-    """What a pass has to tell: that it is finished, each alert, one for all projects that ``became_stale``, and one for
-    all that it found of a kind.
-    """
+    """The messages of a pass: that it finished, each alert, all projects in ``became_stale``, each kind of finding."""
     alerts = (_alert(result, alert) for alert in judgement.alerts)
     stale = [_stale(result, became_stale)] if became_stale else []
     return (_finished(result), *alerts, *stale, *_findings(result))
@@ -46,7 +44,7 @@ def messages(
 def standing_messages(
     result: PassResult, alerts: Iterable[Alert], parsers: Mapping[str, ParserState]
 ) -> tuple[Message, ...]:
-    """The troubles that last after a pass: ``alerts``, the stale projects, and the failing ``parsers`` by name."""
+    """The troubles that last after a pass: ``alerts``, stale projects, and failing ``parsers`` by name."""
     stale = [one for one in result.results if one.stale]
     failing = (
         parser_message(Verdict.FAILED, Attempt(name, 0, 0, 0, 0, False, state.reason), state, result.timestamp)
@@ -56,13 +54,13 @@ def standing_messages(
 
 
 def message(name: str, type_: str, timestamp: str, data: Mapping[str, Any]) -> Message:
-    """A message whose id follows from ``name``, so that the same moment never makes two; ``timestamp`` is a stamp."""
+    """A message whose id is derived from ``name`` and ``timestamp`` (a stamp), so that repeats have the same id."""
     body = json.dumps({"type": type_, "timestamp": _utc(timestamp), "data": data}, separators=(",", ":"))
     return Message(f"msg_{uuid.uuid5(_NAMESPACE, name).hex}", type_, body)
 
 
 def parser_message(verdict: Verdict, attempt: Attempt, state: ParserState, now: str) -> Message:
-    """That a parser is failing as ``state`` says, or that this has ended."""
+    """The message that a parser is failing, as in ``state``, or has recovered."""
     since = state.since or now
     data = {
         "parser": attempt.parser[:MAX_NAME],
@@ -103,14 +101,14 @@ def _finished(result: PassResult) -> Message:
 
 
 def _troubled_projects(result: PassResult) -> dict[str, object]:
-    """The failed and degraded projects, the failed ones first, as many as there is room for."""
+    """The failed and degraded projects, failed ones first, as many as fit."""
     troubled = [r for outcome in (Outcome.FAILED, Outcome.DEGRADED) for r in result.results if r.outcome is outcome]
     shown = _fitting(map(_project, troubled))
     return {"troubled": shown, "troubled_left_out": len(troubled) - len(shown)}
 
 
 def _stale(result: PassResult, projects: Sequence[ProjectResult]) -> Message:
-    """One message for all projects that became stale in a pass, as many as there is room for."""
+    """One message for all projects that became stale in a pass, as many as fit."""
     shown = _fitting(
         _named(project)
         | {
@@ -125,7 +123,7 @@ def _stale(result: PassResult, projects: Sequence[ProjectResult]) -> Message:
 
 
 def _findings(result: PassResult) -> list[Message]:
-    """What a pass has found: suspects, problems of worksheets, accounts that it created; a message for each kind."""
+    """The findings of a pass: a message each for suspects, worksheet problems and created accounts."""
     results = result.results
     created = [r for r in results if r.counts.new_accounts]
     found: dict[str, tuple[str, int, Iterable[dict[str, object]]]] = {
@@ -155,18 +153,18 @@ def _findings(result: PassResult) -> list[Message]:
 
 
 def failure_message(last_run_id: str, trigger: Trigger, reason: str, now: str) -> Message:
-    """That a pass could not be run: one message for each reason after the pass ``last_run_id``, the last that ended."""
+    """The message that a pass could not run: one for each reason after ``last_run_id``, the last pass that ended."""
     data = {"trigger": trigger.value, "reason": reason[:MAX_TEXT]}
     return message(f"sync.failed:{last_run_id}:{reason}", "sync.failed", now, data)
 
 
 def recovery_message(since: str, now: str) -> Message:
-    """That passes can be run again, which they could not ``since``; both stamps."""
+    """The message that passes run again, which they did not ``since``; both are stamps."""
     return message(f"{SYNC_RECOVERED}:{since}", SYNC_RECOVERED, now, {"since": _utc(since)})
 
 
 def suspect_data(project: Project, one: Suspect) -> dict[str, object]:
-    """A suspect, as messages tell it."""
+    """A suspect as messages have it."""
     return {
         "project_id": project.id[:MAX_NAME],
         "project_name": project.name[:MAX_NAME],
@@ -196,7 +194,7 @@ def _named(result: ProjectResult) -> dict[str, object]:
 
 
 def _fitting(entries: Iterable[dict[str, object]]) -> list[dict[str, object]]:
-    """The first of ``entries``, as many as a message has room for."""
+    """The first of ``entries``, as many as fit into a message."""
     room = MAX_BYTES - 2_000
     shown: list[dict[str, object]] = []
     for entry in entries:

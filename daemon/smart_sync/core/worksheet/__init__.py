@@ -1,1 +1,1 @@
-"""What a worksheet says: cells, headers, the table."""
+"""Interprets a worksheet: cells, headers, the table."""

@@ -1,4 +1,4 @@
-"""What a cell says: a count, no value, or something that is not a count (`Unreadable`).
+"""Interprets a cell: a count, no value, or something that is not a count (`Unreadable`).
 
 The one grammar of numbers: worksheets, `ingest`, CSV files and parsers read by it.  ``␣`` is any space of Unicode::
 
@@ -87,13 +87,13 @@ class Unreadable(ValueError):
 
 
 class Ambiguous(Unreadable):
-    """The cell holds a number that can mean more than one thing."""
+    """The cell holds a number with more than one possible meaning."""
 
     code: Code = "number-ambiguous"
 
 
 class _Digits(NamedTuple):
-    """A number taken apart: all its digits, how many of them are decimals."""
+    """A number split up: all its digits, and how many of them are decimals."""
 
     digits: str
     decimals: int = 0
@@ -169,7 +169,7 @@ def _read_text(cell: str, locale: str, metric: str, scale: int) -> int | None:
 
 
 def _is_decided(read: _Digits, *, exponent: bool, word: bool, own: bool) -> bool:
-    """Whether the locale can decide on a sign that could be two: nobody writes 25 as 25.000, or 25K as 25.000K."""
+    """Whether the locale settles an ambiguous separator: nobody writes 25 as 25.000, or 25K as 25.000K."""
     if exponent:
         return read.decimals > 0
     if word:
@@ -196,7 +196,7 @@ def _with_ascii_digits(text: str) -> str:
 
 
 def _power(before: str, after: str, speaking: Rules, metric: str, *, foreign: bool) -> tuple[int, bool] | None:
-    """The power of ten that the words around a number stand for, and whether they are the locale's; None if unknown.
+    """The power of ten of the words around a number, and whether they are the locale's; None if unknown.
 
     Raises `Unreadable` for what is told but cannot be meant: a change, or another metric.
     """
@@ -220,7 +220,7 @@ def _power(before: str, after: str, speaking: Rules, metric: str, *, foreign: bo
 
 
 def _is_noun(text: str, metric: str) -> bool:
-    """Whether ``text`` is a word for ``metric``, or for any.  Raises `Unreadable` if it is one for another metric."""
+    """Whether ``text`` is a noun for ``metric``, or any metric. Raises `Unreadable` for another metric's."""
     named = metric_of(text)
     if named and metric and named != metric:
         raise Unreadable(f"says {named}, in the column for {metric}")
@@ -228,7 +228,7 @@ def _is_noun(text: str, metric: str) -> bool:
 
 
 def _digits(number: str, speaking: Rules) -> _Digits:
-    """``number`` taken apart.  Raises `Unreadable` where its separators mean nothing, or two things."""
+    """``number`` split up. Raises `Unreadable` if its separators are invalid or ambiguous."""
     if not number[0].isdigit():
         return _leading_fraction(number[0], number[1:], speaking)
     *signs, last_sign = [sign for sign in number if not sign.isdigit()] or [""]
@@ -253,7 +253,7 @@ def _digits(number: str, speaking: Rules) -> _Digits:
 
 
 def _leading_fraction(sign: str, digits: str, speaking: Rules) -> _Digits:
-    """A number that begins with its decimal sign (``.75K``); in front of three digits it must be the locale's."""
+    """A number that starts with its decimal sign (``.75K``); before three digits it must be the locale's."""
     foreign = sign not in (speaking.decimal, "٫")
     if sign not in _FRACTION_SIGNS or not digits.isdigit() or (foreign and len(digits) == 3):
         raise Ambiguous("its separators can be read in more than one way, or in none")
@@ -261,7 +261,7 @@ def _leading_fraction(sign: str, digits: str, speaking: Rules) -> _Digits:
 
 
 def _are_groups(groups: list[str], signs: set[str], speaking: Rules) -> bool:
-    """Whether ``signs`` can have grouped the digits so: all signs alike, all groups but the first full."""
+    """Whether ``signs`` can be group separators: all alike, and all groups but the first full."""
     first, *others = groups
     if len(first) > 1 and first[0] == "0":
         return False
@@ -280,7 +280,7 @@ def _are_groups(groups: list[str], signs: set[str], speaking: Rules) -> bool:
 
 
 def _whole(value: int, unit: int) -> int:
-    """``value`` / ``unit``, where that is whole but for rounding."""
+    """``value`` / ``unit`` if that is whole except for rounding."""
     nearest = (2 * value + unit) // (2 * unit)
     if abs(value - nearest * unit) * _ROUNDING > unit:
         raise Unreadable("not a whole number")

@@ -1,4 +1,4 @@
-"""The cells of a worksheet as the text they came in, compressed: rows are taken apart when they are looked at.
+"""The cells of a worksheet as compressed text: rows are parsed when they are accessed.
 
 Five million cells as Python values are half a gigabyte; as JSON they are forty megabytes, and ten when compressed.
 """
@@ -17,7 +17,7 @@ BLOCK = 128
 
 
 class Flaw(NamedTuple):
-    """A cell (its row and column, from 0) that holds what no cell can."""
+    """A cell (row and column, from 0) with a value that no cell can have."""
 
     row: int
     column: int
@@ -30,7 +30,7 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Grid(Sequence[Sequence[Cell]]):
-    """The rows of a worksheet, from 0, read-only; a look at one makes it anew.  `Builder` makes a grid."""
+    """The rows of a worksheet, from 0, read-only; every access parses the row again. `Builder` makes a grid."""
 
     __slots__ = ("_blocks", "_count", "_open")
 
@@ -77,7 +77,7 @@ class Grid(Sequence[Sequence[Cell]]):
 
     @classmethod
     def of(cls, rows: Iterable[Sequence[Cell]]) -> "Grid":
-        """The grid of ``rows``, which are looked at once."""
+        """A grid of ``rows``, which are iterated once."""
         builder = Builder()
         for row in rows:
             builder.add(_encode(row).encode())
@@ -85,7 +85,7 @@ class Grid(Sequence[Sequence[Cell]]):
 
 
 class Builder:
-    """Makes a grid of rows, one after the other."""
+    """Builds a grid row by row."""
 
     def __init__(self) -> None:
         self._blocks: list[bytes] = []
@@ -96,7 +96,7 @@ class Builder:
         self.flaw: Flaw | None = None
 
     def add(self, text: bytes) -> None:
-        """One more row: the text of a JSON array, in UTF-8.
+        """Append a row: the text of a JSON array, in UTF-8.
 
         Rows are looked at in blocks.  Raises ValueError where one of a block is no array.
         """
@@ -106,7 +106,7 @@ class Builder:
             self._compress()
 
     def grid(self) -> Grid:
-        """The grid of all rows so far.  Raises as `add`."""
+        """The grid of all rows so far. Raises as `add` does."""
         if self._waiting:
             self._compress()
         return Grid(tuple(self._blocks), self.count, self._first)
@@ -131,7 +131,7 @@ def _rows_of(block: bytes) -> list[list[Cell]]:
 
 
 def _storable(rows: list[list[Cell]], block: bytes) -> list[list[Cell]]:
-    """The rows of a block, each text `storable`: only what is escaped is not."""
+    """The rows of a block, each text `storable`: only escaped characters may not be."""
     if b"\\u" in block:
         return [[storable(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
     return rows

@@ -1,4 +1,4 @@
-"""Where a worksheet's header is, and which of its columns means what."""
+"""Finds a worksheet's header and the meaning of its columns."""
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ _MUST_BE_ONE = frozenset({"link", *METRICS})
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Where the header is, and which column (from 0) holds what."""
+    """The header's row, and the column (from 0) of each field."""
 
     #: Rows (from 0): the one that names the link, the first one below the header.
     row: int
@@ -43,7 +43,7 @@ class Header:
 
 
 def find(rows: Sequence[Sequence[Cell]], titles: Titles) -> Header | None:
-    """The header: the first row with a name for the link and one more, else the first with a name for the link.
+    """The header: the first row with a title for the link and one more, else the first with one for the link.
 
     None if no column is named for the link.
     """
@@ -57,7 +57,7 @@ def find(rows: Sequence[Sequence[Cell]], titles: Titles) -> Header | None:
 
 
 def seen(rows: Sequence[Sequence[Cell]], titles: Titles) -> tuple[str, ...]:
-    """The texts of the row that looks most like a header: most known names, then most texts; () if all is blank."""
+    """The texts of the row that most resembles a header: most known titles, then most texts; () if all is blank."""
     best: list[str] = []
     rank = (0, 0)
     for row in _first_rows(rows):
@@ -69,7 +69,7 @@ def seen(rows: Sequence[Sequence[Cell]], titles: Titles) -> tuple[str, ...]:
 
 
 def at(rows: Sequence[Sequence[Cell]], row: int, titles: Titles, *, merged: bool = True) -> Header | None:
-    """The header whose link stands in ``row``; None if no column is named for the link there.
+    """The header at ``row``; None if no column there is titled as the link.
 
     ``merged``: with what merged cells have put into the row above.  One merged over two rows has its name in the
     upper one, so that either row may lack some.
@@ -104,7 +104,7 @@ def at(rows: Sequence[Sequence[Cell]], row: int, titles: Titles, *, merged: bool
 
 
 def without_link(row: Sequence[Cell], titles: Titles) -> dict[str, int]:
-    """The columns of the metrics that a row names like a header does, two or more; else none."""
+    """The columns of the metrics in a row that titles two or more; else none."""
     found = reversed(_titles(row, 0, titles))
     named = {title.field: column for _, column, title in found if title.field in METRICS}
     return named if len(named) > 1 else {}
@@ -122,7 +122,7 @@ def letters(column: int) -> str:
 
 
 def _chosen(named: Sequence[_Named], row: int, end: int, unknown: tuple[int, ...]) -> Header:
-    """Per field the column with the plainest name, of several the first; the others are odd where it matters."""
+    """Per field the column with the plainest title, the first of several; the others are problems if they matter."""
     by_field: dict[str, list[_Named]] = {}
     for one in named:
         by_field.setdefault(one[2].field, []).append(one)
@@ -147,13 +147,13 @@ def _chosen(named: Sequence[_Named], row: int, end: int, unknown: tuple[int, ...
 
 
 def _share_username(by_field: dict[str, list[_Named]]) -> None:
-    """``@Username`` is the account's name; where there is a ``Username`` too, its manager's Telegram name."""
+    """``@Username`` is the account's name; if there is a ``Username`` too, its manager's Telegram name."""
     if (at_sign := by_field.pop("@username", None)) is not None:
         by_field.setdefault("telegram" if "username" in by_field else "username", at_sign)
 
 
 def _headings_below(cells: Sequence[Cell], columns: Mapping[str, int]) -> dict[int, tuple[int, str]]:
-    """The texts in the row below the titles, by the column of the metric they stand under; none if it has numbers."""
+    """The texts below the titles, by the metric's column; none if that row has numbers."""
     found: dict[int, tuple[int, str]] = {}
     for metric in METRICS:
         cell = cells[columns[metric]] if columns.get(metric, len(cells)) < len(cells) else None
@@ -166,7 +166,7 @@ def _headings_below(cells: Sequence[Cell], columns: Mapping[str, int]) -> dict[i
 
 
 def _headings_above(cells: Sequence[Cell], named: Sequence[_Named], row: int) -> dict[int, tuple[int, str]]:
-    """Per metric's column of ``row`` the text above it, and the column that holds it.
+    """The text above each metric's column of ``row``, and the column that holds it.
 
     One of merged cells stands in the leftmost of them: it goes for the columns to its right too.
     """
@@ -189,7 +189,7 @@ def _headings_above(cells: Sequence[Cell], named: Sequence[_Named], row: int) ->
 def _with_headings(
     named: Sequence[_Named], at_row: int, headings: Mapping[int, tuple[int, str]], titles: Titles
 ) -> tuple[list[_Named], list[_Oddity]]:
-    """``named`` by what the ``headings`` in ``at_row`` say of metrics, and what is odd about these.
+    """``named`` adjusted by the ``headings`` in ``at_row``, and the problems with them.
 
     A metric that is made something else is left out.  A heading of all metrics is the table's caption: it tells no
     column from another, so that all stay.
@@ -219,7 +219,7 @@ def _with_headings(
 
 
 def _units_above(rows: Sequence[Sequence[Cell]], headings: Set[int], titles: Titles) -> list[_Oddity]:
-    """The texts above a header that speak of a unit and are none of the ``headings`` (columns of the last row)."""
+    """The texts above a header that name a unit and are none of the ``headings`` (columns of the last row)."""
     return [
         (number, column, "a unit above the header counts for no column; write it into the titles of the metrics")
         for number, cells in enumerate(rows[-MAX_ROWS_ABOVE:], max(0, len(rows) - MAX_ROWS_ABOVE))
@@ -232,7 +232,7 @@ def _units_above(rows: Sequence[Sequence[Cell]], headings: Set[int], titles: Tit
 
 
 def _untitled(rows: Sequence[Sequence[Cell]], row: int, end: int, known: Set[int], link: int) -> tuple[int, ...]:
-    """The columns without a title right of the link, and those whose title is a number or a tick box."""
+    """The columns right of the link without a title, or whose title is a number or a tick box."""
     width = max((len(cells) for cells in rows[row : end + _MAX_ROWS_BELOW]), default=0)
     return tuple(
         column
@@ -243,12 +243,12 @@ def _untitled(rows: Sequence[Sequence[Cell]], row: int, end: int, known: Set[int
 
 
 def _is_number(cell: Cell) -> bool:
-    """Whether ``cell`` is a number, or says one: in a file all are texts."""
+    """Whether ``cell`` is a number, or the text of one: in a file all cells are text."""
     return _is_count(cell) if isinstance(cell, str) else True
 
 
 def _is_count(cell: str) -> bool:
-    """Whether ``cell`` is a count in some language: ``1,234`` or ``1.234``."""
+    """Whether ``cell`` is a count in some locale: ``1,234`` or ``1.234``."""
     for locale in ("en_US", "de_DE"):
         try:
             return read_count(cell, locale) is not None

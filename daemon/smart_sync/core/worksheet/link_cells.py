@@ -1,4 +1,4 @@
-"""What a link cell says: the link in it or behind it, or why it says nothing of any account."""
+"""Interprets a link cell: the link in it or behind it, or why it identifies no account."""
 
 import re
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ _HANDLE = re.compile(r"@[\w.-]+")
 
 
 def link_of(text: str, behind: Sequence[str]) -> str:
-    """The link of a cell that shows ``text``: the one ``behind`` it, where there is any."""
+    """The link of a cell that shows ``text``: the one ``behind`` it, if any."""
     link = text
     if behind:
         link = behind[0] if len({identity(one) for one in behind}) == 1 else " ".join(behind)
@@ -29,7 +29,7 @@ def link_of(text: str, behind: Sequence[str]) -> str:
 
 
 def why_unreadable(link: str, text: str, behind: Sequence[str]) -> str:
-    """Why a cell says nothing of any account, "" if it may: an error of the spreadsheet is nobody's link.
+    """Why a cell identifies no account, "" if it may: an error of the spreadsheet is no link.
 
     ``link`` is that of `link_of`.  A name that is shown and the link behind it must be of one account: of a row that
     was copied only one of them may have been changed.

@@ -1,4 +1,4 @@
-"""How a locale writes numbers: its separators and its compact suffixes, from CLDR through Babel.
+"""A locale's number format: separators and compact suffixes, from CLDR through Babel.
 
 Babel is imported when a text first needs it, and each locale's rules are made once.
 """
@@ -46,7 +46,7 @@ Affixes = tuple[str, str]
 
 
 class Power(NamedTuple):
-    """A power of ten, and whether the word for it is one of the locale's own language."""
+    """A power of ten, and whether its word is one of the locale's own language."""
 
     power: int
     own: bool
@@ -54,7 +54,7 @@ class Power(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a locale says about numbers."""
+    """A locale's number format."""
 
     decimal: str
     groups: frozenset[str]
@@ -67,7 +67,7 @@ class Rules:
     loose: Mapping[Affixes, Power]
 
     def power(self, before: str, after: str, *, foreign: bool) -> Power | None:
-        """The power of ten that ``before`` and ``after`` a number stand for; None if unknown or undecidable.
+        """The power of ten of the texts ``before`` and ``after`` a number; None if unknown or ambiguous.
 
         ``foreign``: the number is not written as in this locale, so its words need not be this locale's.
         """
@@ -77,7 +77,7 @@ class Rules:
 
 @lru_cache(maxsize=64)
 def rules(name: str) -> Rules:
-    """The rules of the locale called ``name``, such as ``ru_RU``; those of its language, or of en_US, if unknown."""
+    """The rules of the locale ``name``, such as ``ru_RU``; if unknown its language's, or those of en_US."""
     locale = _parsed(name)
     symbols = [locale.number_symbols.get(system, {}) for system in ("latn", locale.default_numbering_system)]
     own = set(_affixes(locale))
@@ -104,7 +104,7 @@ def rules(name: str) -> Rules:
 
 
 def is_known(name: str) -> bool:
-    """Whether CLDR has the locale called ``name``, or its language at least."""
+    """Whether CLDR has the locale ``name``, or at least its language."""
     return _cldr_locale(name) is not None
 
 
@@ -135,7 +135,7 @@ def _shortened() -> set[tuple[str, str, int]]:
 
 
 def _affixes(locale: "Locale") -> Iterator[tuple[str, str, int]]:
-    """Before, after and power of each compact pattern; patterns without a digit or without a word say nothing."""
+    """Prefix, suffix and power of each compact pattern; patterns without a digit or a word are left out."""
     for form in ("short", "long"):
         for patterns in locale.compact_decimal_formats.get(form, {}).values():
             for magnitude, pattern in patterns.items():
@@ -147,13 +147,13 @@ def _affixes(locale: "Locale") -> Iterator[tuple[str, str, int]]:
 
 
 def loosened(word: str) -> str:
-    """``word`` as words are compared: in small letters, without spaces, and without a full stop behind it."""
+    """``word`` normalised for comparison: lower case, without spaces and a trailing full stop."""
     plain = word.translate(_ONE_SPACE).replace(" ", "").removesuffix(".").casefold()
     return plain if plain.isascii() else unicodedata.normalize("NFC", plain)
 
 
 def _decided(affixes: Iterable[tuple[str, str, int]]) -> dict[Affixes, int]:
-    """Without the affixes that stand for more than one power."""
+    """The affixes that stand for one power only."""
     powers: dict[Affixes, set[int]] = {}
     for before, after, power in affixes:
         powers.setdefault((before, after), set()).add(power)

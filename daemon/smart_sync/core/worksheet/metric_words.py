@@ -1,4 +1,4 @@
-"""The words people have for a metric: as a column's name, and behind a number (``12 480 подписчиков``)."""
+"""The words for a metric: in a column's title, and after a number (``12 480 подписчиков``)."""
 
 from collections.abc import Iterator, Mapping
 
@@ -57,5 +57,5 @@ NOUNS: Mapping[str, str] = _TITLE_NOUNS | {
 
 
 def metric_of(word: str) -> str | None:
-    """The metric that ``word``, behind a number, names; "" if it fits any, None if it is no such word."""
+    """The metric that ``word`` after a number names; "" if it fits any, None if it is no such word."""
     return NOUNS.get(loosened(word))

@@ -1,4 +1,4 @@
-"""The mark that pins the number of a cell: ``950!`` means 950, whatever the parsers say, until the mark goes.
+"""The mark that pins a cell's number: ``950!`` means 950, whatever the parsers say, until the mark is removed.
 
 It is the last sign of the cell, full-width, a picture (``❗``, as telephones write it) or not, with or without a space
 before it (as in French).  What stands before it is read as any cell is.
@@ -13,7 +13,7 @@ _PICTURES = dict.fromkeys(map(ord, "❗❕"), MARK)
 
 
 def read_pinned(cell: Cell, how: tuple[str, str, int], problem: Unreadable) -> tuple[int | None, Unreadable | None]:
-    """The pinned number of a cell that holds no plain one, or why it cannot be read.
+    """The pinned number of a cell that is no plain number, or why it cannot be read.
 
     ``how``: the locale, metric and scale of `read_count`, which has raised ``problem``.
     """

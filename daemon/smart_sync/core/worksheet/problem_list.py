@@ -1,4 +1,4 @@
-"""The problems of a worksheet, bounded: the first are told one by one, the others are counted."""
+"""The problems of a worksheet, bounded: the first are kept, the others are counted."""
 
 from collections.abc import Sequence
 

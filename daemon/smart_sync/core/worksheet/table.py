@@ -1,4 +1,4 @@
-"""A worksheet becomes a table: one row per account, in order, and what a manager should look at."""
+"""Turns a worksheet into a table: one row per account, in order, and the problems to report."""
 
 from collections.abc import Sequence
 from itertools import islice
@@ -23,7 +23,7 @@ MAX_LOOKED_AT = 1000
 
 
 class NoHeader(ValueError):
-    """No column is named for the link; ``seen`` are the headers there are, () if the worksheet is empty."""
+    """No column is titled as the link; ``seen`` are the titles found, () if the worksheet is empty."""
 
     def __init__(self, seen: tuple[str, ...]) -> None:
         super().__init__("no column for the link")
@@ -31,7 +31,7 @@ class NoHeader(ValueError):
 
 
 def read_table(worksheet: Worksheet, titles: Titles) -> Table:
-    """The accounts in ``worksheet``, from below its header to its last row; blank rows between them do not count.
+    """The accounts in ``worksheet``, from below its header to its last row; blank rows are skipped.
 
     Of two columns for one field the one with the plainest name counts, of several the first.  A further header counts
     for the rows below it.  Rows for the same account stay apart (`combine`).  Raises `NoHeader`.
@@ -115,13 +115,13 @@ class _Reader:
         return SheetRow(number, link, metrics, unreadable, *self._read_owner(cells), pinned)
 
     def not_understood(self) -> tuple[str, ...]:
-        """The titles of columns that hold counts, and that nobody understood, where a metric has no column."""
+        """The titles of count columns that were not understood, if a metric has no column."""
         # A sum beside the table is no column of it.
         some = [column for column, rows in self._untitled.items() if rows and 2 * rows >= self._looked_at]
         return (*self._counting.values(), *(_text(self._first_titles, at) or f"column {letters(at)}" for at in some))
 
     def _use(self, header: Header) -> None:
-        """From here on ``header`` says which column is which."""
+        """Use ``header`` for the rows from here on."""
         columns = header.columns
         self._header = header
         self._link = columns["link"]
@@ -135,7 +135,7 @@ class _Reader:
             self.problems.add("column-missing", reason, row + 1, column, self._worksheet.rows[row][column])
 
     def _is_header(self, number: int, cells: Sequence[Cell]) -> bool:
-        """Whether row ``number`` is a further header; from there on it counts."""
+        """Whether row ``number`` is a further header, which then applies from there on."""
         header = headers.at(self._worksheet.rows, number - 1, self._titles, merged=False)
         if header is None:
             named = headers.without_link(cells, self._titles)
@@ -161,7 +161,7 @@ class _Reader:
         return True
 
     def _strange_titles(self, number: int, cells: Sequence[Cell]) -> list[str]:
-        """The words that row ``number`` has for metrics, where it is a header of unknown words; [] where it is none.
+        """The metric words in row ``number`` if it is a header with unknown titles; [] if not.
 
         That is one below a blank row, with a word for the link, and with several different words and no count for
         metrics; in the middle of a table they say something of one account.
@@ -177,7 +177,7 @@ class _Reader:
         return words if len(set(words)) == len(words) > 1 and all(map(_is_word, words)) else []
 
     def _torn(self, number: int, cells: Sequence[Cell]) -> str:
-        """Why the fields of a file's row cannot be told apart; "" if they can."""
+        """Why a row of a file cannot be split into fields; "" if it can."""
         width, has = len(self._worksheet.rows[self._header.row]), len(cells)
         if any(_text(cells, column) for column in range(width, has)):
             return f"{has} fields where the header has {width}; put quotes around what has a separator in it"
@@ -219,7 +219,7 @@ class _Reader:
     def _read_metrics(
         self, number: int, cells: Sequence[Cell], problems: ProblemList
     ) -> tuple[Metrics, frozenset[str], frozenset[str]]:
-        """The counts of a row, the metrics whose cells cannot be read, and those whose cells bear the mark of a pin."""
+        """The counts of a row, the metrics with unreadable cells, and those with the mark of a pin."""
         values: list[int | None] = list(NO_METRICS)
         unreadable, pinned = self._lost, _NOTHING
         width, locale = len(cells), self._worksheet.locale
@@ -248,7 +248,7 @@ def _texts(cells: Sequence[Cell]) -> tuple[str, ...]:
 
 
 def _is_word(text: str) -> bool:
-    """Whether ``text`` may be a title: letters, and neither digits nor what links, names and errors have in them."""
+    """Whether ``text`` may be a title: letters, without digits and signs of links, names and errors."""
     return (
         0 < len(text) <= MAX_TITLE
         and any(map(str.isalpha, text))
@@ -257,7 +257,7 @@ def _is_word(text: str) -> bool:
 
 
 def _text(cells: Sequence[Cell], column: int) -> str:
-    """What stands in ``column``, without spaces around it; "" if the row ends before it."""
+    """The text in ``column``, stripped; "" if the row is shorter."""
     cell = cells[column] if column < len(cells) else None
     if cell is None:
         return ""
@@ -265,6 +265,6 @@ def _text(cells: Sequence[Cell], column: int) -> str:
 
 
 def _line(cells: Sequence[Cell], column: int) -> str:
-    """`_text`, or "" where it is no line of text."""
+    """`_text`, or "" if it has several lines."""
     text = _text(cells, column)
     return "" if UNUSABLE.search(text) or text in NO_VALUE else text

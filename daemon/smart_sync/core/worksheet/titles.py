@@ -1,4 +1,4 @@
-"""What the title of a column says: which field it is, and in which unit its numbers are."""
+"""The meaning of a column's title: its field, and the unit of its numbers."""
 
 import re
 import unicodedata
@@ -119,7 +119,7 @@ _TO_CYRILLIC, _TO_LATIN = str.maketrans(_LATIN, _CYRILLIC), str.maketrans(_CYRIL
 
 @dataclass(frozen=True, slots=True)
 class Title:
-    """What a title means."""
+    """The meaning of a title."""
 
     field: str
     #: How sure: 0 for a name as it is, more for what had to be understood.
@@ -144,7 +144,7 @@ class Titles:
         self._found: dict[str, Title | None] = {}
 
     def meaning(self, cell: object) -> Title | None:
-        """What ``cell`` says as a title; None if it is none that is known."""
+        """The meaning of ``cell`` as a title; None if it is unknown."""
         if not isinstance(cell, str) or len(cell) > MAX_TITLE:
             return None
         known = self._found
@@ -171,7 +171,7 @@ class Titles:
         return None
 
     def with_heading(self, title: Title, heading: str) -> Title | None:
-        """What ``title`` means with ``heading`` in the cell above or below it.
+        """The meaning of ``title`` with ``heading`` in the cell above or below it.
 
         A unit multiplies (``in thousands``); None where the heading says that the column is something else (``Target``,
         ``Last 30 days``).  Other headings (``Audience``) change nothing.
@@ -184,17 +184,17 @@ class Titles:
 
     @staticmethod
     def is_unit(cell: str) -> bool:
-        """Whether the text says in which unit numbers are, as ``All numbers in thousands`` does."""
+        """Whether the text states the unit of numbers, as ``All numbers in thousands`` does."""
         text = _signs_off(re.sub(r"[()\[\]]", " ", normal(cell)))
         return not any(sign.isdigit() for sign in text) and bool(_unit(text, alone=False) or _unit_off(text)[1])
 
     @staticmethod
     def is_harmless(cell: str) -> bool:
-        """Whether the title is one of those that often stand above numbers that are nobody's metric."""
+        """Whether the title is a usual one for numbers that are no metric."""
         return _signs_off(normal(cell)) in _HARMLESS
 
     def _bilingual_title(self, text: str) -> Title | None:
-        """The meaning of ``Views / Просмотры``, both of which say the same."""
+        """The meaning of ``Views / Просмотры``, whose parts must agree."""
         parts = [self._names.get(part) or self._decorated(part) for part in re.split(r" ?[/|] ?", text)]
         first, *others = parts
         alike = (
@@ -203,7 +203,7 @@ class Titles:
         return Title(first.field, 1, first.scale) if first and alike else None
 
     def _decorated(self, text: str) -> Title | None:
-        """The meaning of a name with notes, a unit, a number or signs around it."""
+        """The meaning of a name with notes, a unit, a number or symbols around it."""
         notes = [" ".join(filter(None, found)).strip() for found in _NOTE.findall(text)]
         bare = _signs_off(_NUMBERING.sub("", _NOTE.sub(" ", text)))
         if (whole := self._names.get(_signs_off(_NOTE.sub(lambda found: f" {found[0][1:-1]} ", text)))) is not None:
@@ -223,7 +223,7 @@ class Titles:
 
 
 def _tells(note: str, field: str) -> bool:
-    """Whether ``note`` may say that the column is not simply ``field``: a period, a plan, a unit, another metric."""
+    """Whether ``note`` may change what ``field`` means: a period, a plan, a unit, another metric."""
     words = [loosened(word) for word in note.split()]
     if _TELLING.search(note) or _MIXED.search(note) or not _UNITS.keys().isdisjoint(words):
         return True
@@ -233,7 +233,7 @@ def _tells(note: str, field: str) -> bool:
 
 
 def normal(name: str) -> str:
-    """A title as it is compared: small letters, single spaces, without ``@`` before and ``:`` or ``*`` after."""
+    """A title normalised for comparison: lower case, single spaces, without ``@`` before and ``:`` or ``*`` after."""
     plain = unicodedata.normalize("NFKC", name.translate(INVISIBLE)) if not name.isascii() else name
     return " ".join(plain.replace("_", " ").casefold().split()).lstrip("@ ").rstrip(":* ")
 
@@ -255,12 +255,12 @@ def _difference(text: str, alike: str) -> str:
 
 
 def _signs_off(text: str) -> str:
-    """Without pictures, and without punctuation around it."""
+    """``text`` without emoji, and without punctuation around it."""
     return " ".join(undecorated(text).split()).strip(" .:;,!❗❕*#№-–—|\"'«»“”_→")
 
 
 def _unit_off(text: str) -> tuple[str, int]:
-    """``text`` without its unit, and the power of ten it stands for; 0 if it has none."""
+    """``text`` without its unit, and the unit's power of ten; 0 if it has none."""
     before, comma, after = text.rpartition(",")
     if comma and (unit := _unit(after, alone=True)):
         return _signs_off(before), unit
@@ -281,7 +281,7 @@ def _unit(text: str, *, alone: bool) -> int | None:
 
 
 def _noun(text: str) -> Title | None:
-    """A metric's noun, with nothing but fillers around it."""
+    """A metric's noun with only filler words around it."""
     words = text.split(" ")
     nouns = TITLES if _QUANTITIES.isdisjoint(words) else NOUNS
     words = [word for word in words if word not in _FILLERS]

@@ -14,20 +14,20 @@ _SUFFIX = ".toml"
 
 @lru_cache(maxsize=1)
 def names() -> tuple[str, ...]:
-    """The recipes there are, in order."""
+    """The names of all recipes, sorted."""
     found = (file.name for file in resources.files(__package__).iterdir())
     return tuple(sorted(name.removesuffix(_SUFFIX) for name in found if name.endswith(_SUFFIX)))
 
 
 def read(name: str) -> dict[str, Any]:
-    """The recipe called ``name``, with ``about``.  Raises ValueError for one that there is not."""
+    """The recipe ``name``, with ``about``. Raises ValueError if it does not exist."""
     if name not in names():
         raise ValueError(f"there is no recipe {name!r}; there are {', '.join(names())}")
     return tomllib.loads(resources.files(__package__).joinpath(name + _SUFFIX).read_text(encoding="utf-8"))
 
 
 def applied(table: Mapping[str, Any]) -> dict[str, Any]:
-    """``table`` with what its ``recipe`` says, where it says nothing itself; headers and query are joined.
+    """``table`` with the keys of its ``recipe`` as defaults; headers and query are merged.
 
     Raises ValueError for an unknown recipe.
     """

@@ -1,4 +1,4 @@
-"""PostgreSQL's catalogue, its own way of making tables, and the views through which the web app's types are read."""
+"""PostgreSQL's catalogue and DDL, and the views through which the web app's types are read."""
 
 import re
 from importlib import resources
@@ -50,7 +50,7 @@ _NUMBERS = ("bigint", "integer", "smallint")
 
 
 class PostgresDialect:
-    """The catalogue as seen from ``schema``, in which the web app's tables are, and ours."""
+    """The catalogue of ``schema``, which holds the web app's tables and ours."""
 
     size = "pg_database_size(current_database())"
 
@@ -61,7 +61,7 @@ class PostgresDialect:
         self.path = f"{self.helpers}, {self.schema}"
 
     def as_json(self, columns: str) -> str:
-        """The SQL that makes one JSON text of the ``columns`` of all rows of a subquery, in its order."""
+        """The SQL for one JSON text of the ``columns`` of all rows of a subquery, in order."""
         return f"CAST(coalesce(json_agg(json_build_array({columns})), '[]') AS TEXT)"
 
     async def columns(self, source: Reader, table: str) -> list[str]:
@@ -69,12 +69,12 @@ class PostgresDialect:
         return [row[0] for row in await source.fetch(_COLUMNS, (f"{self.schema}.{table}",))]
 
     async def types(self, source: Reader, table: str) -> list[tuple[str, str, bool]]:
-        """The columns of a table, each with its type, and whether it may be NULL."""
+        """The columns of a table, each with its type and whether it may be NULL."""
         rows = await source.fetch(_COLUMNS.replace(" FROM", ", NOT attnotnull FROM", 1), (f"{self.schema}.{table}",))
         return [(str(row[0]), str(row[1]), bool(row[2])) for row in rows]
 
     async def made(self, source: Reader, name: str) -> tuple[str, str, str] | None:
-        """What bears a ``name``: "table", "view" or "index", its name, and our text of a view."""
+        """What exists under ``name``: "table", "view" or "index", its name, and a view's text as we wrote it."""
         rows = await source.fetch(_MADE, (self.schema, name))
         return (str(rows[0][0]), str(rows[0][1]), str(rows[0][2])) if rows else None
 
@@ -88,7 +88,7 @@ class PostgresDialect:
         return bool(await source.fetch(_INDEXES, (f"{self.schema}.{table}", column)))
 
     def making(self, statement: str, *, fresh: bool) -> str:
-        """A statement of our SQL files as PostgreSQL takes it.
+        """A statement of our SQL files in PostgreSQL's dialect.
 
         "" for views, which `show` makes, and for updates of the rows of an earlier version, where there are none.
         """
@@ -103,7 +103,7 @@ class PostgresDialect:
         return re.sub(r"^(CREATE TABLE (?:IF NOT EXISTS )?)(?=\w)", lambda found: f"{found[1]}{self.schema}.", bare)
 
     async def prepare(self, transaction: Transaction) -> None:
-        """Make the functions that the one SQL text needs, where they are missing or others."""
+        """Create the functions that the SQL text needs, if they are missing or different."""
         text = resources.files(__package__).joinpath("functions.sql").read_text()
         text = text.replace("{helpers}", self.helpers).replace("{date}", _DATE)
         rows = await transaction.fetch(
@@ -120,7 +120,7 @@ class PostgresDialect:
         await transaction.execute(f"COMMENT ON SCHEMA {self.helpers} IS '{digest}'")
 
     async def adopt(self, transaction: Transaction) -> None:
-        """Let the shared tables be read with our types, whatever those of the web app's are."""
+        """Make the shared tables readable with our types, whatever the web app's are."""
         for table in ADOPTED:
             columns = await transaction.fetch(_COLUMNS, (f"{self.schema}.{table}",))
             read = [_read_as(name, kind, self.helpers) for name, kind in columns]
@@ -139,12 +139,12 @@ class PostgresDialect:
                 await self._make_view(transaction, self.helpers, table, text)
 
     async def _drop_views_upon(self, transaction: Transaction, table: str) -> None:
-        """Ours, which `show` makes again; a view of another owner that reads them is told by the error."""
+        """Drop our views on a table, which `show` creates again; the error names views of other owners."""
         for name in (f"{self.schema}.account_growth", f"{self.schema}.parsed_inbox", f"{self.helpers}.{table}"):
             await transaction.execute(f"DROP VIEW IF EXISTS {name}")
 
     async def show(self, transaction: Transaction, name: str, view: str) -> None:
-        """Let the view ``name`` be as the statement ``view`` makes it."""
+        """Create or replace the view ``name`` by the statement ``view``."""
         text = view.partition(" AS\n" if f"{name} AS\n" in view else " AS ")[2]
         existing = await self.made(transaction, name)
         if existing is not None and existing[0] != "view":
@@ -161,7 +161,7 @@ class PostgresDialect:
 
 
 def _read_as(name: str, kind: str, helpers: str) -> str:
-    """The expression that reads a column of a type as ours."""
+    """The expression that reads a column of some type as ours."""
     column, wanted = _quoted(name), _READ_AS.get(name, "")
     if kind == "text" and wanted in ("text", "stamp", ""):
         return column
@@ -181,7 +181,7 @@ def _read_as(name: str, kind: str, helpers: str) -> str:
 
 
 def _quoted(name: str) -> str:
-    """``name`` as an identifier; a plain one as it is."""
+    """``name`` as an identifier, quoted if needed."""
     return name if re.fullmatch(r"[a-z_][a-z0-9_]*", name) else '"{}"'.format(name.replace('"', '""'))
 
 

@@ -1,4 +1,4 @@
-"""A row for each resource, held for some seconds of the server's clock, and a token that rises with each holder.
+"""Leases on resources: held for some seconds by the server's clock, with a token that rises with each holder.
 
 What writes locks the row against the next holder (KEY SHARE) until it has committed, and finds none once the token is
 another: so the late write of one that was thought dead is refused, whatever it believes.  (An advisory lock is held as
@@ -84,7 +84,7 @@ END_HALTED = (
 
 
 class Watched:
-    """A lease as one that waits for it sees it: over once the seconds that were left have passed on its own clock too.
+    """Another's lease as seen by one that waits: over once the seconds left have passed on its own clock too.
 
     A server whose clock was set back would let the lease of one that is dead last for as much longer.
     """
@@ -94,7 +94,7 @@ class Watched:
         self._until = 0.0
 
     def left(self, seen: tuple[object, ...], left: float) -> float:
-        """The seconds left of a lease that has ``left`` by the server's clock; renewing changes what is ``seen``.
+        """The seconds left of a lease that has ``left`` by the server's clock; a renewal changes ``seen``.
 
         Negative once it is over.
         """
@@ -105,26 +105,26 @@ class Watched:
 
 
 class Fence(Protocol):
-    """What stands before each writing transaction of a process that may have been taken over from."""
+    """A check before each write transaction of a process that may have been replaced by another."""
 
     #: Called when it is lost, with the error for those that still use it.
     ends: list[Callable[[StoreError], None]]
 
     def session(self, schema: str) -> dict[str, str]:
-        """The settings of the session that writes."""
+        """The settings of the writing session."""
 
     def demand(self) -> None:
-        """Raise `Lost` unless it is held, as far as this process knows."""
+        """Raise `Lost` unless the lease is held, as far as this process knows."""
 
     async def check(self, connection: "AsyncConnection[Any]") -> None:
-        """Raise `Lost` unless it is held, and will be until the open transaction has ended."""
+        """Raise `Lost` unless the lease is held, and will be until the open transaction has ended."""
 
 
 def lost(reason: str) -> Lost:
-    """The error of one that goes on writing."""
+    """The error of a process that writes after losing its lease."""
     return Lost(reason, NotLeading(f"this instance no longer leads: {reason}; the next one that leads goes on"))
 
 
 def session_name(schema: str, token: int) -> str:
-    """What the session is called that writes with the leader's ``token``."""
+    """The name of the session that writes with the leader's ``token``."""
     return f"smart-sync leader {token} {schema}"[:63]

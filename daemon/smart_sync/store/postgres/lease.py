@@ -1,4 +1,4 @@
-"""The leader's lease as one instance knows it: taken when it is free, renewed while it is held, given back."""
+"""The leader's lease in one instance: taken when free, renewed while held, given back at the end."""
 
 import asyncio
 import contextlib
@@ -105,11 +105,11 @@ class Lease:
 
     @property
     def held(self) -> bool:
-        """Whether this instance has it, by its own clock."""
+        """Whether this instance holds it, by its own clock."""
         return bool(self._token) and time.monotonic() < self._until
 
     def session(self, schema: str) -> dict[str, str]:
-        """The settings of the session that writes under it: by this name the next holder ends it."""
+        """The settings of the session that writes under it; by its name the next holder ends it."""
         return {"application_name": session_name(schema, self._token)}
 
     def demand(self) -> None:
@@ -126,7 +126,7 @@ class Lease:
             raise lost(self.reason)
 
     async def acquire(self, waiting: float) -> None:
-        """Take it, once it is free; see `held`."""
+        """Wait until it is free and take it; see `held`."""
         ends = time.monotonic() + waiting
         while not await self.attempt():
             if time.monotonic() >= ends or self._leader_kind == DAEMON:
@@ -137,7 +137,7 @@ class Lease:
             await asyncio.sleep(_PAUSE)
 
     async def attempt(self) -> bool:
-        """One try to take it; whether it is held.  Raises `SmartSyncError` where the server is none for us."""
+        """Try once to take it; return whether it is held. Raises `SmartSyncError` if the server cannot be used."""
         try:
             await self._connection.answered(self._take(regardless=True), STARTING)
         except StoreError as error:
@@ -145,7 +145,7 @@ class Lease:
         return self.held
 
     async def run(self) -> None:
-        """Renew it, or wait for it, until cancelled."""
+        """Renew it, or wait to take it, until cancelled."""
         while True:
             try:
                 pause = await self._bounded(self._renew() if self._token else self._take())
@@ -159,7 +159,7 @@ class Lease:
                 await self._wait(pause)
 
     async def give_back(self, rest: float = 0.0) -> None:
-        """Let the next one take it at once; this one not before ``rest`` seconds.  Also if it is not held."""
+        """Let another instance take it at once, this one only after ``rest`` seconds. No error if it is not held."""
         token, self._not_before = self._token, time.monotonic() + rest
         self._lose("it was given back")
         for _ in range(2 if token else 0):  # once more where only the connection was lost
@@ -182,12 +182,12 @@ class Lease:
             return await rows(connection, numbered(sql.format(table=self._table)), parameters)
 
     async def _bounded(self, work: Coroutine[Any, Any, Any]) -> Any:
-        """The result of ``work``; `Down` if the server does not answer for a part of the time that there is."""
+        """The result of ``work``; `Down` if the server does not answer within a part of the remaining time."""
         limit = max(min(self.seconds * _TRY, STARTING), 0.25 if self._token else POLL)
         return await self._connection.answered(work, limit)
 
     async def _prepare(self) -> None:
-        """Make the table and the row, where they are missing."""
+        """Create the table and the row if they are missing."""
         schema = PostgresDialect(await schema_of(self.server)).schema
         self._schema, self._table = schema, f"{schema}.{TABLE}"
         try:
@@ -201,7 +201,7 @@ class Lease:
             raise
 
     async def _take(self, *, regardless: bool = False) -> float:
-        """Take it if it is free; returns the seconds until the next look.  ``regardless``: of the tables' version."""
+        """Take it if it is free; return the seconds until the next look. ``regardless`` of the tables' version."""
         if not self._table:
             await self._prepare()
         outdated = await self._is_outdated() and not regardless
@@ -254,7 +254,7 @@ class Lease:
         return self.seconds * _BETWEEN
 
     def _last_until(self, began: float) -> None:
-        """It was renewed by what was sent at ``began``: the server counts from later on."""
+        """Note its renewal by a statement sent at ``began``: the server counts from a later time."""
         self._until = began + self.seconds * (1 - _MARGIN)
         if self._timer:
             self._timer.cancel()
@@ -289,7 +289,7 @@ class Lease:
         self.news = asyncio.Event()
 
     async def _wait(self, pause: float) -> None:
-        """For so many seconds, or until something is told."""
+        """Wait for so many seconds, or until a NOTIFY."""
         if self._listens is None or self._listens.closed:
             await asyncio.sleep(min(pause, _PAUSE))
             return

@@ -1,4 +1,4 @@
-"""All rows of an SQLite file into an empty database of a server: one snapshot, one transaction."""
+"""Copies all rows of an SQLite file into a server's empty database: one snapshot, one transaction."""
 
 import asyncio
 import sqlite3
@@ -37,7 +37,7 @@ _MADE = {"clock_changes", "clock_zone", "database_made"}
 
 @dataclass(slots=True)
 class Moved:
-    """What was copied: rows by table; tables that were not; and values that no column of numbers can hold."""
+    """The result: rows by table, tables left out, and values that no numeric column can hold."""
 
     rows: dict[str, int] = field(default_factory=dict)
     left: list[str] = field(default_factory=list)
@@ -45,7 +45,7 @@ class Moved:
     odd_values: list[str] = field(default_factory=list)
 
     def note(self, table: str, key: object, column: str, value: object, became: str) -> None:
-        """Count an odd value, and name it if there are few."""
+        """Count an invalid value, and name it if there are few."""
         self.odd += 1
         if len(self.odd_values) < NAMED:
             place = f"{table} {printable(str(key), 60)}: {column}"
@@ -64,7 +64,7 @@ class _Column:
 
 
 async def move(source: Path, target: Server) -> Moved:
-    """Copy the database at ``source`` to ``target``, which must hold no rows; nothing is changed at ``source``.
+    """Copy the database at ``source`` to ``target``, which must hold no rows; ``source`` is not changed.
 
     Where the web app has made its tables there, they stay as it has made them, and their columns of its own types.
     Counts of rows and sums of numbers are compared before anything is committed.  Raises `SmartSyncError`.
@@ -167,7 +167,7 @@ async def _copy_table(
 
 
 def _storable_rows(table: str, columns: Sequence[_Column], rows: Sequence[Any], moved: Moved) -> list[list[Any]]:
-    """``rows`` as their columns can hold them: an odd value is reported, and its row kept."""
+    """``rows`` as their columns can hold them: an invalid value is reported, and its row kept."""
     sound = [
         [_value(table, row[0], column, value, moved) for column, value in zip(columns, row, strict=True)]
         for row in rows
@@ -178,7 +178,7 @@ def _storable_rows(table: str, columns: Sequence[_Column], rows: Sequence[Any], 
 
 
 def _reset_merged(columns: Sequence[_Column], rows: Sequence[Any], sound: list[list[Any]]) -> None:
-    """A merged value that was none is not 0 from now on: nobody has won it, and the next pass decides."""
+    """Remove an invalid merged value: it has no winner, is not 0, and the next pass decides."""
     places = {column.name: place for place, column in enumerate(columns)}
     for metric in METRICS:
         columns_with_value = [places[name] for ending in _SAID if (name := f"{metric}_{ending}") in places]
@@ -220,7 +220,7 @@ def _value(table: str, key: object, column: _Column, value: Any, moved: Moved) -
 
 
 def _text(raw: bytes) -> str | bytes:
-    """A text of the file; what is none stays bytes."""
+    """Text of the file; invalid text stays bytes."""
     try:
         return raw.decode()
     except UnicodeDecodeError:

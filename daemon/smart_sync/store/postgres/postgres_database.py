@@ -1,4 +1,4 @@
-"""A PostgreSQL database: a connection for writing, whose transactions are serialised, and others for reading."""
+"""A PostgreSQL database: one connection for serialised write transactions, and others for reading."""
 
 import asyncio
 import contextlib
@@ -93,7 +93,7 @@ class PostgresDatabase:
         return self._writer, self._reader, self._glancer, self._asker, self._slots
 
     def _cut(self, error: StoreError) -> None:
-        """The lease is lost: nobody here waits for the server any more, which may be what no longer answers."""
+        """Stop all waiting for the server when the lease is lost: it may not answer any more."""
         for connection in self._connections:
             connection.cut(error)
 
@@ -102,12 +102,12 @@ class PostgresDatabase:
         return await self._reader.fetch(sql, parameters)
 
     async def glance(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        """`fetch` for small answers: never queued behind the large reads of a pass."""
+        """`fetch` for small results: never queued behind a pass's large reads."""
         return await (self._reader if self._steady else self._glancer).fetch(sql, parameters)
 
     @contextlib.asynccontextmanager
     async def steady(self) -> AsyncIterator[None]:
-        """Inside, every query sees one and the same committed state.  For programs that only read and end."""
+        """Inside, all queries see the same committed state. For programs that only read and end."""
         await self.fetch("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         self._steady = True
         try:
@@ -117,12 +117,12 @@ class PostgresDatabase:
             await self.fetch("COMMIT")
 
     async def ask(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        """`fetch` for a configured query: it can look and nothing else, and has `MAX_ASKING` seconds."""
+        """`fetch` for a configured query: read-only, at most `MAX_ASKING` seconds."""
         _demand_no_snapshots(sql, self.name)
         return await self._asker.fetch(sql, parameters)
 
     async def columns(self, sql: str) -> list[str]:
-        """The names of the columns that `ask` would give; it is prepared, so what it cannot be is known."""
+        """The column names of `ask` with this query, which is prepared and thereby checked."""
         _demand_no_snapshots(sql, self.name)
         async with self._asker.turn, self._asker.translated_errors():
             connection = await self._asker.open()
@@ -131,7 +131,7 @@ class PostgresDatabase:
             return [column.name for column in cursor.description or ()]
 
     async def check_in_place(self) -> None:
-        """Raise `NotLeading` if another instance has taken over; a connection leads to one database."""
+        """Raise `NotLeading` if another instance has taken over; a connection always leads to one database."""
         if self._lease is not None:
             try:
                 self._lease.demand()
@@ -139,21 +139,21 @@ class PostgresDatabase:
                 raise error.meaning from None
 
     def locked_seconds(self) -> float:
-        """Seconds for which another session has kept us from writing, once they are worth telling; else 0."""
+        """How long another session has been blocking our writes, in seconds; 0 while it is too short to report."""
         waited = 0.0 if self._waits_since is None else time.monotonic() - self._waits_since
         return waited if waited >= LONG_WAIT else 0.0
 
     async def at_once(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        """The rows of a statement that is committed by itself, and waits for nobody who writes in a transaction."""
+        """The rows of a statement that commits by itself and does not wait for write transactions."""
         return await self._slots.fetch(sql, parameters)
 
     async def at_once_if_held(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        """The same, of what only its holder may do.  Raises `Lost` once the lease is another's."""
+        """`at_once` for the lease's holder. Raises `Lost` if another has it."""
         check = None if self._lease is None else self._lease.check
         return await self._slots.fetch(sql, parameters, check=check)
 
     def limit(self, name: str, calls: int, seconds: float) -> Limit:
-        """The limit of the quota ``name`` that all processes on this database share."""
+        """The limit of the quota ``name``, shared by all processes on this database."""
         return self._limits.setdefault((name, calls, seconds), SharedLimit(self._slots, name, calls, seconds))
 
     async def rest(self) -> None:
@@ -173,7 +173,7 @@ class PostgresDatabase:
                 raise
 
     async def _begin(self) -> "tuple[AsyncConnection[Any], int]":
-        """Begin, once nobody else of us writes: on which connection; the mark that it leaves, 0 if none."""
+        """Begin a transaction after any other of ours; return its connection and the mark it leaves, 0 if none."""
         began = time.monotonic()
         timer = asyncio.get_running_loop().call_later(LONG_WAIT, self._tell_of_wait)
         self._waits_since = began
@@ -243,7 +243,7 @@ class PostgresDatabase:
 
 
 def _demand_no_snapshots(sql: str, name: str) -> None:
-    """MAX would feed on our own snapshots; only in SQLite they can be hidden from a query."""
+    """Refuse a query on snapshots: MAX would read our own back, which only SQLite can hide from a query."""
     if "account_snapshots" in sql.lower():
         message = "a query that reads account_snapshots is supported with SQLite only; give a table of your own"
         raise Refused(message, DatabaseError(f"{name}: {message}"))

@@ -1,4 +1,4 @@
-"""The statements of one open write transaction of a PostgreSQL database."""
+"""An open write transaction of a PostgreSQL database."""
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class PostgresTransaction:
-    """The statements of one open write transaction."""
+    """An open write transaction."""
 
     def __init__(
         self,
@@ -34,14 +34,14 @@ class PostgresTransaction:
             return await rows(self._connection, numbered(sql), parameters)
 
     async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
-        """Run one statement; returns the number of rows it changed."""
+        """Run one statement; return the number of rows changed."""
         text, shared = self._own(sql)
         async with self._writer.translated_errors():
             cursor = await self._connection.execute(numbered(text), _untyped(parameters) if shared else parameters)
             return cursor.rowcount
 
     async def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
-        """Run one statement for each of ``rows``; returns the number of rows changed."""
+        """Run one statement for each of ``rows``; return the number of rows changed."""
         text, shared = self._own(sql)
         several, changed = bulk(text), 0
         async with self._writer.translated_errors(), statements.parts(rows, several) as parts:
@@ -59,7 +59,7 @@ class PostgresTransaction:
 
     @contextlib.asynccontextmanager
     async def copying(self, sql: str) -> AsyncIterator[Callable[[bytes], Awaitable[None]]]:
-        """Run a COPY FROM STDIN; inside, what comes out sends it bytes."""
+        """Run a COPY FROM STDIN inside; the yielded function sends it bytes."""
         async with self._writer.translated_errors(), self._connection.cursor().copy(sql) as copy:
             yield copy.write
 
@@ -73,5 +73,5 @@ class PostgresTransaction:
 
 
 def _untyped(row: Sequence[Any]) -> list[Any]:
-    """For a table of the web app's: its column says what a number is, perhaps a truth value."""
+    """A row for the web app's table, whose columns decide the types of numbers, booleans among them."""
     return [str(int(value)) if isinstance(value, int) else value for value in row]

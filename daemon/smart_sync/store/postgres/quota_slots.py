@@ -1,4 +1,4 @@
-"""A rate limit that all processes on one database share: a row for each request that a window has room for.
+"""A rate limit shared by all processes on one database: one row per request that fits into a window.
 
 A request takes a row that is free, by the server's clock, and gives it back a window after its end.  A process that is
 killed gives nothing back: its row is free again a window after its request must have ended.  One that was halted after
@@ -52,7 +52,7 @@ class SharedLimit:
 
     @contextlib.asynccontextmanager
     async def slot(self, until: float | None = None, lasts: float = 60.0) -> AsyncIterator[float]:
-        """As `Limit`.  Raises `StoreError` where the database cannot be asked."""
+        """As `Limit.slot`. Raises `StoreError` if the database cannot be reached."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         holder = uuid.uuid4().hex
@@ -70,7 +70,7 @@ class SharedLimit:
                 await self._connection.fetch(_GIVE, (self._name, number, self._seconds, holder), patience=0.0)
 
     async def _taken(self, holder: str, until: float | None, lasts: float) -> int:
-        """The number of a row that was free and is ``holder``'s now, for as long as a request ``lasts``."""
+        """Take a free row for ``holder``, for as long as a request ``lasts``; return its number."""
         if not self._are_made:
             await self._connection.fetch(_MAKE, (self._name, self._calls))
             self._are_made = True
@@ -84,7 +84,7 @@ class SharedLimit:
                 await self._wait(until)
 
     async def _wait(self, until: float | None) -> None:
-        """Until a row may be free.  No query is cut off for it: that would take a row and not tell."""
+        """Wait until a row may be free. No query is cancelled for it: it might take a row unnoticed."""
         left = (await self._connection.fetch(_LEFT, (self._name, self._calls)))[0][0]
         seconds = min(max(left, SHORTEST), LONGEST, max(self._seconds / 20, SHORTEST))
         now = asyncio.get_running_loop().time()

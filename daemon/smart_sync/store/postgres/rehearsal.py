@@ -1,4 +1,4 @@
-"""What opening a server's database and writing to it would do, tried in a transaction that is rolled back.
+"""Tries opening a server's database and writing to it, in a transaction that is rolled back.
 
 And a copy, in an SQLite file, of what a pass reads: `check` runs its dry pass there.
 """
@@ -29,12 +29,12 @@ _PATIENCE, _DAYS = 5.0, 35
 
 
 class _RolledBackError(Exception):
-    """Everything was tried."""
+    """The trial is complete; ends its transaction."""
 
 
 @dataclass(slots=True)
 class Rehearsal:
-    """A line for each table whose new rows are refused; and the unique indexes that can refuse our snapshots.
+    """A line for each table that refuses new rows, and the unique indexes that can refuse our snapshots.
 
     Of these each has the statement that takes it away.
     """
@@ -55,7 +55,7 @@ ORDER BY 1
 
 
 async def rehearse(server: Server, copy: Path, sync: SyncSettings, now: datetime) -> Rehearsal:
-    """Fill ``copy``, a database of this version without rows, and try to write.
+    """Fill ``copy``, an empty database of this version, and try to write to the server's.
 
     Raises `SmartSyncError` for what would keep a pass from opening the database.
     """
@@ -85,7 +85,7 @@ async def rehearse(server: Server, copy: Path, sync: SyncSettings, now: datetime
 
 
 class _SavepointDatabase:
-    """A database whose transactions are parts of an open one, each undone at its end."""
+    """A database whose transactions are savepoints of an open one, each rolled back at its end."""
 
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
@@ -93,7 +93,7 @@ class _SavepointDatabase:
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        """What is written inside is taken back at its end."""
+        """A savepoint that is rolled back at its end."""
         await self._transaction.execute("SAVEPOINT rehearsal")
         try:
             yield self._transaction
@@ -102,7 +102,7 @@ class _SavepointDatabase:
 
 
 async def _copy(source: Reader, copy: Path, now: datetime) -> str | None:
-    """Copy the rows that a pass reads, and the snapshots of the last weeks; the id of an account, if there is one."""
+    """Copy the rows that a pass reads, and the snapshots of the last weeks; return the id of an account, if any."""
     since = stamp(now - timedelta(days=_DAYS))
     account: str | None = None
     for table in COPIED:
@@ -131,7 +131,7 @@ def _insert(copy: Path, table: str, names: str, rows: Sequence[Any]) -> None:
 
 
 async def copy_query(server: Server, query: str, copy: Path) -> str:
-    """Keep what ``query`` gives in a table of ``copy``; returns the query that reads it there.
+    """Store ``query``'s result in a table of ``copy``; return the query that reads it there.
 
     Raises `SmartSyncError` for what is no SELECT of this database, or takes too long.
     """

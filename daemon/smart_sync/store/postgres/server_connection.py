@@ -1,4 +1,4 @@
-"""A connection to PostgreSQL, opened when it is needed and again when the server has ended it.
+"""A connection to PostgreSQL, opened on demand and again after the server has ended it.
 
 No pool of psycopg_pool: it does not tell why a connection has failed, and waits where another try is hopeless.
 """
@@ -60,7 +60,7 @@ _DURABLE = (
 
 
 def require_library() -> None:
-    """Raise `DatabaseUnusable` where psycopg is not installed."""
+    """Raise `DatabaseUnusable` if psycopg is not installed."""
     try:
         import psycopg  # noqa: F401
     except ImportError as error:
@@ -70,7 +70,7 @@ def require_library() -> None:
 
 
 class Connection:
-    """One connection, for one statement or transaction at a time: hold `turn` around each.
+    """One connection for one statement or transaction at a time: hold `turn` around each.
 
     ``settings`` are those of its session, beside `_SESSION`; ``limit``: seconds after which they cut a statement off.
     """
@@ -85,7 +85,7 @@ class Connection:
         self._over: StoreError | None = None
 
     async def open(self) -> "AsyncConnection[Any]":
-        """The connection.  Raises `Down` while the server cannot be reached."""
+        """The open connection. Raises `Down` while the server cannot be reached."""
         self._demand()
         if self._connection is not None and not self._connection.broken:
             return self._connection
@@ -103,7 +103,7 @@ class Connection:
             raise self._over
 
     def cut(self, error: StoreError | None = None) -> bool:
-        """End it without waiting for the server, which may not answer: who waits for it gets `Down`.
+        """Close it without waiting for the server, which may not answer: waiting statements raise `Down`.
 
         With ``error`` for good: `open` raises that.  False if there was none.
         """
@@ -136,7 +136,7 @@ class Connection:
         return task.result()
 
     async def close(self) -> None:
-        """End it; the next use opens another one."""
+        """Close it; the next use opens another one."""
         if self._connection is not None:
             with contextlib.suppress(Exception):
                 await self._connection.close()
@@ -144,7 +144,7 @@ class Connection:
 
     @contextlib.asynccontextmanager
     async def translated_errors(self) -> AsyncIterator[None]:
-        """Inside, psycopg's errors become ours."""
+        """Inside, psycopg's errors become `engine`'s."""
         from psycopg import Error
 
         try:
@@ -165,7 +165,7 @@ class Connection:
         patience: float | None = None,
         check: "Callable[[AsyncConnection[Any]], Awaitable[None]] | None" = None,
     ) -> list[Any]:
-        """All rows of a query: asked again while the server is away, as long as a caller may wait for it.
+        """All rows of a query, repeated while the server is away, as long as the caller may wait.
 
         ``check`` is called before, in the same transaction.
         """
@@ -186,12 +186,12 @@ class Connection:
 
 
 def is_permanent(error: StoreError) -> bool:
-    """Whether another try would end as this one did."""
+    """Whether a retry would fail in the same way."""
     return isinstance(error, Lost) or isinstance(error.meaning, DatabaseUnusable)
 
 
 async def schema_of(server: Server, *, read_only: bool = False) -> str:
-    """The schema in which the tables are.  Raises `DatabaseUnusable` for a server that is none for us."""
+    """The schema of the tables. Raises `DatabaseUnusable` for a server that cannot be used."""
     about = await connect(server, {})
     try:
         ((version, schema, replica, version_text),) = await rows(about, _ABOUT, ())
@@ -242,7 +242,7 @@ async def connect(server: Server, settings: Mapping[str, str]) -> "AsyncConnecti
 
 
 async def rows(connection: "AsyncConnection[Any]", sql: str, parameters: Sequence[Any]) -> list[Any]:
-    """All rows of a query, made a part at a time."""
+    """All rows of a query, converted in chunks."""
     cursor = await connection.execute(sql, parameters)
     if cursor.description is None:
         return []
@@ -255,7 +255,7 @@ async def rows(connection: "AsyncConnection[Any]", sql: str, parameters: Sequenc
 
 
 def adapt(connection: Any) -> None:
-    """Let values come and go as they do in SQLite: a truth value is 0 or 1, a number of any size int or float."""
+    """Convert values as SQLite does: booleans are 0 or 1, numbers of any size int or float."""
     from psycopg.adapt import Dumper, Loader
     from psycopg.types.numeric import Int8Dumper
 
@@ -282,7 +282,7 @@ def adapt(connection: Any) -> None:
 
 
 def asked(server: Server, sql: str) -> list[Any]:
-    """The rows of a query that is sent from outside of any event loop; none where the table is not there.
+    """The rows of a query from outside any event loop; none if the table does not exist.
 
     Raises `SmartSyncError` where the server does not answer.
     """

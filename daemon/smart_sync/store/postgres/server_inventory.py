@@ -1,4 +1,4 @@
-"""What is in a web app's database of a server before Smart Sync has anything to do with it; only ever read."""
+"""Inspects a web app's database on a server before Smart Sync writes to it; read-only."""
 
 from contextlib import suppress
 from datetime import datetime
@@ -41,7 +41,7 @@ ORDER BY a.attnum
 
 
 def unknown_at(server: Server, defaults: Given) -> dict[str, str]:
-    """As `scratch_copy.unknown_at`, of the tables of a server; asked from outside of any event loop."""
+    """`scratch_copy.unknown_at` for a server's tables; called outside any event loop."""
     wanted = {section: values for section, values in defaults.items() if values}
     if not wanted:
         return {}
@@ -54,7 +54,7 @@ def unknown_at(server: Server, defaults: Given) -> dict[str, str]:
 
 
 async def take(server: Server, now: datetime) -> Inventory:
-    """Look at the database of ``server``.  Raises `StoreError` and `DatabaseUnusable`."""
+    """Inspect the database of ``server``. Raises `StoreError` and `DatabaseUnusable`."""
     async with PostgresDatabase(server, read_only=True) as database, database.steady():
         dialect = database.dialect
         known = {table: await dialect.types(database, table) for table in REQUIRED}

@@ -1,4 +1,4 @@
-"""What PostgreSQL's errors mean: by SQLSTATE, and where there is none by what the library says."""
+"""The meaning of PostgreSQL's errors: by SQLSTATE, or else by the library's message."""
 
 import re
 from typing import TYPE_CHECKING
@@ -60,7 +60,7 @@ _CONNECTING = (
 
 
 def translated(error: "psycopg.Error", name: str, *, broken: bool = False, limit: float = 0) -> StoreError:
-    """``error`` of the database that is called ``name``; ``broken``: the connection did not outlive it.
+    """``error`` as one of `engine`, for the database called ``name``; ``broken``: the connection is lost.
 
     ``limit``: the seconds that the statement had, where it is its own fault that they were not enough.
     """
@@ -91,7 +91,7 @@ def translated(error: "psycopg.Error", name: str, *, broken: bool = False, limit
 
 
 def _first_line(error: Exception) -> str:
-    """What was refused, in one line, with the server's detail; no value of a secret, no address of a caret."""
+    """The error on one line, with the server's detail; without secrets and caret lines."""
     diag = getattr(error, "diag", None)
     message = getattr(diag, "message_primary", None) or " ".join(str(error).split())
     message = re.sub(r" Is the server running .*", "", message)

@@ -1,4 +1,4 @@
-"""The one SQL text as PostgreSQL takes it: its parameters, and many rows by one statement or COPY."""
+"""Translates the SQL text for PostgreSQL: parameters, and many rows in one statement or COPY."""
 
 import asyncio
 import contextlib
@@ -38,7 +38,7 @@ _SHARED_WRITE = re.compile(
 
 @cache
 def numbered(sql: str) -> str:
-    """``sql`` with PostgreSQL's parameters, its lists as arrays, its days without detour."""
+    """``sql`` with PostgreSQL's parameters, lists as arrays, and simplified day expressions."""
     with_arrays = _JOINED.sub(r"unnest(listed(\1)) \2(value)", _LISTED.sub(_as_array, sql))
     return _with_parameters(_CUT.sub(r"date(\1", with_arrays), "$")
 
@@ -83,7 +83,7 @@ class Bulk(NamedTuple):
 
 @cache
 def bulk(sql: str) -> Bulk | None:
-    """The `Bulk` of a statement, where that means the same; else None."""
+    """The `Bulk` of a statement, if there is an equivalent one; else None."""
     marked = _with_parameters(sql, "given.p")
     if found := _DELETE.fullmatch(marked):
         itself = re.search(rf"\b(?:FROM|JOIN) {_SCHEMA}{found['table']}\b", found["where"])
@@ -137,7 +137,7 @@ Row = Sequence[Any]
 
 
 class Part(NamedTuple):
-    """Rows that are sent together, and the same as the server reads them, where a `Bulk` does for them."""
+    """Rows that are sent together, also encoded for the server if a `Bulk` is used."""
 
     rows: Sequence[Row]
     copied: bytes | None = None
@@ -146,7 +146,7 @@ class Part(NamedTuple):
 
 @contextlib.asynccontextmanager
 async def parts(rows: Iterable[Row], bulk: Bulk | None) -> AsyncIterator[AsyncIterator[Part]]:
-    """``rows`` in parts of `MOST`: each is made in a thread, while the server works on the one before."""
+    """``rows`` in parts of `MOST`: each is encoded in a thread while the server handles the one before."""
     left = iter(rows)
 
     def make() -> Part | None:
@@ -162,7 +162,7 @@ async def parts(rows: Iterable[Row], bulk: Bulk | None) -> AsyncIterator[AsyncIt
 
 
 async def _ahead(make: Callable[[], T | None]) -> AsyncGenerator[T]:
-    """What ``make`` returns until it is None: the next one is made in a thread while one is used."""
+    """The results of ``make`` until it returns None, each computed in a thread while the one before is used."""
     coming = asyncio.create_task(asyncio.to_thread(make), name="store:rows")
     try:
         while (made := await coming) is not None:
@@ -175,7 +175,7 @@ async def _ahead(make: Callable[[], T | None]) -> AsyncGenerator[T]:
 
 
 async def run(connection: "AsyncConnection[Any]", bulk: Bulk, types: Sequence[str], part: Part) -> int:
-    """Run ``bulk`` for a part, whose values have these types there; returns the number of rows changed."""
+    """Run ``bulk`` for a part whose columns have these types; return the number of rows changed."""
     if part.copied is not None:
         if not bulk.sql:
             return await _copy(connection, bulk.copy, part.copied)
@@ -199,7 +199,7 @@ async def _copy(connection: "AsyncConnection[Any]", sql: str, data: bytes) -> in
 
 
 async def _copied_whole(connection: "AsyncConnection[Any]", sql: str, data: bytes) -> int | None:
-    """How many rows a COPY has added; None if it was refused, and has left nothing behind."""
+    """The number of rows added by a COPY; None if it was refused and has left nothing behind."""
     from psycopg import DataError, IntegrityError, NotSupportedError, ProgrammingError
 
     await connection.execute("SAVEPOINT copied")
@@ -213,7 +213,7 @@ async def _copied_whole(connection: "AsyncConnection[Any]", sql: str, data: byte
 
 
 async def types_of(connection: "AsyncConnection[Any]", sql: str) -> list[str]:
-    """The types that the server gives the parameters of ``sql``."""
+    """The server's types of the parameters of ``sql``."""
     cursor = await connection.execute(f"PREPARE smart_sync_types AS {numbered(sql)}")
     await cursor.execute("SELECT parameter_types::text[] FROM pg_prepared_statements WHERE name = 'smart_sync_types'")
     found = await cursor.fetchone()
@@ -222,7 +222,7 @@ async def types_of(connection: "AsyncConnection[Any]", sql: str) -> list[str]:
 
 
 def encoded(rows: Iterable[Row]) -> bytes:
-    """``rows`` as COPY reads them."""
+    """``rows`` in COPY's format."""
     lines = map("\t".join, zip(*map(_copied, zip(*rows, strict=True)), strict=True))
     return "\n".join([*lines, ""]).encode()
 
@@ -238,7 +238,7 @@ def _copied(column: Sequence[Any]) -> Iterable[str]:
 
 
 def _arrays(rows: Sequence[Row], key: Sequence[int]) -> list[str]:
-    """The columns of ``rows`` as the texts of arrays; of several with one ``key`` (places of values) the last."""
+    """The columns of ``rows`` as array texts; of rows with the same ``key`` (column indexes) the last."""
     if key:
         rows = list({tuple([row[place] for place in key]): row for row in rows}.values())
     return [_array(column) for column in zip(*rows, strict=True)]

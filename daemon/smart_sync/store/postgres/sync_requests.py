@@ -1,4 +1,4 @@
-"""Passes that were asked for where a daemon stands by: a row each in ``sync_requests``, which the leader answers.
+"""Passes requested from a standby daemon: a row each in ``sync_requests``, answered by the leader.
 
 A row without an answer is done by whichever daemon leads then: it outlives a leader.
 """
@@ -22,7 +22,7 @@ _TELL = f"SELECT pg_notify('{CHANNEL}', '')"
 
 @dataclass(frozen=True, slots=True)
 class SyncRequest:
-    """Who has asked for a pass over which project (None: all), and whether it shall write."""
+    """Who asked for a pass over which project (None: all), and whether it is a dry run."""
 
     id: str
     project_id: str | None
@@ -31,7 +31,7 @@ class SyncRequest:
 
 
 async def ask(database: Database, request: SyncRequest, now: datetime) -> None:
-    """Let the leader know of ``request``."""
+    """Store ``request`` for the leader."""
     async with database.transaction() as transaction:
         await transaction.execute(
             "INSERT INTO sync_requests (id, project_id, dry_run, asked_by, asked_at) VALUES (?, ?, ?, ?, ?)",
@@ -41,7 +41,7 @@ async def ask(database: Database, request: SyncRequest, now: datetime) -> None:
 
 
 async def unanswered(database: Database) -> list[SyncRequest]:
-    """The requests that wait for an answer, the oldest first."""
+    """The requests without an answer, oldest first."""
     rows = await database.glance(
         "SELECT id, project_id, dry_run, asked_by FROM sync_requests WHERE status IS NULL"
         f" ORDER BY asked_at LIMIT {MOST}"
@@ -50,7 +50,7 @@ async def unanswered(database: Database) -> list[SyncRequest]:
 
 
 async def begin(database: Database, request: SyncRequest) -> int:
-    """Which try of ``request`` begins, from 1; 0: it is answered already, or gone."""
+    """Begin a try of ``request``; return its number, from 1, or 0 if it is answered already, or gone."""
     async with database.transaction() as transaction:
         tries = await transaction.fetch(
             "UPDATE sync_requests SET answer = CAST(coalesce(CAST(answer AS BIGINT), 0) + 1 AS TEXT)"
@@ -61,7 +61,7 @@ async def begin(database: Database, request: SyncRequest) -> int:
 
 
 async def put_back(database: Database, request: SyncRequest) -> None:
-    """A leader that stops, or reloads, has not ended over ``request``."""
+    """Return ``request`` to the queue, because this leader stops or reloads."""
     async with database.transaction() as transaction:
         await transaction.execute(
             "UPDATE sync_requests SET answer = NULL WHERE id = ? AND status IS NULL", (request.id,)
@@ -69,7 +69,7 @@ async def put_back(database: Database, request: SyncRequest) -> None:
 
 
 async def answer(database: Database, request: SyncRequest, status: int, text: str, now: datetime) -> None:
-    """Keep the answer to ``request`` for the daemon that asked, and remove what nobody has read."""
+    """Store the answer to ``request`` for the daemon that asked, and delete answers that nobody read."""
     async with database.transaction() as transaction:
         await transaction.execute(
             "UPDATE sync_requests SET status = ?, answer = ? WHERE id = ? AND status IS NULL",
@@ -80,7 +80,7 @@ async def answer(database: Database, request: SyncRequest, status: int, text: st
 
 
 async def answer_to(database: Database, request: SyncRequest) -> tuple[int, str] | None:
-    """The HTTP status and the JSON that ``request`` was answered with; None while it is not.
+    """The HTTP status and JSON of ``request``'s answer; None while there is none.
 
     503 where the database has lost the row: nobody will answer it.
     """

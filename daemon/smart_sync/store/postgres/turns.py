@@ -1,4 +1,4 @@
-"""Which spreadsheets a pass has given to workers, who is at work on each, and what came of it.
+"""Spreadsheets that a pass has given to workers: who works on each, and the results.
 
 A worker holds a token for its spreadsheet (`lease`).  Each pass, and each worker that begins with the spreadsheet,
 raises the token, and waits for a write that is under way; what would be written with an older token is refused.
@@ -59,7 +59,7 @@ _LEFT = (
 
 
 class Held:
-    """The token of one spreadsheet, without which its worker writes nothing: the `Fence` of its database."""
+    """A worker's token for one spreadsheet, without which it cannot write: the `Fence` of its database."""
 
     def __init__(self) -> None:
         self.spreadsheet = ""
@@ -69,7 +69,7 @@ class Held:
         self.ends: list[Callable[[StoreError], None]] = []
 
     def session(self, schema: str) -> dict[str, str]:
-        """The settings of the session that writes with it."""
+        """The settings of the session that writes with the token."""
         return {
             "application_name": f"smart-sync worker {schema}",
             "idle_in_transaction_session_timeout": str(_IDLE_MS),
@@ -77,16 +77,16 @@ class Held:
         }
 
     def demand(self) -> None:
-        """Nothing: it does not end by itself."""
+        """Nothing: the token does not expire."""
 
     async def check(self, connection: "AsyncConnection[Any]") -> None:
-        """Raise `Lost` where another has the spreadsheet now; it stays ours until the open transaction has ended."""
+        """Raise `Lost` if another worker has the spreadsheet; it stays ours until the open transaction has ended."""
         own = (_resource(self.spreadsheet), self.token, self.worker)
         if not await rows(connection, numbered(fencing.CHECK), own):
             raise self.lost()
 
     def lost(self) -> StoreError:
-        """The error of a worker that goes on writing."""
+        """The error of a worker that writes after losing its spreadsheet."""
         return fencing.lost(f"another has the spreadsheet {self.spreadsheet} now")
 
 
@@ -95,7 +95,7 @@ def _resource(spreadsheet: str) -> str:
 
 
 async def begin(database: PostgresDatabase, run_id: str, request: str, groups: Mapping[str, str]) -> None:
-    """A pass begins: no worker of an earlier one writes any more, and these ``groups`` (JSON) wait for workers."""
+    """Begin a pass: workers of earlier ones can no longer write, and ``groups`` (JSON) wait for workers."""
     async with database.transaction() as transaction:
         for table in ("fan_out_passes", "fan_out_spreadsheets", "fan_out_results"):
             await transaction.execute(f"DELETE FROM {table}")
@@ -114,35 +114,35 @@ async def begin(database: PostgresDatabase, run_id: str, request: str, groups: M
 
 
 async def unclaimed(database: PostgresDatabase, worker: str, seconds: float) -> tuple[str, str] | None:
-    """A run id and a spreadsheet of it that waits, where no other worker has given a sign of life for ``seconds``."""
+    """A run id and a waiting spreadsheet of it, if no other worker has been alive for ``seconds``."""
     found = await database.at_once(_LEFT, (MAX_TRIES, worker, seconds))
     return (str(found[0][0]), str(found[0][1])) if found else None
 
 
 async def mark_parsed(database: PostgresDatabase, run_id: str) -> None:
-    """The parsed values are as fresh as the pass waits for."""
+    """Record that the parsed values are as fresh as the pass waits for."""
     await database.at_once("UPDATE fan_out_passes SET parsed = 1 WHERE run_id = ?", (run_id,))
 
 
 async def end(database: PostgresDatabase, run_id: str) -> None:
-    """No worker writes for this pass any more, and none begins."""
+    """End a pass: its workers can no longer write, and none begins."""
     await database.at_once("UPDATE fan_out_spreadsheets SET finished = 2 WHERE run_id = ?", (run_id,))
     await database.at_once_if_held(_RAISE.format(which=_OF.format(which="s.run_id = ?2")), ("", run_id))
 
 
 async def open_turns(database: PostgresDatabase, run_id: str) -> list[tuple[Turn, str]]:
-    """The spreadsheets that have not been collected yet, and what reading them has cost, as their workers say it."""
+    """The spreadsheets not collected yet, and the cost of reading them as reported by their workers."""
     found = await database.at_once(_LOOK, (run_id,))
     return [(Turn(row[0], row[1], row[2], row[3], bool(row[4]), row[5]), str(row[6])) for row in found]
 
 
 async def return_to_queue(database: PostgresDatabase, run_id: str, spreadsheets: Sequence[str]) -> None:
-    """Other workers may have these."""
+    """Let other workers take these spreadsheets."""
     await database.at_once(_AGAIN, (run_id, json.dumps(list(spreadsheets))))
 
 
 async def collect(database: PostgresDatabase, run_id: str, spreadsheets: Sequence[str]) -> dict[str, str]:
-    """Project id → the result (JSON), of spreadsheets of which no worker writes from now on."""
+    """Project id → the result (JSON) for these spreadsheets, whose workers can no longer write."""
     parameters = (run_id, json.dumps(list(spreadsheets)))
     await database.at_once(f"UPDATE fan_out_spreadsheets SET finished = 2 WHERE {_SEVERAL}", parameters)
     await database.at_once_if_held(_RAISE.format(which=_OF.format(which=_SEVERAL)), parameters)
@@ -163,7 +163,7 @@ class Task:
 
 
 async def take(database: PostgresDatabase, held: Held, run_id: str, spreadsheet: str, worker: str) -> Task | None:
-    """Begin with a spreadsheet, in place of the worker that has it; None: the pass does not want it any more."""
+    """Take a spreadsheet over from the worker that has it, if any; None if the pass no longer wants it."""
     if not await database.dialect.columns(database, "fan_out_spreadsheets"):
         return None  # tables of another version
     taken = await database.at_once(_TAKE, (worker, spreadsheet, run_id, MAX_TRIES))
@@ -186,13 +186,13 @@ async def take(database: PostgresDatabase, held: Held, run_id: str, spreadsheet:
 
 
 async def heartbeat(database: PostgresDatabase, held: Held) -> None:
-    """A sign of life.  Raises `Lost` where another has the spreadsheet now."""
+    """Record a sign of life. Raises `Lost` if another worker has the spreadsheet."""
     if not await database.at_once(_BEAT, (held.spreadsheet, held.token)):
         raise held.lost()
 
 
 async def is_parsed(database: PostgresDatabase, run_id: str) -> bool:
-    """Whether the parsed values are as fresh as the pass waits for, or there is no such pass any more."""
+    """Whether the parsed values are as fresh as the pass waits for, or the pass no longer exists."""
     found = await database.at_once("SELECT parsed FROM fan_out_passes WHERE run_id = ?", (run_id,))
     return not found or bool(found[0][0])
 
@@ -200,7 +200,7 @@ async def is_parsed(database: PostgresDatabase, run_id: str) -> bool:
 async def record(
     transaction: Transaction, run_id: str, spreadsheet: str, results: Sequence[tuple[str, bool, str]]
 ) -> None:
-    """Keep results (project id, whether its worksheet was read, JSON), in the transaction of what they tell."""
+    """Store results (project id, whether its worksheet was read, JSON) in the transaction that they describe."""
     await transaction.execute_many(
         upsert("fan_out_results", "project_id, run_id, spreadsheet, worksheet_read, result", "project_id"),
         [(project_id, run_id, spreadsheet, int(read), result) for project_id, read, result in results],
@@ -208,5 +208,5 @@ async def record(
 
 
 async def finish(database: PostgresDatabase, held: Held, usage: Mapping[str, Any], trouble: str = "") -> None:
-    """A worker is done with its spreadsheet; ``trouble``: why it could not do it."""
+    """Record that a worker is done with its spreadsheet; ``trouble``: why it failed."""
     await database.at_once(_FINISH, (held.spreadsheet, held.token, trouble, json.dumps(dict(usage))))

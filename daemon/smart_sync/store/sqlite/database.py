@@ -1,4 +1,4 @@
-"""One SQLite file: a connection for writing, whose transactions are serialised, and two for reading next to it.
+"""One SQLite file: one connection for serialised write transactions, and two for reading.
 
 Another process may hold the file at any time.  Nothing here waits inside SQLite for longer than
 `BUSY_TIMEOUT`; the waiting is done by asyncio, so the event loop never stands still.
@@ -92,7 +92,7 @@ class SqliteDatabase:
         return connection
 
     async def check_in_place(self) -> None:
-        """Raise `DatabaseReplaced` if the path no longer leads to the file that is open: nobody would see its rows."""
+        """Raise `DatabaseReplaced` if the path no longer leads to the open file, whose rows nobody would see."""
         now = await asyncio.to_thread(_identity, self.path)
         if now != self._identity:
             happened = "replaced" if now else "removed"
@@ -101,13 +101,13 @@ class SqliteDatabase:
             )
 
     async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        """All rows of a query, from the last committed state; never blocked by our own writing (with WAL)."""
+        """All rows of a query, from the last committed state; not blocked by our own writes (with WAL)."""
         async with self._reading:
             return await self._fetched(self._reader, sql, parameters)
 
     @contextlib.asynccontextmanager
     async def steady(self) -> AsyncIterator[None]:
-        """Inside, every query sees one and the same committed state.  For programs that only read and end."""
+        """Inside, all queries see the same committed state. For programs that only read and end."""
         glancer, self._glancer = self._glancer, self._reader
         await self.fetch("BEGIN")
         try:
@@ -117,11 +117,11 @@ class SqliteDatabase:
             await self.fetch("COMMIT")
 
     async def glance(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        """`fetch` for small answers: never queued behind the large reads of a pass."""
+        """`fetch` for small results: never queued behind a pass's large reads."""
         return await self._fetched(self._glancer, sql, parameters, min(self._patience, GLANCE_PATIENCE))
 
     async def ask(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        """`fetch` for a configured query: it sees no snapshots of ours (see `others`), and has `MAX_ASKING` s."""
+        """`fetch` for a configured query: without our own snapshots (see `others`), at most `MAX_ASKING` s."""
         plain = not foreign_snapshots.concerns(sql)
         async with self._reading if plain else self._asking:
             connection = self._reader if plain else await self._without_ours()
@@ -130,7 +130,7 @@ class SqliteDatabase:
                     return await self._fetched(connection, sql, parameters)
 
     async def columns(self, sql: str) -> list[str]:
-        """The names of the columns that `ask` would give; it is prepared, so what it cannot be is known."""
+        """The column names of `ask` with this query, which is prepared and thereby checked."""
         async with self._asking:
             connection = await self._without_ours() if foreign_snapshots.concerns(sql) else self._reader
             with self._translated_errors():
@@ -138,7 +138,7 @@ class SqliteDatabase:
                     return [column[0] for column in cursor.description or ()]
 
     async def _without_ours(self) -> aiosqlite.Connection:
-        """A connection that can look and nothing else, with our snapshots hidden, the newest ones too."""
+        """A read-only connection that hides our snapshots, including the newest ones."""
         if self._asker is None:
             with self._translated_errors():
                 asker = await self._connect(self._stack)
@@ -155,7 +155,7 @@ class SqliteDatabase:
     async def _fetched(
         self, connection: aiosqlite.Connection, sql: str, parameters: Sequence[Any] = (), patience: float | None = None
     ) -> list[Any]:
-        """All rows, tried again while the file is busy."""
+        """All rows, retried while the file is busy."""
         with self._translated_errors():
             return await self._tried(connection, sql, parameters, patience)
 
@@ -174,13 +174,13 @@ class SqliteDatabase:
         raise AssertionError("unreachable")
 
     def locked_seconds(self) -> float:
-        """Seconds for which another process has held the file locked, once they are worth telling; else 0."""
+        """How long another process has locked the file, in seconds; 0 while it is too short to report."""
         waited = time.monotonic() - min(self._waits.values(), default=math.inf)
         return waited if waited >= LONG_WAIT else 0.0
 
     @contextlib.contextmanager
     def _waiting(self) -> Iterator[None]:
-        """Inside, a statement is tried again while the file is busy; a wait that grows long is logged, once."""
+        """Inside, a statement is retried while the file is busy; a long wait is logged once."""
         key = next(self._numbers)
         self._waits[key] = time.monotonic()
         timer = asyncio.get_running_loop().call_later(LONG_WAIT, self._tell_of_wait)
@@ -216,14 +216,14 @@ class SqliteDatabase:
             await self._fetched(self._writer, sql)
 
     async def rest(self) -> None:
-        """Give back the pages that a pass has left in memory: else they are, in time, all of the file (`CACHE_KIB`)."""
+        """Release the pages that a pass has cached, which would grow to the whole file (`CACHE_KIB`)."""
         for turn, connection in ((self._writing, self._writer), (self._reading, self._reader)):
             async with turn:
                 with self._translated_errors():
                     await connection.execute_fetchall("PRAGMA shrink_memory")
 
     def limit(self, name: str, calls: int, seconds: float) -> None:
-        """None: one process has the file, and keeps the limits by itself."""
+        """None: only one process uses the file, and keeps the limits itself."""
 
     def _attempts(self, patience: float | None = None) -> Any:
         timeout = self._patience if patience is None else patience

@@ -1,4 +1,4 @@
-"""SQLite itself: the library of this process, what its errors mean, which files are databases."""
+"""The SQLite library: opening files, the meaning of errors, and recognising databases."""
 
 import asyncio
 import contextlib
@@ -34,7 +34,7 @@ def connect(
     any_thread: bool = False,
     own_transactions: bool = False,
 ) -> sqlite3.Connection:
-    """The one way to open an SQLite file, whatever signs its path has.  Raises `sqlite3.Error`.
+    """The one way to open an SQLite file, whatever characters its path has. Raises `sqlite3.Error`.
 
     ``mode``: with "ro" nothing can be written, whatever it is told; with "rwc" the file is made where there is none.
     ``timeout``: seconds that a statement waits for another process, `READING_PATIENCE` unless told.
@@ -50,12 +50,12 @@ def connect(
 
 
 def version_at_risk() -> bool:
-    """Whether the SQLite in use has the WAL-reset bug."""
+    """Whether the SQLite library in use has the WAL-reset bug."""
     return sqlite3.sqlite_version_info < WAL_SAFE_SINCE
 
 
 def is_busy(error: Exception) -> bool:
-    """Whether another connection holds the file just now: worth trying again."""
+    """Whether another connection has locked the file: worth a retry."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     return isinstance(error, sqlite3.OperationalError) and code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
@@ -71,7 +71,7 @@ _OF_THE_FILE = frozenset(
 
 
 def _is_of_the_file(error: Exception) -> bool:
-    """Whether the file as a whole is in trouble (no room, no right, damaged, locked), rather than one row."""
+    """Whether the whole file is in trouble (full, no permission, damaged, locked), not one row."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _OF_THE_FILE
 
 
@@ -80,12 +80,12 @@ _UNDECODABLE = "Could not decode to UTF-8"
 
 
 def _readable(raw: bytes) -> str:
-    """TEXT that is not valid UTF-8 is shown with marks.  Used once there is some: it doubles the time of a query."""
+    """TEXT with replacement characters for invalid UTF-8. Used only if there is some: it doubles a query's time."""
     return raw.decode(errors="replace")
 
 
 async def rows_of(connection: "aiosqlite.Connection", sql: str, parameters: Sequence[Any]) -> list[Any]:
-    """All rows of a query, whatever their TEXT is; an open transaction stays open."""
+    """All rows of a query, even if TEXT is invalid; an open transaction stays open."""
     try:
         return list(await connection.execute_fetchall(sql, parameters))
     except sqlite3.OperationalError as error:
@@ -97,7 +97,7 @@ async def rows_of(connection: "aiosqlite.Connection", sql: str, parameters: Sequ
 
 @contextlib.contextmanager
 def translated_errors(path: Path, *, read_only: bool = False) -> Iterator[None]:
-    """Inside, the driver's errors become those of `engine`."""
+    """Inside, the driver's errors become `engine`'s."""
     try:
         yield
     except OverflowError as error:  # a number beyond SQLite's
@@ -114,7 +114,7 @@ def translated(error: Exception, path: Path, *, read_only: bool = False) -> Stor
 
 @contextlib.asynccontextmanager
 async def time_limit(connection: "aiosqlite.Connection", path: Path) -> AsyncIterator[None]:
-    """Inside, the statement of ``connection`` has `MAX_ASKING` seconds.  Raises `TooSlow` after them.
+    """Inside, a statement of ``connection`` may take `MAX_ASKING` seconds. Raises `TooSlow` after that.
 
     It ends, too, when nobody waits for it any more: else it would keep the connection, and the process, for ever.
     """
@@ -133,7 +133,7 @@ _NO_TABLE = re.compile(r"no such table: (?:\w+\.)?(\w+)")
 
 
 def explain(error: Exception, path: Path) -> DatabaseError:
-    """What a driver's error means for the administrator, in one line."""
+    """The meaning of a driver's error for the administrator, in one line."""
     text = str(error).lower()
     if is_busy(error):
         return DatabaseError(
@@ -165,7 +165,7 @@ def explain(error: Exception, path: Path) -> DatabaseError:
 
 
 def explain_reading(error: Exception, path: Path) -> DatabaseError:
-    """`explain` for who only reads, and needs no right to write the file itself."""
+    """`explain` for a program that only reads and needs no write permission."""
     text = str(error).lower()
     if "unable to open" in text or "readonly" in text:
         return DatabaseError(
@@ -181,12 +181,12 @@ QUICK_CHECK = "PRAGMA quick_check(1)"
 
 
 def damage(connection: sqlite3.Connection, path: Path) -> DatabaseError | None:
-    """`explain_check` of what SQLite's quick check says of the file that is open."""
+    """`explain_check` for SQLite's quick check of the open file."""
     return explain_check(connection.execute(QUICK_CHECK).fetchone()[0], path)
 
 
 def explain_check(verdict: object, path: Path) -> DatabaseError | None:
-    """What the answer to `QUICK_CHECK` means for the administrator; None if the file is intact.
+    """The meaning of `QUICK_CHECK`'s result for the administrator; None if the file is intact.
 
     A page that could not be read just now says nothing of what it holds: no backup is called for.
     """
@@ -218,7 +218,7 @@ MAX_LOOKED_AT = 200
 
 
 def databases_beside(path: Path) -> list[str]:
-    """The names of other SQLite files in the folder of ``path``, a few: one of them may be meant.
+    """The names of a few other SQLite files in the folder of ``path``, one of which may be meant.
 
     ``path`` itself is not touched, by whatever name: it may be open here, see `service.preflight.obstacles`.
     """
@@ -242,6 +242,6 @@ def _is_sqlite(path: Path) -> bool:
 
 
 def may_be_sqlite(path: Path) -> bool:
-    """Whether a file is an SQLite file or empty, which SQLite takes for a new one.  Raises `OSError`."""
+    """Whether a file is an SQLite file, or empty, which SQLite treats as a new one. Raises `OSError`."""
     with path.open("rb") as file:
         return file.read(len(_MAGIC)) in (b"", _MAGIC)

@@ -1,4 +1,4 @@
-"""A copy of an SQLite file as it was at one moment, while everything goes on writing."""
+"""A consistent copy of an SQLite file, made while others keep writing."""
 
 import contextlib
 import glob
@@ -40,7 +40,7 @@ def copy(database: Path, target: Path) -> None:
 
 
 def keep_before_upgrade(database: Path, version: int, now: datetime) -> Path:
-    """Copy ``database``, whose schema is ``version``, to a file next to it; of such copies the newest `KEPT` stay.
+    """Copy ``database`` of schema ``version`` to a file next to it; the newest `KEPT` such copies are kept.
 
     Raises `DatabaseError`: without a copy nothing is to be changed.
     """
@@ -63,7 +63,7 @@ def keep_before_upgrade(database: Path, version: int, now: datetime) -> Path:
 
 @contextlib.contextmanager
 def _unfinished(target: Path) -> Iterator[Path]:
-    """A new file next to ``target`` that only its owner may read, gone at the end together with what SQLite adds."""
+    """A new file next to ``target`` that only its owner may read, deleted at the end with SQLite's side files."""
     descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     os.close(descriptor)
     try:

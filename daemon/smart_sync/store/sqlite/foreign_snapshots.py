@@ -1,4 +1,4 @@
-"""The database without our own snapshots, as ``[parsed] query`` sees it.
+"""Hides our own snapshots from ``[parsed] query``.
 
 MAX would feed on ours: a number that was corrected in the sheet would come back through the query as a parsed one.
 Ours are known by their ids, those of earlier versions too, so that nothing has to be kept about them.
@@ -48,12 +48,12 @@ def concerns(query: str) -> bool:
 
 
 def hide(connection: Any) -> None:
-    """Let ``account_snapshots`` be those of others on ``connection`` (of sqlite3's kind)."""
+    """Replace ``account_snapshots`` on ``connection`` (of sqlite3's kind) by the snapshots of others."""
     connection.create_function(FUNCTION, ARGUMENTS, OwnSnapshots())
     for statement in (*HIDE, *notes(connection.execute(UNNUMBERED).fetchall())):
         connection.execute(statement)
 
 
 def notes(unnumbered: Iterable[Any]) -> tuple[str, ...]:
-    """The statements that look for snapshots of ours that have come since; ``unnumbered``: what `UNNUMBERED` gives."""
+    """The statements that note our new snapshots; ``unnumbered``: the result of `UNNUMBERED`."""
     return _NOTE_ALL if [*unnumbered] else _NOTE_NEW

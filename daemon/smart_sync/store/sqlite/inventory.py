@@ -1,4 +1,4 @@
-"""What is in a web app's database before Smart Sync has anything to do with it; only ever opened for reading."""
+"""Inspects a web app's database before Smart Sync writes to it; read-only."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ ORDER BY {clock_changes.newest_first("snapshot_time")}, id
 
 @dataclass(frozen=True, slots=True)
 class OtherWriter:
-    """Another program that has written snapshots since our first pass, with other values than the merged ones."""
+    """Another program that wrote snapshots since our first pass, with values that differ from the merged ones."""
 
     #: Accounts whose newest row of theirs differs, and one of them: its id, the metric, theirs, ours, their stamp.
     accounts: int
@@ -41,7 +41,7 @@ class OtherWriter:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """What matters of a database that is shared."""
+    """The relevant facts about a shared database."""
 
     journal_mode: str
     #: Shared tables that are there → their number of rows.
@@ -71,7 +71,7 @@ class Inventory:
 
 
 def take(path: Path, now: datetime) -> Inventory:
-    """Look at the database at ``path``.  Raises sqlite3.Error for what is no database, or a damaged one."""
+    """Inspect the database at ``path``. Raises sqlite3.Error for a file that is no database, or damaged."""
     with closing(connect(path)) as source:
         existing = scratch_copy.tables(source)
         shared = [table for table in REQUIRED if table in existing]
@@ -114,7 +114,7 @@ def _has_unique_links(source: sqlite3.Connection) -> bool:
 
 
 def unique_snapshots(source: sqlite3.Connection) -> list[str]:
-    """The unique indexes of ``account_snapshots`` but that of its id: they can refuse a snapshot of Smart Sync."""
+    """The unique indexes of ``account_snapshots`` besides its id: they can refuse our snapshots."""
     rows = source.execute("SELECT name FROM pragma_index_list('account_snapshots') WHERE \"unique\" ORDER BY name")
     columns = {
         name: [row[0] for row in source.execute("SELECT name FROM pragma_index_info(?)", (name,))]
@@ -165,7 +165,7 @@ def _zoned_stamp(source: sqlite3.Connection) -> str:
 
 
 def other_writer(source: sqlite3.Connection, now: datetime) -> OtherWriter | None:
-    """Other writers of snapshots since our first pass, and within `RECENT`, that differ from the merged values.
+    """Other writers of snapshots since our first pass, within `RECENT`, that differ from the merged values.
 
     One whose rows are shown goes before one whose rows are not.
     """
@@ -193,7 +193,7 @@ def other_writer(source: sqlite3.Connection, now: datetime) -> OtherWriter | Non
 
 
 def moment_of(stamp: str) -> datetime | None:
-    """What another program has written as a time, UTC unless it says otherwise; None: it is none."""
+    """Another program's time, in UTC unless it has a zone; None if it is invalid."""
     try:
         moment = datetime.fromisoformat(stamp)
     except ValueError:
@@ -202,6 +202,6 @@ def moment_of(stamp: str) -> datetime | None:
 
 
 def _written_at(path: Path) -> datetime | None:
-    """When the file or its log was last written."""
+    """When the file or its WAL was last written."""
     times = [file.stat().st_mtime for file in (path, path.with_name(path.name + "-wal")) if file.is_file()]
     return datetime.fromtimestamp(max(times), UTC) if times else None

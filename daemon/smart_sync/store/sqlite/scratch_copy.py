@@ -1,4 +1,4 @@
-"""A copy of what a pass reads, to try things on: the real file is only ever opened for reading."""
+"""A copy of what a pass reads, for trials: the real file is only opened for reading."""
 
 import contextlib
 import sqlite3
@@ -52,7 +52,7 @@ _TABLES = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"
 
 
 def copy_rows(path: Path, copy: Path) -> str | None:
-    """Fill the tables of ``copy`` with what a pass reads; returns the id of an account, if there is one.
+    """Fill the tables of ``copy`` with what a pass reads; return the id of an account, if any.
 
     Raises `DatabaseUnusable` for a file that is damaged, or whose ids have no type.
     """
@@ -72,7 +72,7 @@ def copy_rows(path: Path, copy: Path) -> str | None:
 
 
 def copy_schema(path: Path, empty: Path) -> None:
-    """Make ``empty`` as ``path`` is, without its rows and triggers."""
+    """Give ``empty`` the schema of ``path``, without rows and triggers."""
     with closing(connect(path)) as source, closing(connect(empty, "rwc")) as target, target:
         made = source.execute("SELECT sql FROM sqlite_master WHERE type != 'trigger' AND sql > '' ORDER BY rowid")
         for (statement,) in made:
@@ -84,7 +84,7 @@ def copy_schema(path: Path, empty: Path) -> None:
 
 
 def copy_query(path: Path, query: str, copy: Path) -> str:
-    """Keep what ``query`` gives in a table of ``copy``; returns the query that reads it there.
+    """Store ``query``'s result in a table of ``copy``; return the query that reads it there.
 
     Raises the driver's error, or ValueError, for what is no SELECT of this database, or takes too long.
     """
@@ -102,7 +102,7 @@ def copy_query(path: Path, query: str, copy: Path) -> str:
 
 
 def doubled_days(source: sqlite3.Connection, timezone: str) -> int:
-    """How many days of an account, on the clocks of ``timezone``, have several snapshots."""
+    """The number of accounts' days (in ``timezone``) with several snapshots."""
     if "account_snapshots" not in tables(source):
         return 0
     _set_clocks(source, timezone)
@@ -122,7 +122,7 @@ def _set_clocks(source: sqlite3.Connection, timezone: str) -> None:
 
 
 def flags_not_understood(source: sqlite3.Connection) -> list[tuple[str, str]]:
-    """The projects whose ``is_active`` is not understood, each with what it says."""
+    """The projects whose ``is_active`` is invalid, each with its value."""
     if "projects" not in tables(source):
         return []
     sql = f"SELECT coalesce(p.name, p.id, ''), p.is_active FROM projects p WHERE {has_unclear_flag('p')} ORDER BY 1"
@@ -130,7 +130,7 @@ def flags_not_understood(source: sqlite3.Connection) -> list[tuple[str, str]]:
 
 
 def zero_snapshots(source: sqlite3.Connection) -> int:
-    """How many snapshots hold nothing but 0 although a later one of the account does not."""
+    """The number of snapshots with only zeros although a later one of the account has more."""
     if "account_snapshots" not in tables(source):
         return 0
     known = " OR ".join(ABOVE_ZERO.format(m=metric) for metric in METRICS)
@@ -151,7 +151,7 @@ UNREAD = (
 
 
 def unread_snapshots(path: Path) -> tuple[int, str]:
-    """What `UNREAD` finds in the file at ``path``."""
+    """The result of `UNREAD` for the file at ``path``."""
     with closing(connect(path)) as source:
         if "account_snapshots" not in tables(source):
             return 0, ""
@@ -160,7 +160,7 @@ def unread_snapshots(path: Path) -> tuple[int, str]:
 
 
 def snapshots_ahead(source: sqlite3.Connection, now: datetime) -> tuple[int, str]:
-    """How many snapshots, of any writer, are dated more than `AHEAD` after ``now``, and the newest time in UTC."""
+    """The number of snapshots dated more than `AHEAD` after ``now``, by any writer, and the newest time in UTC."""
     if "account_snapshots" not in tables(source):
         return 0, ""
     count, newest = source.execute(
@@ -172,7 +172,7 @@ def snapshots_ahead(source: sqlite3.Connection, now: datetime) -> tuple[int, str
 
 
 def zeros_between(source: sqlite3.Connection, timezone: str) -> list[tuple[str, str, str]]:
-    """Days whose last snapshot is 0 between others above: the account (link or id), day on ``timezone``, metric."""
+    """Days whose last snapshot is 0 between higher ones: account (link or id), day in ``timezone``, metric."""
     if not {"account_snapshots", "project_social_accounts"} <= tables(source):
         return []
     _set_clocks(source, timezone)
@@ -196,7 +196,7 @@ def zeros_between(source: sqlite3.Connection, timezone: str) -> list[tuple[str, 
 
 
 class Names(NamedTuple):
-    """What a configuration may name: projects, platforms in lower case, and spreadsheets (``google_sheet_name``)."""
+    """The names a configuration may use: projects, platforms in lower case, spreadsheets (``google_sheet_name``)."""
 
     projects: set[str]
     platforms: set[str]
@@ -204,7 +204,7 @@ class Names(NamedTuple):
 
 
 async def names_in_use(database: Database) -> Names:
-    """The names of all projects and accounts, the inactive ones too."""
+    """The names of all projects and accounts, including inactive ones."""
     rows = await database.fetch("SELECT name, google_sheet_name FROM projects")
     platforms = await database.fetch("SELECT DISTINCT platform FROM project_social_accounts")
     return Names(
@@ -215,7 +215,7 @@ async def names_in_use(database: Database) -> Names:
 
 
 def unknown_at(path: Path, defaults: Given) -> dict[str, str]:
-    """As `projects.unknown_in`, for the file at ``path``, and for the tables that will be made where it lacks them."""
+    """`projects.unknown_in` for the file at ``path``; missing tables count as those that will be created."""
     wanted = {section: values for section, values in defaults.items() if values}
     if not wanted:
         return {}
@@ -227,7 +227,7 @@ def unknown_at(path: Path, defaults: Given) -> dict[str, str]:
 
 
 def unknown_among(columns: Mapping[str, list[str]], wanted: Given) -> dict[str, str]:
-    """As `unknown_at`; ``columns``: the columns of the tables that there are, by section."""
+    """`unknown_at`; ``columns``: the existing tables' columns, by section."""
     found: dict[str, str] = {}
     with closing(sqlite3.connect(":memory:")) as ours:
         ours.executescript(shared_tables())
@@ -250,7 +250,7 @@ def _columns_of(source: sqlite3.Connection, sections: Iterable[str]) -> dict[str
 
 
 def tables(connection: sqlite3.Connection) -> set[str]:
-    """The names of the tables and views there are."""
+    """The names of all tables and views."""
     return {row[0] for row in connection.execute(_TABLES)}
 
 

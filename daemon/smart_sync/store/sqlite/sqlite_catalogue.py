@@ -1,4 +1,4 @@
-"""SQLite's catalogue, how a file is opened (whether it is new, intact, ours to make), and a write transaction."""
+"""SQLite's catalogue, opening a file (new, intact, ours to create), and a write transaction."""
 
 import contextlib
 from collections.abc import Callable, Iterable, Sequence
@@ -39,7 +39,7 @@ UNTYPED_IDS = {
 
 
 def untyped(column: str) -> DatabaseUnusable:
-    """That no row is found by an id in ``column``, since no text equals a number in it."""
+    """The error for an untyped id ``column`` with numbers, which no text equals."""
     return DatabaseUnusable(
         f"{column} holds numbers and has no type, so that no row is found by it; give it TEXT or INTEGER",
         trouble="database-columns",
@@ -47,12 +47,12 @@ def untyped(column: str) -> DatabaseUnusable:
 
 
 class SqliteDialect:
-    """What `engine.Dialect` says, for SQLite."""
+    """`engine.Dialect` for SQLite."""
 
     size = "(SELECT page_count * page_size FROM pragma_page_count, pragma_page_size)"
 
     def as_json(self, columns: str) -> str:
-        """The SQL that makes one JSON text of the ``columns`` of all rows of a subquery, in its order."""
+        """The SQL for one JSON text of the ``columns`` of all rows of a subquery, in order."""
         return f"json_group_array(json_array({columns}))"
 
     async def columns(self, source: Reader, table: str) -> list[str]:
@@ -61,7 +61,7 @@ class SqliteDialect:
         return [row[0] for row in await source.fetch(shown, (table,))]
 
     async def made(self, source: Reader, name: str) -> tuple[str, str, str] | None:
-        """What bears a ``name``, whatever its case: "table", "view" or "index", its name, and the text of a view."""
+        """What exists under ``name``, in any case: "table", "view" or "index", its name, and a view's text."""
         rows = await source.fetch("SELECT type, name, sql FROM sqlite_master WHERE name = ? COLLATE NOCASE", (name,))
         return (str(rows[0][0]), str(rows[0][1]), str(rows[0][2])) if rows else None
 
@@ -74,20 +74,20 @@ class SqliteDialect:
         return bool(await source.fetch(_INDEXED, (table, column)))
 
     def making(self, statement: str, *, fresh: bool) -> str:
-        """The statement itself: our SQL files are in SQLite's words."""
+        """The statement unchanged: our SQL files are in SQLite's dialect."""
         return statement
 
     async def prepare(self, transaction: Transaction) -> None:
-        """Nothing: the one SQL text is SQLite's."""
+        """Nothing: the SQL text is SQLite's."""
 
     async def adopt(self, transaction: Transaction) -> None:
-        """Refuse ids that are numbers in a column without a type: SQLite's values have types, its columns need none."""
+        """Refuse numeric ids in a column without a type: in SQLite values have types, columns need none."""
         for column, sql in UNTYPED_IDS.items():
             if await transaction.fetch(sql):
                 raise untyped(column)
 
     async def show(self, transaction: Transaction, name: str, view: str) -> None:
-        """Let the view ``name`` be as the statement ``view`` makes it."""
+        """Create or replace the view ``name`` by the statement ``view``."""
         existing = await self.made(transaction, name)
         if existing is not None and existing[::2] == ("view", view):
             return
@@ -96,7 +96,7 @@ class SqliteDialect:
 
 
 def is_new(path: Path) -> bool:
-    """Whether the file is empty; if it is missing it is made, with its folder.  Raises `DatabaseUnusable`."""
+    """Whether the file is empty; a missing one is created, with its folder. Raises `DatabaseUnusable`."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -114,7 +114,7 @@ def is_new(path: Path) -> bool:
 
 
 async def prepare_file(database: "SqliteDatabase") -> None:
-    """Make a new file one in WAL mode; refuse one that is damaged, and let its journal mode be."""
+    """Set WAL mode for a new file; refuse a damaged one; leave the journal mode of others."""
     if database.created:
         await database.execute("PRAGMA journal_mode = WAL")
     else:
@@ -126,7 +126,7 @@ async def prepare_file(database: "SqliteDatabase") -> None:
 
 
 class SqliteTransaction:
-    """The statements of one open write transaction."""
+    """An open write transaction."""
 
     dialect = SqliteDialect()
 
@@ -142,7 +142,7 @@ class SqliteTransaction:
             return await rows_of(self._connection, sql, parameters)
 
     async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
-        """Run one statement; returns the number of rows it changed."""
+        """Run one statement; return the number of rows changed."""
         with self._translated_errors():
             cursor = await self._connection.execute(sql, parameters)
             try:
@@ -151,7 +151,7 @@ class SqliteTransaction:
                 await cursor.close()
 
     async def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
-        """Run one statement for each of ``rows``; returns the number of rows changed."""
+        """Run one statement for each of ``rows``; return the number of rows changed."""
         remaining = iter(rows)
         if (first := next(remaining, None)) is None:
             return 0  # most of what a pass may write of a project, which is not worth the way to SQLite's thread

@@ -1,4 +1,4 @@
-"""Which SQLite library this process works with.
+"""Chooses the SQLite library of this process.
 
 Two SQLite libraries on one file in one process destroy it: closing a descriptor of one drops the POSIX locks of the
 other.  So there is one: Python's ``sqlite3``, or in a process of our own the newer ``pysqlite3`` under that name.
@@ -9,7 +9,7 @@ import sys
 
 
 def prefer_newer() -> bool:
-    """Let ``sqlite3`` be ``pysqlite3`` (extra ``sqlite``) for the whole process, the plugins included.
+    """Replace ``sqlite3`` by ``pysqlite3`` (extra ``sqlite``) in the whole process, including plug-ins.
 
     Only for a process that is ours from its start, never for a guest.  Does nothing where the package is not
     installed, or where ``sqlite3`` has been imported already.  Returns whether ``sqlite3`` is ``pysqlite3`` now.
