@@ -23,6 +23,7 @@ from smart_sync.core.days import stamp
 from smart_sync.core.model import Outcome
 from smart_sync.core.results import health
 from smart_sync.store import parser_records
+from smart_sync.store.clock_doubts import clock_doubt
 from smart_sync.store.engine import StoreError
 from smart_sync.store.sqlite.driver import version_at_risk
 from smart_sync.store.unread_projects import Standing, standing
@@ -81,6 +82,7 @@ class Health:
                 if token["warning"] and not token["dead"]
             ],
             unreached=await self.resources.webhooks.unreached() if stands else (),
+            clock_doubt=await self._clock_doubt(),
             locked=self.resources.database.locked_seconds(),
         )
 
@@ -126,6 +128,13 @@ class Health:
         except TimeoutError:
             return "does not answer; if it is on a network drive, check that drive"
         return "" if exists else "does not exist; correct [sheets] directory"
+
+    async def _clock_doubt(self) -> str:
+        """Why the clock is doubted; "" if it is not, or that cannot be told."""
+        try:
+            return await clock_doubt(self.resources.database, self.resources.clock())
+        except StoreError:
+            return ""
 
     def _failing_parsers(self, stands: Standing | None) -> list[str]:
         """The configured parsers that fail, as was reported, or cannot read a part of their source; with reasons."""

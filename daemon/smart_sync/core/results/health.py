@@ -44,6 +44,8 @@ class HealthInputs:
     ending_tokens: Sequence[str] = ()
     #: Webhooks and targets that have accepted nothing for an hour, each with since when and what it answers.
     unreached: Sequence[str] = ()
+    #: Why the clock of this machine is doubted; "" if it is not.
+    clock_doubt: str = ""
     #: Seconds for which another process has held the database locked.
     locked: float = 0.0
 
@@ -120,6 +122,8 @@ def warnings(facts: HealthInputs) -> list[str]:
         found.append(_unclear(facts))
     if facts.projects and not facts.active and not facts.unclear:
         found.append("no project is active; there is nothing to sync")
+    if facts.clock_doubt:
+        found.append(facts.clock_doubt)
     if facts.locked:
         found.append(f"another process has held the database locked for {facts.locked:.0f} s; find it with fuser")
     return found
