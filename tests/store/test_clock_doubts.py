@@ -37,14 +37,14 @@ def rented() -> Iterator[dict[str, Any]]:
 
 def kept(world: World) -> dict[str, int]:
     """How many rows there are of what passes delete when it is old."""
-    names = ("sync_runs", "sync_project_runs", "sheet_edits", "pins", "parsed_values", "suspects")
+    names = ("sync_runs", "sync_project_runs", "sheet_edits", "pins", "parsed_values")
     counts = {name: world.execute(f"SELECT count(*) FROM {name}")[0][0] for name in names}
     taken_back = world.execute("SELECT count(*) FROM forgotten_values")[0][0]
     return counts | {"parsed_values": counts["parsed_values"] - taken_back}
 
 
 async def test_a_year_ahead_deletes_nothing(world: World, rented: dict[str, Any], log: StringIO) -> None:
-    """History, edits, pins, values under retention and suspects stay, and no row has left, until the clock is right.
+    """History, edits, pins and values under retention stay, and no row has left, until the clock is right.
 
     A clock that goes on for days is believed: then they go.
     """
@@ -65,8 +65,8 @@ async def test_a_year_ahead_deletes_nothing(world: World, rented: dict[str, Any]
     world.now += YEAR
     await world.sync()
     now = kept(world)
-    assert {name: now[name] for name in ("sheet_edits", "pins", "parsed_values", "suspects")} == {
-        name: before[name] for name in ("sheet_edits", "pins", "parsed_values", "suspects")
+    assert {name: now[name] for name in ("sheet_edits", "pins", "parsed_values")} == {
+        name: before[name] for name in ("sheet_edits", "pins", "parsed_values")
     }
     assert now["sync_runs"] == before["sync_runs"] + 1
     assert world.execute("SELECT left_since FROM account_metrics WHERE account_id = 'account-b'") in ([], [(None,)])
@@ -79,7 +79,7 @@ async def test_a_year_ahead_deletes_nothing(world: World, rented: dict[str, Any]
         world.now += timedelta(days=1)
         await world.sync()
     later = kept(world)
-    assert (later["pins"], later["sheet_edits"], later["suspects"], later["parsed_values"]) == (0, 0, 0, 0)
+    assert (later["pins"], later["sheet_edits"], later["parsed_values"]) == (0, 0, 0)
     assert later["sync_runs"] == 5
     assert await check_last_pass(world.where, world.now) == []
 

@@ -260,7 +260,7 @@ class SyncPass:
         project_ids = [one.project.id for one in result.results if one.outcome is not Outcome.FAILED]
         if not await clock_doubt(transaction, self._clock()):
             await pin_rows.remove_past(transaction, project_ids, today)
-            await open_suspects.forget_believed(transaction, self._clock())
+        await open_suspects.forget_believed(transaction, self._clock())
         await self._projects.reported_findings.keep(transaction, result.results)
         judged = await unread_projects.remember(transaction, result, self._settings.sheets.stale_after)
         await self._webhooks.enqueue(transaction, replace(result, results=judged.results), judged)
