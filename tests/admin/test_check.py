@@ -368,3 +368,21 @@ async def test_a_stale_project_and_a_failing_parser_are_errors(world: World) -> 
     found = await told(world, "error")
     assert "P: stale, never read" in found
     assert [message for message in found if message.startswith("parser csv has been failing since 2026-01-01")]
+
+
+async def test_what_an_account_was_on_past_days_counts_as_in_a_pass(world: World) -> None:
+    """A number typed for the first time is suspect by the snapshots alone; `check` has not copied them, and says so."""
+    world.add_project("P", ["abel", "berta"])
+    for day in range(1, 10):
+        world.execute(
+            "INSERT INTO account_snapshots (id, account_id, followers, snapshot_time) VALUES (?, ?, ?, ?)",
+            (f"s{day}", "account-abel", 50_000 + 100 * day, f"2026-03-0{day}T12:00:00"),
+        )
+    world.parsed("abel", [50_900, None, None, None, None])
+    await world.sync()
+    world.sheet("P", abel=[5_090_000, *[None] * 4], berta=[7] * 5)
+    findings = (await check(world.settings, lambda: world.now)).findings
+    (foreseen,) = [one.message for one in findings if "5,090,000" in one.message]
+    (told,) = (await world.sync()).results[0].suspects
+    assert (told.new, told.metric) == (5_090_000, "followers")
+    assert "followers" in foreseen

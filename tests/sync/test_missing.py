@@ -369,6 +369,7 @@ async def test_a_renamed_worksheet_is_no_copy(world: World) -> None:
     world.sections["sync"] = {"create_missing": "projects"}
     await begun(world)
     sheets = world.google.spreadsheets[KEY].worksheets
+    world.add_project("P 2026")
     sheets["P 2026"] = sheets.pop("P")
     for number in range(3):
         sheets["P 2026"][1][2] = 101 + number
@@ -392,6 +393,62 @@ async def test_a_renamed_worksheet_is_no_copy(world: World) -> None:
     told = {one.project.name: one for one in (await world.sync()).results}
     assert (told["P"].outcome, world.merged(NAMES[0])) == (Outcome.SYNCED, (103, 200, 300, 400, 500))
     assert told["P 2026"].counts.new_accounts == 0
+
+
+def names_of_projects(world: World) -> set[str]:
+    return {row[0] for row in world.execute("SELECT name FROM projects")}
+
+
+async def test_no_project_is_created_for_a_renamed_worksheet(world: World) -> None:
+    """Whatever is typed there meanwhile: its own project says where its accounts are; named back, nothing is left."""
+    world.sections["sync"] = {"create_missing": "projects"}
+    await begun(world)
+    sheets = world.google.spreadsheets[KEY].worksheets
+    sheets["P 2026"] = sheets.pop("P")
+    for number in range(3):
+        for row in sheets["P 2026"][1:]:
+            row[2] += number
+        world.now += timedelta(hours=1)
+        before = await world.sync(dry_run=True)
+        result = await world.sync()
+        (told,) = result.results
+        assert (told.outcome, told.error) == (Outcome.DEGRADED, 'worksheet "P" is not in the spreadsheet')
+        assert told.remedy == (
+            'worksheet "P 2026" has its accounts; name it "P" again, or rename the project;'
+            " if it is meant: smart-sync confirm P"
+        )
+        assert [(one.error, one.remedy) for one in before.results] == [(told.error, told.remedy)]
+        assert (before.new_projects, result.new_projects, names_of_projects(world)) == ((), (), {"P"})
+    sheets["P"] = sheets.pop("P 2026")
+    (told,) = (await world.sync()).results
+    assert (told.outcome, world.merged(NAMES[0])) == (Outcome.SYNCED, (103, 200, 300, 400, 500))
+
+
+async def test_a_renamed_worksheet_is_its_projects_again_when_that_is_renamed_too(world: World) -> None:
+    """One project, with its accounts and history, and no second one beside it."""
+    world.sections["sync"] = {"create_missing": "projects"}
+    await begun(world)
+    sheets = world.google.spreadsheets[KEY].worksheets
+    sheets["P 2026"] = sheets.pop("P")
+    await world.sync()
+    world.execute("UPDATE projects SET name = 'P 2026'")
+    (told,) = (await world.sync()).results
+    assert (told.project.name, told.outcome, told.counts.accounts) == ("P 2026", Outcome.SYNCED, len(NAMES))
+
+
+async def test_what_is_typed_into_a_new_worksheet_is_a_project_of_its_own(world: World) -> None:
+    """While another project misses its worksheet too: one with other accounts, and any once that is accepted."""
+    world.sections["sync"] = {"create_missing": "projects"}
+    await begun(world)
+    sheets = world.google.spreadsheets[KEY].worksheets
+    copied = sheets.pop("P")
+    world.sheet("Q", **{f"other{number}": [1, 2, 3, 4, 5] for number in range(3)}, **{NAMES[0]: [1, 2, 3, 4, 5]})
+    result = await world.sync()
+    assert (result.new_projects, names_of_projects(world)) == (("Q",), {"P", "Q"})
+    await confirm(world.settings, "P", None, world.now)
+    sheets["R"] = copied
+    told = {one.project.name: one for one in (await world.sync()).results}
+    assert (told["R"].outcome, told["R"].counts.new_accounts) == (Outcome.SYNCED, len(NAMES))
 
 
 async def test_two_projects_may_have_an_account_each(world: World) -> None:

@@ -83,7 +83,7 @@ class OtherAccounts:
                 known = account_id, link, platform, project, is_gone, read_at, row if stood_in == project_id else None
                 is_there = not is_gone and (missing is not None or own in self.done)
                 is_lost = own in self.lost or (bool(lost) and missing is None)
-                yield Elsewhere(*known, sound(metrics)[0], is_there, is_lost)
+                yield Elsewhere(*known, sound(metrics)[0], is_there, is_lost, own)
 
 
 NO_OTHERS = OtherAccounts((), (), {})

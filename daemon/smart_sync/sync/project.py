@@ -20,6 +20,7 @@ from smart_sync.logs import redact
 from smart_sync.store import plan_writer, projects, snapshots
 from smart_sync.store.engine import OF_THE_WHOLE, Refused, StoreError, Transaction
 from smart_sync.store.open_suspects import ReportedFindings
+from smart_sync.sync import renamed_worksheets
 from smart_sync.sync.planner import Case, Draft, MergeCrashed, Planner, crash_of, let_go
 from smart_sync.sync.resources import Means
 
@@ -41,10 +42,13 @@ class Pass:
     parsed: asyncio.Event
     #: The ids of the projects that this pass has brought up to date.
     done: set[str] = field(default_factory=set)
-    #: Of those that a dry run has decided about, the ids of the accounts without a row: no table says so.
-    without_row: dict[str, Collection[str]] = field(default_factory=dict)
+    #: Of those that a dry run has decided about, the ids of the accounts without a row, None where the worksheet is
+    #: gone: no table says so.
+    rehearsed: dict[str, Collection[str] | None] = field(default_factory=dict)
     #: How many accounts each project has.
     sizes: Mapping[str, int] = field(default_factory=dict)
+    #: Project whose worksheet is not there → the title of the one that has its accounts; by id.
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)
@@ -106,7 +110,11 @@ class ProjectSync:
         """Sync ``project``, from its worksheet or an earlier result of ``reading`` it; announce nothing."""
         watch = _Stopwatch()
         async with self._in_flight:
-            job = _Job(project, reading or await self._read(project), watch, this.sizes.get(project.id, 0))
+            reading = reading or await self._read(project)
+            title = this.renamed.get(project.id)
+            if title and isinstance(reading, SheetUnavailable) and reading.code == "missing":
+                reading = renamed_worksheets.told(reading, project, title)
+            job = _Job(project, reading, watch, this.sizes.get(project.id, 0))
             await this.parsed.wait()
             watch.record("read")
             result = await self._bring_up_to_date(job, this)
@@ -157,13 +165,15 @@ class ProjectSync:
     async def _round(self, group: Sequence[_Job], this: Pass) -> None:
         """Decide and write ``group`` together; projects that need accounts first get no result yet."""
         cases = [Case(job.project, job.reading, job.new if this.dry_run else ()) for job in group]
-        decided = await self._planner.decide(cases, this.now, this.day, this.done, this.without_row)
+        decided = await self._planner.decide(cases, this.now, this.day, this.done, this.rehearsed)
         drafts: dict[str, Draft] = {}
         for job in group:
             job.watch.record("decide")
             draft = decided[job.project.id]
-            if isinstance(draft, Draft) and this.dry_run and draft.without_row is not None:
-                this.without_row[job.project.id] = draft.without_row
+            if isinstance(draft, Draft) and this.dry_run:
+                trouble = draft.plan.trouble
+                if trouble is None or trouble.code == "missing":
+                    this.rehearsed[job.project.id] = draft.without_row
             if not isinstance(draft, Draft):
                 job.result = self._failure(job.project, draft)
             elif draft.missing and not job.new:

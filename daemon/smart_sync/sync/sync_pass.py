@@ -23,6 +23,7 @@ from smart_sync.store import open_suspects, pass_history, pin_rows, projects, sh
 from smart_sync.store.clock_doubts import clock_doubt, not_before
 from smart_sync.store.engine import OF_THE_WHOLE, Lost, StoreError, Transaction
 from smart_sync.sync.project import Pass, ProjectSync
+from smart_sync.sync.renamed_worksheets import Listed, without_renamed
 from smart_sync.sync.resources import Resources, nothing_to_sync, ungrouped_failures
 
 
@@ -60,6 +61,7 @@ class SyncPass:
     """Runs passes on an open database, one at a time (`scheduler` ensures that)."""
 
     def __init__(self, resources: Resources) -> None:
+        self._resources = resources
         self._settings = resources.settings
         self._database = resources.database
         self._sheets = resources.sheets
@@ -112,12 +114,13 @@ class SyncPass:
             )
         await self._projects.reported_findings.load()
         self._sheets.begin()
-        selected, created, unlisted = await self._select(request, this)
+        selected, created, listed = await self._select(request, this)
         self._announce.pass_started(
             this.id, request.trigger, request.requested_by, len(selected), dry_run=request.dry_run
         )
         only = None if request.project_ids is None else frozenset(p.id for p in selected)
-        this = replace(this, sizes=await projects.sizes(self._database, [project.id for project in selected]))
+        sizes = await projects.sizes(self._database, [project.id for project in selected])
+        this = replace(this, sizes=sizes, renamed=listed.renamed)
         results = await self._run_projects(selected, only, this)
         # What was written into a file that nobody sees any more must not be acknowledged.
         await self._database.check_in_place()
@@ -132,7 +135,7 @@ class SyncPass:
             seconds,
             this.dry_run,
             tuple(created),
-            unlisted,
+            listed.why,
             ""
             if selected or request.project_ids is not None
             else await nothing_to_sync(self._settings, self._database),
@@ -144,41 +147,42 @@ class SyncPass:
         self._announce.pass_done(result, self._usage(), judged.stale)
         return result
 
-    async def _select(self, request: PassRequest, this: Pass) -> tuple[list[Project], list[str], str]:
-        """The projects of the pass, the names of those it created (or would create), and why none could be created."""
+    async def _select(self, request: PassRequest, this: Pass) -> tuple[list[Project], list[str], Listed]:
+        """The projects of the pass, the names of those it created (or would create), and what was listed for it."""
         created: list[str] = []
-        missing, unlisted = await self._missing_projects() if request.project_ids is None else (None, "")
-        unclear = [project for project in missing or () if "\ufffd" in project.name]
-        new = [project for project in missing or () if project not in unclear]
+        listed = Listed(None)
+        if request.project_ids is None:
+            listed = await self._list_worksheets()
+            listed = await without_renamed(self._resources, listed, stamp(this.now), self._default_name)
+        unclear = [project for project in listed.new or () if "\ufffd" in project.name]
+        new = [project for project in listed.new or () if project not in unclear]
         if this.dry_run:
             created = [project.name for project in new]
-        elif missing is not None:
+        elif listed.new is not None:
             created = await self._create_projects(new, unclear, this)
         active = in_spreadsheets(await projects.active_projects(self._database), self._default_name)
         if this.dry_run:
             active += new
-        return [p for p in active if request.project_ids is None or p.id in request.project_ids], created, unlisted
+        return [p for p in active if request.project_ids is None or p.id in request.project_ids], created, listed
 
-    async def _missing_projects(self) -> tuple[list[Project] | None, str]:
-        """A new project for each worksheet of the default spreadsheet that has none, if configured.
-
-        None: not known, and why.
-        """
+    async def _list_worksheets(self) -> Listed:
+        """A project for each worksheet of the default spreadsheet that has none, if that is wanted."""
         sheets = self._settings.sheets
         has_default = sheets.source != "google" or bool(sheets.spreadsheet)
         if not has_default or self._settings.sync.create_missing != "projects":
-            return [], ""
+            return Listed()
         try:
             titles = await self._sheets.titles()
         except SheetUnavailable as trouble:
             # Projects that could not be read for that reason have told it.
             if not await unread_projects.is_known(self._database, trouble.reason):
                 self._announce("sheets.unavailable", reason=trouble.reason, remedy=trouble.remedy or None)
-            return None, str(trouble)
+            return Listed(None, why=str(trouble))
         known = {name_key(name) for name in await projects.project_names(self._database)}
         new = {key: title for title in reversed(titles) if (key := name_key(title)) not in known}
         named = self._default_name
-        return [Project(str(uuid.uuid5(NAMESPACE, title)), title, named) for title in reversed(new.values())], ""
+        wanted = [Project(str(uuid.uuid5(NAMESPACE, title)), title, named) for title in reversed(new.values())]
+        return Listed(wanted, titles)
 
     @property
     def _default_name(self) -> str:

@@ -73,7 +73,9 @@ async def check(settings: Settings, clock: Clock = utc_now, *, offline: bool = F
                 "sync": settings.sync.model_copy(update={"defaults": defaults}),
             }
         )
-        of_worksheets = await check_worksheets(on_copy, clock, known=was_read)
+        of_worksheets = await check_worksheets(
+            on_copy, clock, known=was_read, original=settings.database.path if settings.database.url is None else None
+        )
         if drilled and was_read:
             of_worksheets += await drill(on_copy, clock)
         of_parsers = await check_parsers(settings, copy, clock, query, offline=offline)

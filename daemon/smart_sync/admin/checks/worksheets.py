@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
+from pathlib import Path
 
 from smart_sync.admin.checks.findings import Finding, default_spreadsheets, shared_names, unknown_names
 from smart_sync.clock import Clock, utc_now
@@ -17,22 +18,30 @@ from smart_sync.core.wording import by_text, confirm, counted, last_read, listed
 from smart_sync.errors import DatabaseError, SheetUnavailable, SmartSyncError
 from smart_sync.store import parser_records, pass_history
 from smart_sync.store.clock_doubts import clock_doubt
+from smart_sync.store.engine import StoreError
 from smart_sync.store.pin_rows import everything
 from smart_sync.store.schema import open_existing
 from smart_sync.store.sqlite import scratch_copy
+from smart_sync.store.sqlite.database import SqliteDatabase
 from smart_sync.store.unread_projects import standing
 from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import Resources, opened
 from smart_sync.sync.sync_pass import PassRequest, SyncPass
 
 
-async def check_worksheets(settings: Settings, clock: Clock = utc_now, *, known: bool = True) -> list[Finding]:
+async def check_worksheets(
+    settings: Settings, clock: Clock = utc_now, *, known: bool = True, original: Path | None = None
+) -> list[Finding]:
     """Findings of a dry run with ``settings``, whose database is a copy, for each project and its names.
 
-    Not ``known``: the database could not be read, the copy is empty, and only of Google anything can be said.
+    ``original``: the file of which the copy has all but the snapshots.  Not ``known``: the database could not be read,
+    the copy is empty, and only of Google anything can be said.
     """
     try:
         async with opened(settings, Reporter(), clock=clock) as resources:
+            if isinstance(resources.database, SqliteDatabase) and original is not None:
+                with contextlib.suppress(StoreError):  # what is wrong with that table has been told
+                    await resources.database.take_snapshots_from(original)
             result = await SyncPass(resources).run(PassRequest(Trigger.CLI, dry_run=True))
             if not known:
                 return [finding for finding in await _name_findings(resources, result) if finding.level == "error"]

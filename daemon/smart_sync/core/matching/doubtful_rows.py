@@ -61,6 +61,7 @@ class Elsewhere(NamedTuple):
     found: bool = False
     #: The worksheet of its project is gone.
     is_lost: bool = False
+    project_id: str = ""
 
 
 class EarlierDoubt(NamedTuple):
@@ -87,6 +88,20 @@ def find_doubtful(
     ):
         found.setdefault(doubt.row.row, doubt)
     return tuple(one for _, one in sorted(found.items()) if profile_link(one.row.link, one.row.platform))
+
+
+def renamed_from(sheet: Sheet, elsewhere: Iterable[Elsewhere], lost: Collection[str]) -> str | None:
+    """The project whose worksheet ``sheet`` is, under another name; of ``lost`` ones, whose own is not there.
+
+    Half of its rows have that project's accounts, whatever their numbers: as long as the worksheet is not there, none
+    of them would get an account here.
+    """
+    rows = [identity(row.link, row.platform) for row in sheet.unmatched if profile_link(row.link, row.platform)]
+    others = {identity(one.link, one.platform): one.project_id for one in elsewhere if one.project_id in lost}
+    found = Counter(others[name] for name in rows if name in others)
+    if not found or 2 * found.total() < len(rows):
+        return None
+    return found.most_common(1)[0][0]
 
 
 def copy_accidents(worksheet: str, doubts: Collection[Doubt]) -> Iterator[SheetUnavailable]:

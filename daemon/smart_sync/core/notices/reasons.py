@@ -22,6 +22,8 @@ RUSSIAN = {
     'worksheet "{title}" is not in {place}': "листа «{title}» нет в {place}",
     'worksheet "{title}" is not in the spreadsheet': "листа «{title}» нет в таблице",
     "rename the worksheet or the project": "переименуйте лист или проект",
+    'worksheet "{title}" has its accounts': "его аккаунты — на листе «{title}»",
+    'name it "{name}" again, or rename the project': "верните листу имя «{name}» или переименуйте проект",
     "a rule of account_snapshots refuses the row of the day of {accounts}: readers do not see the merged values": (
         "правило account_snapshots не принимает строку дня, {accounts}: читатели не видят объединённых значений"
     ),
@@ -188,6 +190,9 @@ RUSSIAN = {
     "the header names {names} twice": "заголовок называет {names} дважды",
     "nothing can be read": "прочитать ничего нельзя",
     "more fields than the header": "полей больше, чем в заголовке",
+    "its account_id is that of {link}, its link that of another account": (
+        "account_id — от {link}, а ссылка — другого аккаунта"
+    ),
     "put a value that holds a comma in quotes": "значение с запятой возьмите в кавычки",
     "{name} is no column, did you mean {other}?": "столбца {name} нет; возможно, имелся в виду {other}?",
     "neither account_id nor link": "нет ни account_id, ни link",

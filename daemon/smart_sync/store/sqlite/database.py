@@ -19,11 +19,12 @@ import aiosqlite
 import stamina
 
 from smart_sync.core.merge.day_snapshot import OwnSnapshots
+from smart_sync.core.model import METRICS
 from smart_sync.errors import DatabaseReplaced
 from smart_sync.logs import emit
 from smart_sync.store.engine import LONG_WAIT
 from smart_sync.store.sqlite import foreign_snapshots
-from smart_sync.store.sqlite.driver import connect, is_busy, rows_of, time_limit, translated_errors
+from smart_sync.store.sqlite.driver import connect, is_busy, rows_of, time_limit, translated_errors, uri
 from smart_sync.store.sqlite.sqlite_catalogue import SqliteDialect, SqliteTransaction
 
 #: Seconds inside SQLite; `interrupt()` does not break a busy wait, so it must be short.
@@ -90,6 +91,21 @@ class SqliteDatabase:
         # Not while connecting: where the file is damaged, aiosqlite would leave its thread behind.
         await connection.execute_fetchall(f"PRAGMA cache_size = -{CACHE_KIB}")
         return connection
+
+    async def take_snapshots_from(self, original: Path) -> None:
+        """Let `fetch` see the snapshots of ``original``, which is only read, in place of those of this file.
+
+        For a copy without them: there may be millions, of which little is asked for.
+        """
+        columns = ", ".join(("id", "account_id", *METRICS, "snapshot_time"))
+        async with self._reading:
+            with self._translated_errors():
+                await self._reader.execute_fetchall("ATTACH ? AS original", (uri(original, "ro"),))
+                await self._reader.execute_fetchall("PRAGMA query_only = OFF")
+                await self._reader.execute_fetchall(
+                    f"CREATE TEMP VIEW account_snapshots AS SELECT {columns} FROM original.account_snapshots"
+                )
+                await self._reader.execute_fetchall("PRAGMA query_only = ON")
 
     async def check_in_place(self) -> None:
         """Raise `DatabaseReplaced` if the path no longer leads to the open file, whose rows nobody would see."""

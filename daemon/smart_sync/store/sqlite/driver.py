@@ -41,12 +41,17 @@ def connect(
     ``any_thread``: several take turns with it.  ``own_transactions``: none is begun but by BEGIN.
     """
     return sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={mode}",
+        uri(path, mode),
         uri=True,
         timeout=READING_PATIENCE if timeout is None else timeout,
         check_same_thread=not any_thread,
         isolation_level=None if own_transactions else "DEFERRED",
     )
+
+
+def uri(path: Path, mode: str) -> str:
+    """The file as `connect` and ATTACH name it."""
+    return f"{path.absolute().as_uri()}?mode={mode}"
 
 
 def version_at_risk() -> bool:
