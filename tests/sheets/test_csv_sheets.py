@@ -182,7 +182,7 @@ async def test_files_and_health_wait_for_no_drive_that_hangs(
     world.sections["sheets"] = {"source": "csv", "directory": hanging.folder}
     async with opened(world.settings, Reporter()) as resources:
         runner = Scheduler(SyncPass(resources).run, ScheduleSettings(), resources.clock, resources.database.rest)
-        judge = daemon_status.Health(resources, runner, time.monotonic())
+        judge = daemon_status.DaemonStatus(resources, runner, time.monotonic())
         said = f"the directory of worksheets {hanging.folder} does not answer; if it is on a network drive"
         assert said in " ".join((await judge.healthz())["reasons"])
     hanging.end()

@@ -39,12 +39,13 @@ LOOK = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
-    """Judges the daemon's health, until a stop or a reload; ``started``: `time.monotonic` of the daemon's start."""
+class DaemonStatus:
+    """Answers with the status; ``started``: `time.monotonic` of the daemon's start; ``leader``: as in the answer."""
 
     resources: Resources
     runner: Scheduler
     started: float
+    leader: str | None = None
     files: DetachedThreads = field(default_factory=DetachedThreads)
 
     async def facts(self) -> tuple[health.HealthInputs, Standing | None]:
@@ -118,49 +119,10 @@ class Health:
             "allowed_seconds": round(waited + facts.allowed - facts.overdue, 3),
         }
 
-    async def _directory_trouble(self) -> str:
-        """What keeps the directory of worksheets from being read; "" if nothing does."""
-        sheets = self.resources.settings.sheets
-        if sheets.source != "csv" or sheets.directory is None:
-            return ""
-        try:
-            exists = await self.files.run(LOOK, os.path.isdir, sheets.directory)
-        except TimeoutError:
-            return "does not answer; if it is on a network drive, check that drive"
-        return "" if exists else "does not exist; correct [sheets] directory"
-
-    async def _clock_doubt(self) -> str:
-        """Why the clock is doubted; "" if it is not, or that cannot be told."""
-        try:
-            return await clock_doubt(self.resources.database, self.resources.clock())
-        except StoreError:
-            return ""
-
-    def _failing_parsers(self, stands: Standing | None) -> list[str]:
-        """The configured parsers that fail, as was reported, or cannot read a part of their source; with reasons."""
-        names = {str(parser["parser"]) for parser in self.resources.parsers()}
-        return parser_records.to_tell(stands.failing_parsers if stands else (), names)
-
-    def _allowed(self) -> float:
-        """The seconds that a tick may be overdue: ticks during a long pass are not missed."""
-        longest_pass = self.resources.settings.sheets.deadline + BESIDE_READING
-        return max(min(self.runner.interval(), LONGEST), longest_pass)
-
-
-@dataclass(frozen=True, slots=True)
-class DaemonStatus:
-    """Answers with the status; ``started``: `time.monotonic` of the daemon's start; ``leader``: as in the answer."""
-
-    resources: Resources
-    runner: Scheduler
-    started: float
-    leader: str | None
-    files: DetachedThreads = field(default_factory=DetachedThreads)
-
     async def answer(self) -> StatusAnswer:
         """The status. Raises `StoreError` if the database cannot be read."""
         stands = await standing(self.resources.database)
-        facts = await Health(self.resources, self.runner, self.started, self.files).inputs(stands)
+        facts = await self.inputs(stands)
         runner, last = self.runner, stands.last_pass
         reasons = health.reasons(facts)
         return {
@@ -264,3 +226,31 @@ class DaemonStatus:
                 entry |= {"warning": one.reason, "remedy": one.remedy}
             shown.append(entry)
         return shown
+
+    async def _directory_trouble(self) -> str:
+        """What keeps the directory of worksheets from being read; "" if nothing does."""
+        sheets = self.resources.settings.sheets
+        if sheets.source != "csv" or sheets.directory is None:
+            return ""
+        try:
+            exists = await self.files.run(LOOK, os.path.isdir, sheets.directory)
+        except TimeoutError:
+            return "does not answer; if it is on a network drive, check that drive"
+        return "" if exists else "does not exist; correct [sheets] directory"
+
+    async def _clock_doubt(self) -> str:
+        """Why the clock is doubted; "" if it is not, or that cannot be told."""
+        try:
+            return await clock_doubt(self.resources.database, self.resources.clock())
+        except StoreError:
+            return ""
+
+    def _failing_parsers(self, stands: Standing | None) -> list[str]:
+        """Those of the configuration that fail, as was told, or cannot read a part of their source; each with why."""
+        names = {str(parser["parser"]) for parser in self.resources.parsers()}
+        return parser_records.to_tell(stands.failing_parsers if stands else (), names)
+
+    def _allowed(self) -> float:
+        """Seconds that a tick may be overdue: a long pass covers ticks, and none of them is missed by that."""
+        longest_pass = self.resources.settings.sheets.deadline + BESIDE_READING
+        return max(min(self.runner.interval(), LONGEST), longest_pass)

@@ -72,23 +72,11 @@ class CsvParser:
             yield row.of(account, self._settings.source, written)
 
     def _report(self, bad: Sequence[BadLine]) -> None:
-        for line in bad[:MAX_BAD_LINES]:
-            logs.emit(
-                "parser.line_skipped",
-                parser=self._settings.source,
-                path=str(self._settings.path),
-                line=line.line,
-                reason=line.reason,
-            )
-        if len(bad) > MAX_BAD_LINES:
-            rest = len(bad) - MAX_BAD_LINES
-            logs.emit(
-                "parser.line_skipped",
-                parser=self._settings.source,
-                path=str(self._settings.path),
-                line=bad[MAX_BAD_LINES].line,
-                reason=f"{rest:,} more lines from here on cannot be read",
-            )
+        shown, rest = bad[:MAX_BAD_LINES], bad[MAX_BAD_LINES:]
+        more = [BadLine(rest[0].line, f"{len(rest):,} more lines from here on cannot be read")] if rest else []
+        source, path = self._settings.source, str(self._settings.path)
+        for one in (*shown, *more):
+            logs.emit("parser.line_skipped", parser=source, path=path, line=one.line, reason=one.reason)
 
 
 def match(rows: Iterable[Row], accounts: Sequence[Account]) -> tuple[list[tuple[Account, Row]], list[BadLine]]:

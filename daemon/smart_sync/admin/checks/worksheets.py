@@ -11,8 +11,8 @@ from smart_sync.config import Settings
 from smart_sync.config.database_url import Location
 from smart_sync.core.links.identity import profile_link
 from smart_sync.core.model import METRICS, Outcome, Trigger
-from smart_sync.core.notices.troubles import recorded_code
 from smart_sync.core.project_names import written
+from smart_sync.core.results.parser_health import trouble_of
 from smart_sync.core.results.results import PassResult, ProjectResult
 from smart_sync.core.wording import by_text, confirm, counted, last_read, listed
 from smart_sync.errors import DatabaseError, SheetUnavailable, SmartSyncError
@@ -110,7 +110,7 @@ async def _failing_parsers(resources: Resources) -> list[Finding]:
         Finding(
             "warning" if one.since is None else "error",
             f"parser {one}",
-            trouble="parsed-values" if one.since is None else recorded_code(one.reason) or "parser-failed",
+            trouble="parsed-values" if one.since is None else trouble_of(one.reason),
         )
         for one in await parser_records.failing(resources.database)
         if one.must_be_told and one.parser in names
