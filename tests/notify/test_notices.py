@@ -305,7 +305,7 @@ def test_what_to_do_about_a_cell_is_told_whole_and_on_the_readers_clock() -> Non
         f" restore it, or if it is meant: smart-sync confirm {link}"
     )
     problem = Problem(gone, "Лето", 7, "", link)
-    digest = digest_message(DigestFacts("2026-03-11", shown_problems=[problem_shown(problem)], problems=["x"]), STAMP)
+    digest = digest_message(DigestFacts("2026-03-11", problems=[problem_shown(problem)]), STAMP)
     found = trouble("Лето", Outcome.SYNCED, new_problems=(problem,))
     for one in (*told(found)[1:], digest):
         for reader, at in ((EN, "2026-03-10 22:30"), (RU, "2026-03-11 00:30")):
