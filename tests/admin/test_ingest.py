@@ -86,6 +86,19 @@ async def test_every_mistake_is_named_and_the_good_lines_are_kept(filled: World)
     assert [row[:2] for row in stored(filled)] == [("account-a", 5), ("account-b", 6)]
 
 
+async def test_a_line_of_two_accounts_is_a_mistake(filled: World) -> None:
+    """The id of one and the link of another: it is named, counts for neither, and the other lines are kept."""
+    text = f"account_id,link,views\naccount-a,{link('b')},7\naccount-b,{link('b')},8\naccount-a,{link('new')},9\n"
+    found = await put(filled, text)
+    assert [str(one) for one in found.mistakes] == [
+        f"line 2: its account_id is that of {link('a')}, its link that of another account"
+    ]
+    assert filled.execute("SELECT account_id, value FROM parsed_values ORDER BY 1") == [
+        ("account-a", 9),
+        ("account-b", 8),
+    ]
+
+
 async def test_a_misspelt_column_is_named_with_the_one_that_was_meant(filled: World) -> None:
     """In CSV once, for the header, and the other columns count; in JSON for its line, which is left out."""
     done = await put(filled, "account_id,followers,veiws,notes\naccount-a,5,7,8\n")

@@ -125,6 +125,42 @@ def test_a_url_in_place_of_the_database_is_refused_without_its_password(tmp_path
     assert "hunter2" not in str(failure.value)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://app:half@hunter2:x@127.0.0.1:1/app",
+        "postgresql://app@hunter2:x@127.0.0.1:1/app",
+        "postgresql://app:half%hunter2@127.0.0.1:1/app",
+        "postgresql://app@127.0.0.1:1/app?password=half&hunter2=x&sslmode=disable",
+        "postgresql://app@127.0.0.1:1/app?sslmode=disable&password=half&hunter2",
+        "postgresql://app@127.0.0.1:1/app?password=half&=hunter2",
+        "postgresql://app:half/hunter2@127.0.0.1:1/app",
+    ],
+)
+def test_a_password_that_the_library_would_cut_in_two_is_refused(tmp_path: Path, url: str) -> None:
+    """What is behind an @ or & of a password would pass for a host or an option, and be shown as one."""
+    path = tmp_path / "config.toml"
+    path.write_text(f'[database]\nurl = "{url}"\n[sheets]\ndirectory = "."\n')
+    with pytest.raises(ConfigError, match=r"database.url: expected postgresql://.*write @ as %40.*& as %26") as failure:
+        config.load(path)
+    assert "hunter2" not in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://app:half%40more%25@127.0.0.1:1/app?sslmode=require&connect_timeout=3",
+        "postgresql://127.0.0.1:1/app?user=app&password=half%26more&keepalives_idle=3&channel_binding=disable",
+        "postgresql://app@127.0.0.1:1,127.0.0.2:2/app?target_session_attrs=any&load_balance_hosts=disable",
+    ],
+)
+def test_a_password_whose_signs_are_written_as_numbers_is_taken(tmp_path: Path, url: str) -> None:
+    """In the user's part or in the query, beside what PostgreSQL's library knows."""
+    path = tmp_path / "config.toml"
+    path.write_text(f'[database]\nurl = "{url}"\n[sheets]\ndirectory = "."\n')
+    assert config.load(path).database.url is not None
+
+
 def test_the_environment_alone_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without any file a configuration is what the variables say; relative paths begin at the working directory."""
     monkeypatch.chdir(tmp_path)

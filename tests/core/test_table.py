@@ -115,6 +115,16 @@ def test_first_of_two_columns_wins() -> None:
     assert [(p.row, p.column, p.value) for p in found.problems] == [(1, "D", "LIKES"), (1, "F", "Account URL")]
 
 
+def test_a_row_above_the_header_is_named() -> None:
+    """Where a header was sorted in among the rows, each account above it is reported; a caption is none."""
+    caption: list[Cell] = ["https://docs.google.com/spreadsheets/d/1", 2026]
+    profile: list[Cell] = [LINK, "our brand"]
+    found = table(caption, profile, account(1), [], account(2), HEADER, account(3))
+    assert [row.row for row in found.rows] == [7]
+    assert [(p.row, p.column, p.value) for p in found.problems] == [(3, "A", f"{LINK}1"), (5, "A", f"{LINK}2")]
+    assert all("the header is below it, in row 6; move it below that" in p.reason for p in found.problems)
+
+
 @pytest.mark.parametrize("count", [1, 2, 200, 201, 202])
 def test_loses_no_row(count: int) -> None:
     """Every row of a worksheet of any length is read."""

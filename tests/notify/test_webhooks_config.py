@@ -62,7 +62,14 @@ def test_a_webhook_needs_url_and_secret_only(tmp_path: Path, monkeypatch: pytest
             'url = "https://h.example/"\nformat = "plain"\nheaders = { Host = "other" }',
             "webhooks.0.headers: host: set by each delivery itself",
         ),
-        ('url = "https://h.example/"\nformat = "plain"\nheaders = { "a b" = "c" }', "not the name of an HTTP header"),
+        (
+            'url = "https://h.example/"\nformat = "plain"\nheaders = { "a b" = "c" }',
+            "webhooks.0.headers: a key is not the name of",
+        ),
+        (
+            'url = "https://h.example/"\nformat = "plain"\nheaders = { "Authorization: Bearer short" = "" }',
+            "webhooks.0.headers: a key is not the name of an HTTP header (not shown)",
+        ),
         (
             'url = "https://h.example/"\nformat = "plain"\nheaders = { A = "env:NO_SUCH" }',
             "environment has no NO_SUCH",

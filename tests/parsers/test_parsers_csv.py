@@ -49,6 +49,17 @@ async def test_accounts_are_found_by_id_link_and_identity(tmp_path: Path) -> Non
     ]
 
 
+async def test_a_line_of_two_accounts_counts_for_neither(tmp_path: Path) -> None:
+    """Where columns were sorted apart the id is one account's and the link another's: named, and nobody's numbers."""
+    torn = "c,tiktok.com/@Charli,5\n"
+    fine = "c,youtube.com/@Google/,7\na,https://www.tiktok.com/@charli,8\nb,https://www.tiktok.com/@of-before,9\n"
+    asked = parser(tmp_path / "parsed.csv", f"account_id,link,followers\n{torn}{fine}")
+    found, failure = await drain(asked, ACCOUNTS)
+    assert failure is None
+    assert [(value.account_id, value.metrics.followers) for value in values(found)] == [("c", 7), ("a", 8), ("b", 9)]
+    assert "line 2: its account_id is that of https://www.youtube.com/@google, its link that of another" in asked.flaw
+
+
 A, B = "https://www.tiktok.com/@a", "https://www.tiktok.com/@b"
 
 

@@ -54,7 +54,7 @@ _UNITS = {
 
 #: The interpreter of this test run, at a place that an unprivileged user can read.
 LAUNCHER = """#!/bin/sh
-export LD_LIBRARY_PATH=/opt/python/lib PYTHONPATH=/opt/source/daemon:/opt/source/tests:/opt/packages
+export LD_LIBRARY_PATH=/opt/python/lib PYTHONPATH=/opt/source/daemon:/opt/source/tests/support:/opt/packages
 exec /opt/python/bin/python3 -B "$@"
 """
 

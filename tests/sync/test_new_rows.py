@@ -237,6 +237,24 @@ async def test_a_dry_run_in_rounds_says_of_rows_for_accounts_of_others_what_the_
     assert done["Q"][0].new_accounts == 1
 
 
+async def test_a_dry_run_in_rounds_knows_that_a_worksheet_was_renamed(world: World) -> None:
+    """That it is gone an earlier round has found: the one with its rows is no copy, which somebody might delete."""
+    world.sections["sync"] = {"create_missing": "accounts", "concurrency": 1}
+    world.add_project("P", ["a", "b", "c"])
+    world.add_project("Q", ["d"])
+    rows = {"a": [1] * 5, "b": [2] * 5, "c": [3] * 5}
+    world.sheet("P", **rows)
+    world.sheet("Q", d=[4] * 5)
+    await world.sync()
+    world.now += timedelta(minutes=30)
+    world.sheet("Q", **rows)
+    del world.google.spreadsheets[KEY].worksheets["P"]
+    found = [(await world.sync(dry_run=dry_run)).results for dry_run in (True, False)]
+    foreseen, done = ({one.project.name: (one.error, one.problems) for one in results} for results in found)
+    assert foreseen == done
+    assert "renamed" in str(done["Q"][0])
+
+
 async def test_a_row_that_goes_to_the_next_worksheet_of_one_answer_is_named_as_missing(world: World) -> None:
     """Its account misses it where it was: that is said at once, not that the worksheet has yet to be read."""
     await _read_two_projects(world)

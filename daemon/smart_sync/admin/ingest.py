@@ -85,10 +85,10 @@ async def ingest(where: Location, text: str, form: Format, now: datetime) -> Ing
         known = [entry.account for entry in await accounts.everyone(database)]
         found = list(read_rows(io.StringIO(text, newline=""), form))
         rows, mistakes = [row for row in found if isinstance(row, Row)], [r for r in found if isinstance(r, BadLine)]
-        matched = match(rows, known)
+        matched, torn = match(rows, known)
         if not (found or text.strip()):
             mistakes.append(BadLine(1, "the input is empty; did what should have written it fail?"))
-        mistakes += _unknown_accounts(rows, {row.line for _, row in matched})
+        mistakes += [*torn, *_unknown_accounts(rows, {*(row.line for _, row in matched), *(bad.line for bad in torn)})]
         values = [row.of(account, BY_HAND, now) for account, row in matched]
         stored = await parsed_values.put(database, values, now)
     mistakes.sort(key=lambda mistake: mistake.line)

@@ -13,11 +13,17 @@ from smart_sync import logs
 from smart_sync.config import secrets
 
 _URL = re.compile(
-    r"postgres(?:ql)?://(?:(?P<who>[^/?#]*)@)?(?P<hosts>[^/?#@]*)(?:/(?P<name>[^/?#]*))?(?:\?(?P<more>[^#]*))?"
+    r"postgres(?:ql)?://(?:(?P<who>[^/?#@]*)@)?(?P<hosts>[^/?#@]*)(?:/(?P<name>[^/?#]*))?(?:\?(?P<more>[^#]*))?"
 )
 _HOSTS = re.compile(r"[A-Za-z0-9_.,:\[\]-]*")
 _NAME = re.compile(r"[A-Za-z0-9_.$-]{0,63}")
 _SECRET_KEYS = {"password", "sslpassword"}
+_BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+#: What may stand beside a password in a query: whatever else is there may be the rest of one with an & in it.
+_BESIDE_PASSWORD = re.compile(
+    r"(?:host|hostaddr|port|dbname|user|options|application_name|replication|(?:channel_|client_|connect_|fallback_|gss|"
+    r"keepalives|krb|load_|max_|min_|oauth_|pass|require|scram_|service|ssl|target_|tcp_)[a-z_]*)=[^=]*"
+)
 #: Seconds, unless ``[database] takeover`` says otherwise.
 TAKEOVER = 30.0
 
@@ -78,11 +84,11 @@ def server(url: str) -> Server:
     """The server for a URL; its password is removed from all output from now on. Raises ValueError."""
     protect_password(url)
     found = _URL.fullmatch(url)
-    if found is None:
+    if found is None or _BAD_PERCENT.search(url) or not _is_whole_password(found["more"] or ""):
         secrets.protect(url)
         raise ValueError(
             "expected postgresql://HOST/DATABASE with user and password before the host (not shown); in a password,"
-            " write @ as %40, / as %2F, # as %23 and ? as %3F"
+            " write @ as %40, / as %2F, # as %23, ? as %3F, & as %26 and % as %25"
         )
     hosts, name = found["hosts"], unquote(found["name"] or "")
     more = dict(parse_qsl(found["more"] or "", keep_blank_values=True))
@@ -94,6 +100,13 @@ def server(url: str) -> Server:
         raise ValueError("names no database; expected postgresql://HOST/DATABASE (not shown)")
     name_shown = f"postgresql://{hosts}/{name}" if hosts.startswith("/") is False else f"postgresql://{name} at {hosts}"
     return Server(SecretStr(url), name_shown)
+
+
+def _is_whole_password(query: str) -> bool:
+    """False where a password in ``query`` may end at an & of its own: the library would show the rest of it."""
+    options = query.split("&") if query else []
+    has_secret = any(one.partition("=")[0] in _SECRET_KEYS for one in options)
+    return not has_secret or all(map(_BESIDE_PASSWORD.fullmatch, options))
 
 
 def protect_password(url: str) -> None:

@@ -38,6 +38,8 @@ _EXPECTED = {
 def describe(path: Path, values: Mapping[str, Any], problem: Any) -> str:
     """One mistake in words; never the value itself, which may be a secret. ``values`` are the file's."""
     where = _place(values, problem["loc"])
+    if problem["loc"][-1:] == (_KEY,) and where[-2:-1] == ["headers"]:
+        where.pop()  # a whole line of a header as its name, secret and all
     key = ".".join(where)
     variable = keys.variable(where)
     from_environment = variable in map(str.upper, os.environ)

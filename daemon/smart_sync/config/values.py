@@ -91,7 +91,7 @@ def spreadsheet(where: str) -> str:
 def header_name(name: str) -> str:
     """``name`` if it is valid as an HTTP header's name."""
     if not _HEADER.fullmatch(name):
-        raise ValueError("not the name of an HTTP header")
+        raise ValueError('a key is not the name of an HTTP header (not shown); write Name = "its value"')
     return name
 
 

@@ -47,12 +47,13 @@ class CsvParser:
         """The file's values for ``accounts``. Raises `ParserFailed` if it cannot be read, or has no values."""
         self.flaw = ""
         found, state = await asyncio.to_thread(_read, self._settings.path)
-        bad = [line for line in found if isinstance(line, BadLine)]
+        rows = [line for line in found if isinstance(line, Row)]
+        matched, torn = await asyncio.to_thread(match, rows, accounts)
+        bad = sorted([*torn, *(line for line in found if isinstance(line, BadLine))], key=lambda line: line.line)
         if state != self._reported:
             self._report(bad)
             self._reported = state
         written = _time(self._settings.path, state[0])
-        rows = [line for line in found if isinstance(line, Row)]
         if not rows:
             why = str(found[0]) if found else "no line is below its header"
             raise ParserFailed(
@@ -61,7 +62,7 @@ class CsvParser:
             )
         if bad:
             self.flaw = f"lines of {self._settings.path} that cannot be used: {len(bad):,}; the first is {bad[0]}"
-        for account, row in await asyncio.to_thread(match, rows, accounts):
+        for account, row in matched:
             yield row.of(account, self._settings.source, written)
 
     def _report(self, bad: Sequence[BadLine]) -> None:
@@ -84,23 +85,29 @@ class CsvParser:
             )
 
 
-def match(rows: Iterable[Row], accounts: Sequence[Account]) -> list[tuple[Account, Row]]:
+def match(rows: Iterable[Row], accounts: Sequence[Account]) -> tuple[list[tuple[Account, Row]], list[BadLine]]:
     """The rows that belong to ``accounts``, each with its account: by id, exact link, or the link's identity.
 
-    Several accounts may share a link (one in each project): the row counts for all of them.
+    Several accounts may share a link (one in each project): the row counts for all of them.  A row with the id of one
+    account and the link of another one counts for neither: its columns were sorted apart, or it was copied.
     """
     by_id = {account.id: [account] for account in accounts}
     by_link: dict[str, list[Account]] = {}
     for account in accounts:
         by_link.setdefault(account.link, []).append(account)
     known = by_identity(accounts)
-    found = []
+    found: list[tuple[Account, Row]] = []
+    torn: list[BadLine] = []
     for row in rows:
         meant = by_id.get(row.account_id)
-        if meant is None and row.link:
-            meant = by_link.get(row.link) or known.get(identity(row.link))
-        found += [(account, row) for account in meant or ()]
-    return found
+        linked = (by_link.get(row.link) or known.get(identity(row.link)) or ()) if row.link else ()
+        if meant and linked and meant[0] not in linked:
+            torn.append(
+                BadLine(row.line, f"its account_id is that of {meant[0].link}, its link that of another account")
+            )
+            continue
+        found += [(account, row) for account in meant or linked]
+    return found, torn
 
 
 def _time(path: Path, seconds: float) -> datetime:

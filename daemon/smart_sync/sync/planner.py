@@ -106,15 +106,15 @@ class Planner:
         now: datetime,
         day: Day,
         done: Collection[str] = (),
-        without_row: Mapping[str, Collection[str]] = MappingProxyType({}),
+        rehearsed: Mapping[str, Collection[str] | None] = MappingProxyType({}),
     ) -> dict[str, Decided]:
         """Plan all accounts of the projects of ``cases``; by project, each independently.
 
-        ``done`` projects are up to date: an account of theirs that misses its row is known to do so.  ``without_row``:
-        the accounts that do, of projects that a dry run has decided about.
+        ``done`` projects are up to date: an account of theirs that misses its row is known to do so.  ``rehearsed``:
+        the accounts that do, of projects that a dry run has decided about; None of one whose worksheet is gone.
         """
         try:
-            return await self._decide(cases, now, day, done, without_row)
+            return await self._decide(cases, now, day, done, rehearsed)
         except SmartSyncError:
             raise
         except Exception as error:
@@ -124,7 +124,7 @@ class Planner:
         # What cannot be read, odd beyond our imagination, is a row of one of them.
         apart: dict[str, Decided] = {}
         for case in cases:
-            apart |= await self.decide([case], now, day, done, without_row)
+            apart |= await self.decide([case], now, day, done, rehearsed)
         return apart
 
     async def _decide(
@@ -133,7 +133,7 @@ class Planner:
         now: datetime,
         day: Day,
         done: Collection[str],
-        without_row: Mapping[str, Collection[str]],
+        rehearsed: Mapping[str, Collection[str] | None],
     ) -> dict[str, Decided]:
         ids = [case.project.id for case in cases]
         doubts = Doubts(
@@ -158,8 +158,9 @@ class Planner:
             decided |= crashed
         asking = [project_id for project_id, one in found.items() if one.may_create and project_id not in decided]
         own = {key: one.sheet.absences.keys() for key, one in found.items() if one.sheet.trouble is None}
-        missing = {**without_row, **own}
+        missing = {**{key: rows for key, rows in rehearsed.items() if rows is not None}, **own}
         lost = {key for key, one in found.items() if one.sheet.trouble and one.sheet.trouble.code == "missing"}
+        lost |= {key for key, rows in rehearsed.items() if rows is None}
         elsewhere = absences.NO_OTHERS
         if asking:
             elsewhere = await absences.other_accounts(self._database, done, missing, lost)

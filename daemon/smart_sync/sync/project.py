@@ -42,8 +42,9 @@ class Pass:
     parsed: asyncio.Event
     #: The ids of the projects that this pass has brought up to date.
     done: set[str] = field(default_factory=set)
-    #: Of those that a dry run has decided about, the ids of the accounts without a row: no table says so.
-    without_row: dict[str, Collection[str]] = field(default_factory=dict)
+    #: Of those that a dry run has decided about, the ids of the accounts without a row, None where the worksheet is
+    #: gone: no table says so.
+    rehearsed: dict[str, Collection[str] | None] = field(default_factory=dict)
     #: How many accounts each project has.
     sizes: Mapping[str, int] = field(default_factory=dict)
     #: Project whose worksheet is not there → the title of the one that has its accounts; by id.
@@ -164,13 +165,15 @@ class ProjectSync:
     async def _round(self, group: Sequence[_Job], this: Pass) -> None:
         """Decide and write ``group`` together; projects that need accounts first get no result yet."""
         cases = [Case(job.project, job.reading, job.new if this.dry_run else ()) for job in group]
-        decided = await self._planner.decide(cases, this.now, this.day, this.done, this.without_row)
+        decided = await self._planner.decide(cases, this.now, this.day, this.done, this.rehearsed)
         drafts: dict[str, Draft] = {}
         for job in group:
             job.watch.record("decide")
             draft = decided[job.project.id]
-            if isinstance(draft, Draft) and this.dry_run and draft.without_row is not None:
-                this.without_row[job.project.id] = draft.without_row
+            if isinstance(draft, Draft) and this.dry_run:
+                trouble = draft.plan.trouble
+                if trouble is None or trouble.code == "missing":
+                    this.rehearsed[job.project.id] = draft.without_row
             if not isinstance(draft, Draft):
                 job.result = self._failure(job.project, draft)
             elif draft.missing and not job.new:

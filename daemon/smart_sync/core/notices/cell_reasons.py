@@ -30,6 +30,10 @@ CELLS = {
     "a name without its platform ({why})": "имя без площадки ({why})",
     "a text and no link, nor can one be had from behind it": "текст, а не ссылка, и за ним ссылки нет",
     "values without a link": "значения без ссылки",
+    "this row is not read, for the header is below it, in row {row}": (
+        "эта строка не читается: заголовок стоит под ней, в строке {row}"
+    ),
+    "move it below that": "перенесите её под него",
     "those cells below are not read": "ячейки ниже не читаются",
     "this header has no column for the link": "в этом заголовке нет столбца для ссылки",
     "a header that is not understood ({titles})": "непонятный заголовок ({titles})",

@@ -188,6 +188,9 @@ RUSSIAN = {
     "the header names {names} twice": "заголовок называет {names} дважды",
     "nothing can be read": "прочитать ничего нельзя",
     "more fields than the header": "полей больше, чем в заголовке",
+    "its account_id is that of {link}, its link that of another account": (
+        "account_id — от {link}, а ссылка — другого аккаунта"
+    ),
     "put a value that holds a comma in quotes": "значение с запятой возьмите в кавычки",
     "{name} is no column, did you mean {other}?": "столбца {name} нет; возможно, имелся в виду {other}?",
     "neither account_id nor link": "нет ни account_id, ни link",

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import islice
 from sys import intern
 
+from smart_sync.core.links.identity import profile_link
 from smart_sync.core.links.link_text import PLAIN_LINK
 from smart_sync.core.model import METRICS, NO_METRICS, Cell, Metrics, SheetRow, Table, Worksheet
 from smart_sync.core.wording import listed, shown
@@ -40,6 +41,7 @@ def read_table(worksheet: Worksheet, titles: Titles) -> Table:
     if header is None:
         raise NoHeader(tuple(shown(text) for text in headers.seen(worksheet.rows, titles)))
     reader = _Reader(worksheet, header, titles)
+    reader.report_rows_above(header.row)
     below = enumerate(islice(worksheet.rows, header.end, None), header.end + 1)
     rows = tuple(row for number, cells in below if (row := reader.read(number, cells)) is not None)
     return Table(
@@ -113,6 +115,17 @@ class _Reader:
         if self._owner == _NO_OWNER:
             return SheetRow(number, link, metrics, unreadable, pinned=pinned)
         return SheetRow(number, link, metrics, unreadable, *self._read_owner(cells), pinned)
+
+    def report_rows_above(self, header_row: int) -> None:
+        """Name the rows of accounts above the header (from 0): it was sorted with them, or they were put there."""
+        for number, cells in enumerate(islice(self._worksheet.rows, header_row), 1):
+            text = _text(cells, self._link)
+            link = link_of(text, self._worksheet.links.get(number, ())) if text else ""
+            if profile_link(link) and any(self._read_metrics(number, cells, ProblemList(""))[0]):
+                reason = (
+                    f"this row is not read, for the header is below it, in row {header_row + 1}; move it below that"
+                )
+                self.problems.add("link-unreadable", reason, number, self._link, link)
 
     def not_understood(self) -> tuple[str, ...]:
         """The titles of count columns that were not understood, if a metric has no column."""
