@@ -391,7 +391,7 @@ async def test_a_busy_database_is_waited_for_and_the_loop_is_not_held_up(world: 
     loop = asyncio.get_running_loop()
     async with world.opened() as sync:
         with world.held():
-            syncing = asyncio.create_task(sync())
+            syncing = asyncio.ensure_future(sync())
             late: list[float] = []
             async with asyncio.timeout(30):
                 while len(late) < 40 or world.google.count("batch") == read:
