@@ -324,7 +324,10 @@ async def test_a_trouble_that_lasts_is_told_again_when_its_message_was_given_up(
 
 
 async def test_410_disables_until_a_test_is_accepted(receiver: Receiver, database: Database, tmp_path: Path) -> None:
-    """Gone means gone: what waits is dropped, nothing is queued, also after a restart; an accepted test ends it."""
+    """Gone means gone: what waits is dropped, nothing is queued, also after a restart; an accepted test ends it.
+
+    Then the trouble that has lasted, and was told to nobody, is told, once.
+    """
     receiver.statuses.append(410)
     webhook = hook(receiver)
     async with webhooks(database, webhook) as opened:
@@ -341,8 +344,11 @@ async def test_410_disables_until_a_test_is_accepted(receiver: Receiver, databas
     assert answer["success"]
     assert verified(receiver.received[1], NEW)["type"] == "webhook.test"
     async with webhooks(database, webhook) as opened:
-        await queue(opened, database, a_pass(run_id="run-3"))
-        await receiver.got(4)
+        for run in ("run-3", "run-4"):
+            await queue(opened, database, a_pass(Outcome.FAILED, run))
+            await settled(opened, database)
+    types = [verified(told, NEW)["type"] for told in receiver.received[2:]]
+    assert types == ["sync.finished", "project.failed", "sync.finished"]
 
 
 async def test_redirects_are_not_followed(receiver: Receiver, database: Database) -> None:

@@ -24,7 +24,7 @@ CREATE INDEX webhook_deliveries_created_at ON webhook_deliveries (created_at);
 
 -- Endpoints that answered 410 Gone.
 -- endpoint: a hash of the URL.
--- since: when it answered so.
+-- since: when it answered so; '' where it is enabled again, until it is told of the troubles that last.
 CREATE TABLE webhooks_disabled (endpoint TEXT PRIMARY KEY, since TEXT NOT NULL) WITHOUT ROWID;
 
 -- Projects that are failing or degraded as far as the webhooks were told.

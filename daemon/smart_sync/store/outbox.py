@@ -35,11 +35,10 @@ async def troubles(transaction: Transaction) -> dict[str, Trouble]:
     """The reported troubles by project id; those of inactive projects are deleted."""
     await transaction.execute(f"DELETE FROM project_troubles WHERE project_id NOT IN ({ACTIVE_PROJECT_IDS})")
     rows = await transaction.fetch("SELECT project_id, outcome, since, told, ends FROM project_troubles")
-    return {row[0]: _trouble(*row[1:]) for row in rows}
-
-
-def _trouble(outcome: str, since: str, reported: int, ends: str) -> Trouble:
-    return Trouble(Outcome(outcome) if outcome else None, since, bool(reported), tuple(ends.split()))
+    return {
+        project_id: Trouble(Outcome(outcome) if outcome else None, since, bool(told), tuple(ends.split()))
+        for project_id, outcome, since, told, ends in rows
+    }
 
 
 async def remember_troubles(transaction: Transaction, changed: Mapping[str, Trouble | None]) -> None:
@@ -119,14 +118,16 @@ async def _waiting(database: Database, condition: str, parameters: tuple[object,
 async def to_try_again(transaction: Transaction, types: Collection[str], before: str) -> frozenset[str]:
     """The endpoints that accepted a message after giving up one of ``types``.
 
-    And those for which one was given up before the stamp ``before``: they may be sent nothing else.  None is disabled.
+    And those for which one was given up before the stamp ``before``: they may be sent nothing else; and those that were
+    disabled until now.  None is disabled.
     """
     marks = ", ".join("?" * len(types))
     rows = await transaction.fetch(
         f"SELECT DISTINCT f.endpoint FROM webhook_deliveries f WHERE f.status = 'failed' AND f.type IN ({marks})"
-        " AND f.endpoint NOT IN (SELECT endpoint FROM webhooks_disabled)"
+        " AND f.endpoint NOT IN (SELECT endpoint FROM webhooks_disabled WHERE since != '')"
         " AND (f.last_at < ? OR EXISTS (SELECT 1 FROM webhook_deliveries d WHERE d.endpoint = f.endpoint"
-        " AND d.status = 'delivered' AND d.last_at > f.last_at))",
+        " AND d.status = 'delivered' AND d.last_at > f.last_at))"
+        " UNION SELECT endpoint FROM webhooks_disabled WHERE since = ''",
         (*types, before),
     )
     return frozenset(str(row[0]) for row in rows)
@@ -139,6 +140,7 @@ async def forget_given_up(transaction: Transaction, endpoint: str, types: Collec
         f"DELETE FROM webhook_deliveries WHERE endpoint = ? AND status = 'failed' AND type IN ({marks})",
         (endpoint, *types),
     )
+    await transaction.execute("DELETE FROM webhooks_disabled WHERE endpoint = ? AND since = ''", (endpoint,))
 
 
 async def postpone(transaction: Transaction, endpoint: str, behind: Delivery, until: str) -> None:
@@ -176,7 +178,9 @@ async def attempted(
 async def disable(transaction: Transaction, endpoint: str, now: str) -> int:
     """Disable an endpoint; return how many messages were dropped."""
     await transaction.execute(
-        "INSERT INTO webhooks_disabled (endpoint, since) VALUES (?, ?) ON CONFLICT DO NOTHING", (endpoint, now)
+        "INSERT INTO webhooks_disabled (endpoint, since) VALUES (?, ?) ON CONFLICT (endpoint) DO UPDATE SET"
+        " since = CASE WHEN webhooks_disabled.since = '' THEN excluded.since ELSE webhooks_disabled.since END",
+        (endpoint, now),
     )
     return await transaction.execute(
         "UPDATE webhook_deliveries SET status = 'dropped', due_at = NULL WHERE endpoint = ? AND due_at IS NOT NULL",
@@ -186,7 +190,9 @@ async def disable(transaction: Transaction, endpoint: str, now: str) -> int:
 
 async def enable(transaction: Transaction, endpoint: str) -> bool:
     """Enable an endpoint from the next pass on; return whether it was disabled."""
-    return await transaction.execute("DELETE FROM webhooks_disabled WHERE endpoint = ?", (endpoint,)) > 0
+    # The row stays, without a time, until the endpoint is told of the troubles that it has missed.
+    sql = "UPDATE webhooks_disabled SET since = '' WHERE endpoint = ? AND since != ''"
+    return await transaction.execute(sql, (endpoint,)) > 0
 
 
 async def has_tables(database: Database) -> bool:
@@ -196,7 +202,7 @@ async def has_tables(database: Database) -> bool:
 
 async def disabled(source: Database | Transaction) -> frozenset[str]:
     """The disabled endpoints."""
-    return frozenset(row[0] for row in await source.fetch("SELECT endpoint FROM webhooks_disabled"))
+    return frozenset(row[0] for row in await source.fetch("SELECT endpoint FROM webhooks_disabled WHERE since != ''"))
 
 
 async def recent(database: Database, labels: Mapping[str, str], limit: int) -> list[DeliveryAnswer]:

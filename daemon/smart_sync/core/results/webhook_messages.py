@@ -47,7 +47,7 @@ def standing_messages(
     """The troubles that last after a pass: ``alerts``, stale projects, and failing ``parsers`` by name."""
     stale = [one for one in result.results if one.stale]
     failing = (
-        parser_message(Verdict.FAILED, Attempt(name, 0, 0, 0, 0, False, state.reason), state, result.timestamp)
+        parser_message(Verdict.FAILED, Attempt(name, reason=state.reason), state, result.timestamp)
         for name, state in parsers.items()
     )
     return (*(_alert(result, one) for one in alerts), *([_stale(result, stale)] if stale else []), *failing)
