@@ -5,6 +5,9 @@ import os
 import stat
 from pathlib import Path
 
+#: Seconds that a file is waited for where no deadline of the configuration says otherwise; why nothing came of it.
+FILE_PATIENCE = 10.0
+NO_ANSWER = f"no answer within {FILE_PATIENCE:g} s; if it is on a network drive, check that drive"
 _KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a FIFO",
@@ -27,9 +30,9 @@ def read_file(path: Path, limit: int, *, links: bool = True) -> tuple[bytes, os.
     except ValueError:
         raise OSError(errno.EINVAL, "no file can have this name") from None
     try:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            kind = _KINDS.get(stat.S_IFMT(found.st_mode), "something else")
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            kind = _KINDS.get(stat.S_IFMT(status.st_mode), "something else")
             raise OSError(errno.EINVAL, f"it is {kind}, not a file")
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             content = file.read(limit + 1) or b""
@@ -37,4 +40,4 @@ def read_file(path: Path, limit: int, *, links: bool = True) -> tuple[bytes, os.
         os.close(descriptor)
     if len(content) > limit:
         raise OSError(errno.EFBIG, f"it is larger than {limit:,} bytes".replace(",", " "))
-    return content, found
+    return content, status

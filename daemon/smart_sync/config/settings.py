@@ -92,14 +92,14 @@ GROUP = "smart_sync.parsers"
 
 def parser_class(kind: str) -> Any:
     """The parser class registered as ``kind``. Raises ValueError, naming the known kinds, if there is none."""
-    found = entry_points(group=GROUP, name=kind)
-    if not found:
-        known = sorted({entry.name for entry in entry_points(group=GROUP)})
-        near = nearest(kind, known)
-        meant = f"; did you mean {near}?" if near else f"; there are {', '.join(known)}"
+    entries = entry_points(group=GROUP, name=kind)
+    if not entries:
+        kinds = sorted({entry.name for entry in entry_points(group=GROUP)})
+        near = nearest(kind, kinds)
+        meant = f"; did you mean {near}?" if near else f"; there are {', '.join(kinds)}"
         raise ValueError(f'no such parser: "{kind}"{meant}')
     try:
-        return next(iter(found)).load()
+        return next(iter(entries)).load()
     except Exception as error:
         # Whatever another package does when it is imported: it is the configuration that asked for it.
         raise ValueError(f'parser "{kind}" cannot be loaded: {type(error).__name__}: {error}') from None
@@ -127,14 +127,14 @@ def _parser_settings(table: object) -> ParserSettings:
 
 def _counted(table: ParserSettings) -> list[Count]:
     """What a parser counts; empty if unknown."""
-    found = options(table).count
-    return [found] if found is not None else []
+    count = options(table).count
+    return [count] if count is not None else []
 
 
 def _served(table: ParserSettings) -> CampaignParser:
     """The accounts whose campaign a parser counts: all of its platforms, or those it has tokens for."""
-    own = options(table).accounts
-    return CampaignParser(frozenset(table.platforms), None if own is None else frozenset(map(folded_name, own)))
+    names = options(table).accounts
+    return CampaignParser(frozenset(table.platforms), None if names is None else frozenset(map(folded_name, names)))
 
 
 class Settings(BaseSettings):
@@ -170,8 +170,11 @@ class Settings(BaseSettings):
 
     def vote_terms(self, now: str) -> VoteTerms:
         """The terms by which parsed values are judged at the stamp ``now``."""
-        parsers = tuple(map(_served, self._tables("campaign")))
-        counting = Counting(self._counts(), self.schedule.timezone, parsers=parsers)
+        tables = [table for table in self.parsers.values() if table.enabled]
+        parsers = tuple(_served(table) for table in tables if options(table).count == "campaign")
+        # Source → what the parsers count whose values carry it, as far as they can say.
+        counts = {table.source: frozenset({*_counted(table)}) for table in tables}
+        counting = Counting(counts, self.schedule.timezone, parsers=parsers)
         return terms(now, self.parsed.max_age, counting, self.parsed.stale_after, self._beside_files())
 
     def _beside_files(self) -> frozenset[str] | None:
@@ -183,9 +186,6 @@ class Settings(BaseSettings):
             else None
         )
 
-    def _tables(self, count: Count) -> list[ParserSettings]:
-        return [table for table in self.parsers.values() if table.enabled and options(table).count == count]
-
     def lifetime_sources(self) -> frozenset[str]:
         """The sources whose parsers count lifetime totals of accounts although they could count campaigns."""
         return frozenset(
@@ -193,10 +193,6 @@ class Settings(BaseSettings):
             for name, table in self.parsers.items()
             if table.enabled and options(table).count == "lifetime" and options(table).shows_videos
         )
-
-    def _counts(self) -> dict[str, frozenset[Count]]:
-        """Source → what its parsers count, where that is known."""
-        return {table.source: frozenset({*_counted(table)}) for table in self.parsers.values() if table.enabled}
 
     @field_validator("sync")
     @classmethod

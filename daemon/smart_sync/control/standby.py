@@ -9,7 +9,6 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterator
 
 from smart_sync.control.api import Endpoints
-from smart_sync.control.daemon_status import DaemonStatus
 from smart_sync.control.request import Request, Response, Route, Routes, failure, refuse_unknown_options
 from smart_sync.core.daemon_answers import AliveAnswer, HealthAnswer
 from smart_sync.core.results.metrics import standby_exposition
@@ -38,9 +37,7 @@ class Standby:
         self._resources = resources
         self._lease = lease
         self._started = started
-        runner = _idle(resources)
-        self._endpoints = Endpoints(resources, runner, reload, started, run_pass=self._run_pass)
-        self._status = DaemonStatus(resources, runner, started, None)
+        self._endpoints = Endpoints(resources, _idle(resources), reload, started, run_pass=self._run_pass)
 
     def routes(self) -> Routes:
         """Path → method → route."""
@@ -64,8 +61,8 @@ class Standby:
             while True:
                 news = self._lease.news
                 with contextlib.suppress(*OF_THE_WHOLE):  # a server that is away for a while comes back
-                    if found := await sync_requests.answer_to(database, request):
-                        return Response(found[0], json.loads(found[1]))
+                    if answer := await sync_requests.answer_to(database, request):
+                        return Response(answer[0], json.loads(answer[1]))
                 await wait_for_notice(news)
         except StoreError as error:
             raise error.meaning from None
@@ -73,10 +70,10 @@ class Standby:
     async def _sync_status(self, request: Request) -> Response:
         refuse_unknown_options(request)
         try:
-            answer = await self._status.answer()
+            answer = await self._endpoints.status.answer()
         except StoreError as error:
             # Another version's tables, or a server that is away.
-            answer = self._status.unread(str(error.meaning))
+            answer = self._endpoints.status.unread(str(error.meaning))
         answer["warnings"] = [*answer["reasons"], *answer["warnings"], *self._warnings()]
         answer["reasons"] = self._reasons()
         answer["healthy"] = not answer["reasons"]
@@ -85,13 +82,13 @@ class Standby:
 
     def _reasons(self) -> list[str]:
         """Why this daemon could not take over, or nobody leads; a sentence each."""
-        lease, found = self._lease, []
+        lease, reasons = self._lease, []
         if lease.trouble:
-            found.append(f"the database cannot be read: {lease.trouble}")
+            reasons.append(f"the database cannot be read: {lease.trouble}")
         away = 0.0 if lease.leader else time.monotonic() - lease.leaderless_since
         if not lease.trouble and away > lease.seconds * _LEADERLESS + _BESIDE:
-            found.append(f"no daemon has led for {away:.0f} s; start one of the version that the tables are of")
-        return found
+            reasons.append(f"no daemon has led for {away:.0f} s; start one of the version that the tables are of")
+        return reasons
 
     def _warnings(self) -> list[str]:
         if not self._lease.outdated:

@@ -135,7 +135,7 @@ class TargetReceiver:
 
     async def send(self, message: Message, now: datetime) -> AttemptResult:
         """Send in a thread of its own, for at most ``patience`` seconds."""
-        if self._thread is not None and self._thread.is_alive():
+        if self._thread is not None:
             return AttemptResult(None, "the attempt before has not ended yet")
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[AttemptResult] = loop.create_future()
@@ -146,6 +146,8 @@ class TargetReceiver:
 
         def work() -> None:
             answer = self._sent(message.body)
+            # Before the answer: what waits for it may send the next message before this thread has ended.
+            self._thread = None
             try:
                 loop.call_soon_threadsafe(settle, answer)
             except RuntimeError:  # the loop is closed: nobody waits any more
@@ -164,11 +166,11 @@ class TargetReceiver:
         """Send; blocks."""
         title, _, body = text.partition("\n")
         try:
-            found = service(self.target.url)
+            sender = service(self.target.url)
             with apprise_log() as lines:
                 # Many services have the title in the text.
-                head, rest = fitted(title if body else "", body or title, found.body_maxlen - 8, self.reader)
-                accepted = found.notify(body=rest, title=head, body_format="text")
+                head, rest = fitted(title if body else "", body or title, sender.body_maxlen - 8, self.reader)
+                accepted = sender.notify(body=rest, title=head, body_format="text")
         except ValueError as error:  # apprise is gone, or knows the service no more
             return AttemptResult(None, str(error))
         except Exception as error:  # a plugin may raise anything, and its message may hold the URL
@@ -186,5 +188,5 @@ def receivers_of(settings: NotifySettings, timezone: str, patience: float = PATI
 
 async def list_unreached(receivers: Iterable[Receiver], database: Database, now: datetime) -> list[str]:
     """A sentence for each receiver that has accepted nothing for `health.SILENT`. Raises `StoreError`."""
-    found = await outbox.unreached(database, stamp(now - health.SILENT))
-    return [health.unreached(one.label, *found[one.endpoint]) for one in receivers if one.endpoint in found]
+    unreached = await outbox.unreached(database, stamp(now - health.SILENT))
+    return [health.unreached(one.label, *unreached[one.endpoint]) for one in receivers if one.endpoint in unreached]

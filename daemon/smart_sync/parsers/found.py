@@ -10,6 +10,7 @@ from smart_sync.core.foreign_text import storable
 from smart_sync.core.links.identity import same
 from smart_sync.core.merge.strategies import spread as rounded_spread
 from smart_sync.core.model import MAX_COUNT, METRICS, Metrics, Precision
+from smart_sync.core.parsed import folded_name
 from smart_sync.core.worksheet.cells import Unreadable, read_count
 from smart_sync.parsers.error_responses import short_text as in_words
 from smart_sync.parsers.error_responses import words
@@ -81,15 +82,15 @@ class Found:
             message = source_message(document, paged=paged)
             self.flaws += [f"{', '.join(OF_VIDEOS)}: {failure}", *([f"the source says: {message}"] if message else [])]
             return
-        found = tally(videos, campaign)
+        sums = tally(videos, campaign)
         wanted = step.gives
-        for name, value in found.counts.items():
+        for name, value in sums.counts.items():
             if name in wanted and value <= MAX_COUNT:
                 self.counts[name] = value
             elif name in wanted:
                 self.flaws.append(f"{name}: more than can be stored")
         # Those of a metric that nobody asked for are none.
-        self.flaws += [str(flaw) for flaw in found.flaws if not wanted.isdisjoint(flaw.metrics)]
+        self.flaws += [str(flaw) for flaw in sums.flaws if not wanted.isdisjoint(flaw.metrics)]
 
     def _video(self, step: StepSettings, item: object) -> Video:
         figures: dict[str, int | None] = {}
@@ -109,8 +110,8 @@ class Found:
             at = published_at(search(step.published or "", item))
         except AccountFailed:
             at = None
-        own = _id(step.id, item) if step.id is not None else ""
-        return Video(at, figures["views"], figures.get("likes"), figures.get("comments"), own, spread)
+        video_id = _id(step.id, item) if step.id is not None else ""
+        return Video(at, figures["views"], figures.get("likes"), figures.get("comments"), video_id, spread)
 
 
 def _array(expression: str, document: Any, *, paged: bool) -> list[Any]:
@@ -125,10 +126,10 @@ def _array(expression: str, document: Any, *, paged: bool) -> list[Any]:
 
 def _id(expression: str, item: object) -> str:
     """A video's id. Raises `AccountFailed` if there is none."""
-    found = text(search(expression, item))
-    if not found:
+    video_id = text(search(expression, item))
+    if not video_id:
         raise AccountFailed(f"{expression} finds no id in one of the videos")
-    return found
+    return video_id
 
 
 def source_message(document: Any, *, paged: bool) -> str:
@@ -146,15 +147,10 @@ def check_owner(expression: str | None, pages: Sequence[Any], account: Mapping[s
         if not isinstance(owner, str | int) or isinstance(owner, bool) or owner == "":
             raise AccountFailed(f"the answer does not say whose it is ({expression})")
         name = str(owner).strip()
-        is_it = same(name, account["link"]) if "/" in name else folded(name) == folded(account["username"])
+        is_it = same(name, account["link"]) if "/" in name else folded_name(name) == folded_name(account["username"])
         if not is_it:
             shown, requested = in_words(name), account["username"] or account["link"]
             raise AccountFailed(f'the answer is of "{shown}", asked was for "{requested}"')
-
-
-def folded(name: str) -> str:
-    """A user name in lower case, without ``@``."""
-    return name.strip().removeprefix("@").casefold()
 
 
 def count(value: object) -> int | None:
@@ -169,7 +165,7 @@ def count(value: object) -> int | None:
 
 def total(items: Iterable[Mapping[str, Any]], key: str) -> int | None:
     """The sum of ``key`` over the items that have it; None if none has it, or it is too large to store."""
-    counts = [found for item in items if (found := count(item.get(key))) is not None]
+    counts = [number for item in items if (number := count(item.get(key))) is not None]
     return count(sum(counts)) if counts else None
 
 

@@ -57,8 +57,8 @@ async def inspect_links(
     """Ask every matching parser for every link, as plain data; ``success``: each link has values from some parser."""
     shown: list[LinkInspection] = []
     for link in links:
-        found = [_as_data(inspection) for inspection in await inspect(sources, account_of(link), allow)]
-        shown.append({"link": link, "parsers": found})
+        inspections = [_as_data(inspection) for inspection in await inspect(sources, account_of(link), allow)]
+        shown.append({"link": link, "parsers": inspections})
     return {"success": all(any(p["values"] for p in entry["parsers"]) for entry in shown), "links": shown}
 
 
@@ -95,7 +95,7 @@ async def _inspect(source: ConfiguredParser, account: Account, allowance: Allowa
     trouble: Code | Literal[""] = ""
     async with http.opened(record=True) as client, asking(client, allowance) as means:
         try:
-            async with aclosing(source.adapted.fetch((account,), means)) as stream:
+            async with aclosing(source.fetch((account,), means)) as stream:
                 async for item in stream:
                     fetched.append(item)  # noqa: PERF401  what came before a failure is wanted, too
         except SmartSyncError as error:
@@ -104,6 +104,6 @@ async def _inspect(source: ConfiguredParser, account: Account, allowance: Allowa
                 error.trouble,
                 isinstance(error, RoundOver | Paused),
             )
-    usage = source.adapted.usage(means)
+    usage = source.usage(means)
     calls = usage.calls if usage is not None else len(client.exchanges)
     return Inspection(source.name, tuple(fetched), tuple(client.exchanges), failure, trouble, calls, has_to_wait)

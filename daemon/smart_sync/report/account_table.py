@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
+from smart_sync.core.history.growth import change
 from smart_sync.core.model import METRICS
 from smart_sync.report.charts import ProjectSeries, shown_metric
 from smart_sync.report.headline import horizon_name
 from smart_sync.report.inputs import AccountFacts, ProjectFacts
 from smart_sync.report.markup import Html, change_cell, el, join, named, short, table
-from smart_sync.report.trend import FOLLOWERS, VIEWS, WEEK, Horizon, Series, Window, change, newest, sparkline
+from smart_sync.report.trend import FOLLOWERS, VIEWS, WEEK, Horizon, Series, Window, newest, sparkline
 from smart_sync.report.words import Words
 
 MAX_LINK = 500
@@ -46,13 +47,13 @@ def _card(account: AccountFacts, metrics: list[Series], window: Window, as_of: i
 
 
 def _figure(account: AccountFacts, metric: int, as_of: int | None, words: Words) -> Html:
-    found = None if as_of is None else change(account.history, metric, as_of, WEEK)
+    growth = None if as_of is None else change(account.history, metric, as_of, WEEK)
     value, name = newest(account, metric), METRICS[metric]
     return el(
         "span",
         el("b", words.count(value)),
         f" {words.noun(value, name)} ",
-        change_cell(words, found) if found else None,
+        change_cell(words, growth) if growth else None,
     )
 
 

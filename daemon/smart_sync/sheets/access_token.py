@@ -11,6 +11,8 @@ import google.auth.transport
 import requests
 from google.auth.exceptions import GoogleAuthError
 
+from smart_sync.aio.plain_files import FILE_PATIENCE, NO_ANSWER
+from smart_sync.aio.tasks import DetachedThreads
 from smart_sync.core.foreign_text import read_json
 from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets.credentials import Credentials
@@ -57,8 +59,8 @@ class TokenRequest(google.auth.transport.Request):
             if is_passing(error):
                 raise
         fields = _object(response.content)
-        known = _grant(fields, response) if response.ok else _refusal(fields, response)
-        return _Answer(response.status_code, {}, json.dumps(known).encode())
+        answer = _grant(fields, response) if response.ok else _refusal(fields, response)
+        return _Answer(response.status_code, {}, json.dumps(answer).encode())
 
 
 class Token:
@@ -70,6 +72,7 @@ class Token:
         self._backoff = backoff
         self._credentials: Credentials | None = None
         self._lock = asyncio.Lock()
+        self._files = DetachedThreads()
         self._failures = 0
         self._failure = SpreadsheetUnavailable("", trouble="google-key")
         #: What the last try of a refresh that is still being tried has come to.
@@ -113,7 +116,12 @@ class Token:
         return credentials
 
     async def _load(self) -> Credentials:
-        return await asyncio.to_thread(self._find)
+        try:
+            return await self._files.run(FILE_PATIENCE, self._find)
+        except TimeoutError:
+            raise SpreadsheetUnavailable(
+                f"the file of the Google credentials cannot be read: {NO_ANSWER}", trouble="google-key"
+            ) from None
 
     async def _refresh(self, credentials: Credentials, ends: float) -> None:
         async def once(_number: int) -> None:
@@ -161,7 +169,7 @@ def _refusal(fields: Mapping[str, object], response: requests.Response) -> dict[
 
 def _object(content: bytes) -> Mapping[str, object]:
     try:
-        found = read_json(content)
+        fields = read_json(content)
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return fields if isinstance(fields, dict) else {}

@@ -90,7 +90,6 @@ _OF_ONE = "SELECT at, requests FROM parser_requests WHERE parser = ? ORDER BY at
 class Grant:
     """Requests that may be made; if none, not before ``free_at``."""
 
-    id: str
     requests: int
     free_at: datetime
     #: What the budget has left besides them.
@@ -121,9 +120,9 @@ async def reserve(
                 "INSERT INTO parser_requests (id, parser, at, requests) VALUES (?, ?, ?, ?)",
                 (block, parser, stamp(max(now, until)), granted),
             )
-            return Grant(block, granted, now, left - granted)
+            return Grant(granted, now, left - granted)
     oldest = next((row[0] for row in rows if row[1]), stamp(now))
-    return Grant(block, 0, moment(oldest) + WINDOW)
+    return Grant(0, moment(oldest) + WINDOW)
 
 
 async def settle(database: Database, blocks: dict[str, int], now: datetime) -> None:
@@ -169,7 +168,7 @@ async def load(database: Database, parser: str) -> Kept:
         row[0]: Asked(row[1], moment(row[2]), None if row[3] is None else moment(row[3]), row[4], bool(row[5]), row[6])
         for row in rows
     }
-    remembered = {row[0]: found for row in rows if row[7] != "{}" and (found := _texts(row[7]))}
+    remembered = {row[0]: texts for row in rows if row[7] != "{}" and (texts := _texts(row[7]))}
     return Kept(asked, remembered, (moment(pauses[0][0]), pauses[0][1]) if pauses else None)
 
 
@@ -225,7 +224,7 @@ async def pauses(database: Database, now: datetime) -> dict[str, str]:
 def _texts(written: str) -> dict[str, str]:
     """The texts in the object ``written``; anything else in it is dropped."""
     try:
-        found = read_json(written)
+        texts = read_json(written)
     except ValueError:
         return {}
-    return {k: v for k, v in found.items() if isinstance(v, str)} if isinstance(found, dict) else {}
+    return {k: v for k, v in texts.items() if isinstance(v, str)} if isinstance(texts, dict) else {}

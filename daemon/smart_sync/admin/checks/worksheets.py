@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 from smart_sync.admin.checks.findings import Finding, default_spreadsheets, shared_names, unknown_names
@@ -10,12 +11,13 @@ from smart_sync.config import Settings
 from smart_sync.config.database_url import Location
 from smart_sync.core.links.identity import profile_link
 from smart_sync.core.model import METRICS, Outcome, Trigger
-from smart_sync.core.notices.troubles import recorded_code
 from smart_sync.core.project_names import written
+from smart_sync.core.results.parser_health import trouble_of
 from smart_sync.core.results.results import PassResult, ProjectResult
 from smart_sync.core.wording import by_text, confirm, counted, last_read, listed
 from smart_sync.errors import DatabaseError, SheetUnavailable, SmartSyncError
 from smart_sync.store import parser_records, pass_history
+from smart_sync.store.clock_doubts import clock_doubt
 from smart_sync.store.engine import StoreError
 from smart_sync.store.pin_rows import everything
 from smart_sync.store.schema import open_existing
@@ -52,14 +54,19 @@ async def check_worksheets(
         return [Finding("error", str(error), trouble=error.trouble)]
 
 
-async def check_last_pass(where: Location) -> list[Finding]:
-    """What the database refused in the newest pass of each project, which a dry run on a copy cannot find out."""
-    found: list[tuple[str, str, str]] = []
+async def check_last_pass(where: Location, now: datetime) -> list[Finding]:
+    """What only passes can tell: what the database refused in each project's newest one, and whether a clock jumped."""
+    refusals: list[tuple[str, str, str]] = []
+    doubted = ""
     with contextlib.suppress(DatabaseError):  # one without our tables of today has been told of
         async with open_existing(where, read_only=True) as database:
-            found = await pass_history.refused_by_database(database)
-    errors = by_text((name, f"the last pass, {at[:16].replace('T', ' ')} UTC: {error}") for name, error, at in found)
-    return [Finding("error", f"{listed(names)}: {text}", trouble="database-columns") for text, names in errors.items()]
+            refusals = await pass_history.refused_by_database(database)
+            doubted = await clock_doubt(database, now)
+    errors = by_text((name, f"the last pass, {at[:16].replace('T', ' ')} UTC: {error}") for name, error, at in refusals)
+    of_clock = [Finding("warning", doubted, trouble="clock")] if doubted else []
+    return of_clock + [
+        Finding("error", f"{listed(names)}: {text}", trouble="database-columns") for text, names in errors.items()
+    ]
 
 
 def _gauge_findings(settings: Settings) -> Iterator[Finding]:
@@ -79,8 +86,12 @@ async def _name_findings(resources: Resources, result: PassResult) -> list[Findi
         try:
             titles = await resources.sheets.titles()
         except SheetUnavailable as trouble:
-            known = {one.trouble for one in result.results}
-            troubles = [Finding("error", str(trouble), trouble=trouble.trouble)] if str(trouble) not in known else []
+            project_troubles = {one.trouble for one in result.results}
+            troubles = (
+                [Finding("error", str(trouble), trouble=trouble.trouble)]
+                if str(trouble) not in project_troubles
+                else []
+            )
     names = await scratch_copy.names_in_use(resources.database)
     if resources.settings.sync.create_missing == "projects":
         names.projects.update(titles)
@@ -103,7 +114,7 @@ async def _failing_parsers(resources: Resources) -> list[Finding]:
         Finding(
             "warning" if one.since is None else "error",
             f"parser {one}",
-            trouble="parsed-values" if one.since is None else recorded_code(one.reason) or "parser-failed",
+            trouble="parsed-values" if one.since is None else trouble_of(one.reason),
         )
         for one in await parser_records.failing(resources.database)
         if one.must_be_told and one.parser in names
@@ -151,9 +162,11 @@ def _project_findings(result: ProjectResult) -> Iterator[Finding]:
     if result.outcome not in (Outcome.FAILED, Outcome.DEGRADED):
         new = result.counts.new_accounts
         coming = f"; {counted(new, 'row')} will become {'an account' if new == 1 else 'accounts'}" if new else ""
-        in_sheet, known = result.counts.sheet - new, result.counts.accounts - new
-        are = "is" if known == 1 else "are"
-        yield Finding("ok", f"{name}: {in_sheet:,} of {counted(known, 'account')} {are} in the worksheet{coming}")
+        in_sheet, known_accounts = result.counts.sheet - new, result.counts.accounts - new
+        are = "is" if known_accounts == 1 else "are"
+        yield Finding(
+            "ok", f"{name}: {in_sheet:,} of {counted(known_accounts, 'account')} {are} in the worksheet{coming}"
+        )
     for link in result.left:
         message = f"{name}: {link} will leave: its row is gone for good, and no parser has a value"
         yield Finding("warning", message, trouble="rows-gone")

@@ -17,9 +17,8 @@ from smart_sync.cli.output.terminal import Column, count, duration, print_line, 
 from smart_sync.config import ENVIRONMENT
 from smart_sync.core.answers import MetricChangeAnswer, ProjectAnswer, SyncAnswer
 from smart_sync.core.model import METRICS
-from smart_sync.core.notices.troubles import with_code
 from smart_sync.core.results.coverage import Coverage
-from smart_sync.core.wording import by_text, counted, last_read, listed
+from smart_sync.core.wording import by_text, counted, last_read, listed, with_code
 from smart_sync.logs import printable
 
 
@@ -122,9 +121,9 @@ def outcome_cell(result: ProjectAnswer) -> Text:
 
 def coverage_lines(projects: Iterable[ProjectAnswer]) -> Iterator[Text]:
     """A line for each metric whose values in ``projects`` are not all exact."""
-    known = [project["coverage"] for project in projects if project.get("coverage")]
+    coverages = [project["coverage"] for project in projects if project.get("coverage")]
     for metric in METRICS:
-        together = sum((Coverage(**own[metric]) for own in known), Coverage())
+        together = sum((Coverage(**own[metric]) for own in coverages), Coverage())
         if together.exact < together.accounts:
             yield Text(f"{metric} {together.text()}", style="dim")
 

@@ -92,7 +92,8 @@ def _outcome(plan: Plan, written: Written, not_created: Mapping[str, str]) -> tu
         troubles.append(_Trouble(reason, "switch the web app's own sync off, or drop the rule", "two-masters"))
     if troubles:
         return Outcome.DEGRADED, troubles
-    return Outcome.SYNCED if _writes(plan) or written.snapshots else Outcome.UNCHANGED, []
+    writes = plan.merged or plan.sheet or plan.absent or plan.left or plan.returned or written.snapshots
+    return Outcome.SYNCED if writes else Outcome.UNCHANGED, []
 
 
 def _refusal(what: str, reasons: Mapping[str, str]) -> _Trouble:
@@ -162,17 +163,12 @@ def _not_created(plan: Plan, refused: Mapping[str, str]) -> Iterator[Problem]:
     )
 
 
-def _some_refused(place: str, found: Sequence[Problem]) -> Iterator[Problem]:
+def _some_refused(place: str, problems: Sequence[Problem]) -> Iterator[Problem]:
     """The first `MAX_REFUSED`, and how many more there are."""
-    yield from found[:MAX_REFUSED]
-    if (more := len(found) - MAX_REFUSED) > 0:
+    yield from problems[:MAX_REFUSED]
+    if (more := len(problems) - MAX_REFUSED) > 0:
         reason = f"the database refuses {counted(more, 'account')} more"
         yield Problem(reason, place, code="database-columns", count=more)
-
-
-def _writes(plan: Plan) -> bool:
-    """Whether writing ``plan`` changes any account."""
-    return bool(plan.merged or plan.sheet or plan.absent or plan.left or plan.returned)
 
 
 def dry_run_result(

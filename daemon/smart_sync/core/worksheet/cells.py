@@ -32,7 +32,7 @@ tr_TR).  Otherwise, and after a decimal sign that is not the locale's, case, spa
 and the words of the locale, of English and Russian and those that mean the same in every locale are looked up
 together; a word on which they disagree (``1.2B`` in tr_TR), and ``t``, is a problem.
 
-In a worksheet a ``!`` at the end of the cell pins the number (`core.worksheet.pin_marks`).
+In a worksheet a ``!`` at the end of the cell pins the number (`core.worksheet.table`).
 
 Always a problem: errors (``#REF!``), ``Loading...``, words, percentages, currencies, negatives, NaN, infinities,
 booleans, dates and durations, fractions (``1.5``, but not ``1.5K``), a noun of another metric, an arrow up or down
@@ -149,10 +149,10 @@ def _read_text(cell: str, locale: str, metric: str, scale: int) -> int | None:
     speaking = rules(locale)
     if not scale and speaking.grouped.fullmatch(text):  # the usual case, in a tenth of the time
         return _check_range(int(re.sub("[^0-9]", "", text)))
-    found = _NUMBER.fullmatch(_with_ascii_digits(text))
-    if found is None:
+    match = _NUMBER.fullmatch(_with_ascii_digits(text))
+    if match is None:
         raise Unreadable(_why_not(text))
-    before, number, exponent, after = found.groups()
+    before, number, exponent, after = match.groups()
     read = _digits(number.translate(_SAME), speaking)
     power, own = _power(before, after, speaking, metric, foreign=read.foreign) or _refuse(text)
     if (power or exponent) and (scale or (power and exponent)):
