@@ -318,16 +318,25 @@ def toml_of(whole: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def loads(world: World, planted: Planted) -> bool:
-    """Whether a configuration with it is accepted."""
+def accepted_of(world: World, several: Sequence[Planted]) -> list[Planted]:
+    """Those with which a configuration is accepted: tried together, and where that is refused each half by itself."""
+    if not several or loads(world, several):
+        return list(several)
+    half = len(several) // 2
+    return [one for part in (several[:half], several[half:]) if half for one in accepted_of(world, part)]
+
+
+def loads(world: World, planted: Sequence[Planted]) -> bool:
+    """Whether a configuration with all of them is accepted."""
     path = world.folder / "config.toml"
-    path.write_text(written(world, [planted]))
+    path.write_text(written(world, planted))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CREDENTIALS_DIRECTORY", str(world.folder))
-        for name, text in planted.environment.items():
-            patch.setenv(name, text)
-        for name, text in planted.files.items():
-            (world.folder / name).write_bytes(text.encode())
+        for one in planted:
+            for name, text in one.environment.items():
+                patch.setenv(name, text)
+            for name, text in one.files.items():
+                (world.folder / name).write_bytes(text.encode())
         try:
             config.load(path)
         except ConfigError:
@@ -414,7 +423,7 @@ def of_tables(world: World, url: str, forms: Sequence[str], environment: Mapping
     for number, form in enumerate(forms):
         environment = {**environment, "SMART_SYNC_LOG__FORMAT": ("console", "json")[number % 2]}
         several = list(entrances(form, url))
-        accepted = [one for one in several if loads(world, one)]
+        accepted = accepted_of(world, several)
         # There may be 20 of each.
         hooks = [one for one in accepted if one.toml.startswith("[[webhooks")][20:]
         hooks += [one for one in accepted if one.toml.startswith("[[notify")][20:]
@@ -586,7 +595,7 @@ def daemon_rounds(world: World, url: str) -> Iterator[list[Planted]]:
     """What the daemon is reloaded with: in each form all that is accepted, and all that is not; then each field."""
     for form in FORMS:
         several = [one for one in entrances(form, url) if "webhook" not in one.name or " path " in one.name]
-        accepted = [one for one in several if loads(world, one)]
+        accepted = accepted_of(world, several)
         yield accepted
         yield [one for one in several if one not in accepted]
     # In the suite the daemon gets one kind of secret in each field; commands get more (`test_fields`).
