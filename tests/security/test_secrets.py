@@ -323,7 +323,7 @@ def test_without_redaction_the_same_schedule_finds_them(world: World) -> None:
     """Negative control: a daemon that redacts nothing is caught, in its log and in its answers."""
     blind = "import smart_sync.logs as logs\nlogs.redact = lambda text: text\n"
     with Mirror() as mirror:
-        searched = run_schedule(world, mirror, weakened(world.folder, blind), 3, [["sync"], ["check"]], seconds=8)
+        searched = run_schedule(world, mirror, weakened(world.folder, blind), 3, [["sync"], ["check"]], seconds=2)
     found = searched.hits()
     assert {name for name, _ in found} >= {"google token", "facebook"}
     assert {place for _, place in found} >= {"log", "answers", "view_counter.db-wal"}
