@@ -74,8 +74,8 @@ def test_a_backup_is_consistent_while_everything_writes(config: Path, world: Wor
     with writing(world):
         for number in range(20):
             made = back_up(world.path, folder / f"{number}.db")
-            assert made.size == made.path.stat().st_size
-            assert made.path.stat().st_mode & 0o777 == 0o600
+            there = Path(made["path"]).stat()
+            assert (made["bytes"], there.st_mode & 0o777) == (there.st_size, 0o600)
     assert sorted(path.name for path in folder.iterdir()) == sorted(f"{number}.db" for number in range(20))
     for path in sorted(folder.iterdir()):
         (values,) = values_in(path)

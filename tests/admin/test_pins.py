@@ -22,7 +22,7 @@ from smart_sync.cli.main import cli
 from smart_sync.control.client import Client
 from smart_sync.core.model import MAX_COUNT, METRICS, Outcome
 from smart_sync.core.worksheet.cells import Unreadable, read_count
-from smart_sync.core.worksheet.pin_marks import read_pinned
+from smart_sync.core.worksheet.table import read_pinned
 from smart_sync.errors import DatabaseError
 from smart_sync.report.explain import explain
 from smart_sync.store.pin_rows import NotPinned, PinRequest

@@ -25,7 +25,8 @@ from smart_sync.cli.output import status
 from smart_sync.cli.output.status import screen
 from smart_sync.cli.output.terminal import ago, duration, until
 from smart_sync.control.client import Client
-from smart_sync.control.server import Request, Response, Route, Stream, serve
+from smart_sync.control.request import Request, Response, Route, Stream
+from smart_sync.control.server import serve
 from smart_sync.core.days import stamp
 from smart_sync.errors import SmartSyncError
 from terminal import Terminal

@@ -14,7 +14,8 @@ import pytest
 
 from control_clients import PATIENT, descriptors, echo, served
 from smart_sync.control.client import Client, request_sync
-from smart_sync.control.server import Request, Response, Route, Stream, serve
+from smart_sync.control.request import Request, Response, Route, Stream
+from smart_sync.control.server import serve
 from smart_sync.errors import DaemonNotRunning, SmartSyncError
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from control_clients import clients, descriptors, exchange, served, until
 from smart_sync.control.client import Client
-from smart_sync.control.server import Limits, Request, Route, Stream
+from smart_sync.control.request import Limits, Request, Route, Stream
 
 FRAMES = int(os.environ.get("SOAK_FUZZ_FRAMES", "3000"))
 SEED = int(os.environ.get("SOAK_FUZZ_SEED", "1"))

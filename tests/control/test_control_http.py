@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from control_clients import connected, exchange, served
-from smart_sync.control.server import Limits, Request, Response, Route, Stream
+from smart_sync.control.request import Limits, Request, Response, Route, Stream
 from smart_sync.errors import SmartSyncError
 
 _ECHO = b"GET /echo HTTP/1.1\r\nHost: x\r\n\r\n"

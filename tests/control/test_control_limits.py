@@ -16,7 +16,7 @@ import pytest
 from control_clients import QUICK, Connection, clients, connected, descriptors, exchange, served, until
 from smart_sync.control import server
 from smart_sync.control.client import Client
-from smart_sync.control.server import Limits, Request, Response, Route, Stream
+from smart_sync.control.request import Limits, Request, Response, Route, Stream
 from smart_sync.errors import SmartSyncError
 
 _LARGE = "x" * 1_500_000

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from control_clients import PATIENT, echo
-from smart_sync.control.server import Route, serve
+from smart_sync.control.request import Route
+from smart_sync.control.server import serve
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="only root can become other users"),

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from control_clients import ECHO, PATIENT, Connection, connected, served
-from smart_sync.control.server import Limits, Request, Response, Route, Stream, serve
+from smart_sync.control.request import Limits, Request, Response, Route, Stream
+from smart_sync.control.server import serve
 
 
 class _Bug(Exception):

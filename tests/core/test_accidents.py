@@ -166,6 +166,19 @@ def test_the_correction_of_an_accident_is_none() -> None:
         assert find_accidents(typed, Worksheet(), Terms(TODAY, COUNTERS, {("a", "views"): past})) == []
 
 
+def test_what_is_taken_back_within_a_day_is_no_old_number() -> None:
+    """Followers that were 1,233 until a typo inside the band may be so again at once, but no more the day after."""
+    typed = [Typed("a", "followers", 5, 1_120, 1_233)]
+    for later, began, causes in (
+        (0, 20, []),
+        (1, 20, ["looks like that of 21 days ago"]),
+        (1, 0.2, ["looks like yesterday's"]),
+    ):
+        past = [Point(TODAY - began, 1_233), Point(TODAY - 0.01, 1_120)]
+        terms = Terms(TODAY + later, COUNTERS, {("a", "followers"): past})
+        assert [one.cause for one in find_accidents(typed, NO_SHEET, terms)] == causes
+
+
 def test_a_new_account_is_measured_by_the_others_of_its_project() -> None:
     """With no history of its own, an account may grow as the project's others do; with none at all, ten times."""
     typed = [Typed("new", "views", 5, 10_000, 12_000)]

@@ -18,7 +18,6 @@ from literal_texts import sample
 from markdown_pages import DOCS
 from smart_sync.admin.checks.findings import Finding, Report
 from smart_sync.core.model import Problem
-from smart_sync.core.notices.troubles import problem_on_record
 from smart_sync.core.trouble_codes import Code
 from smart_sync.errors import (
     Busy,
@@ -48,6 +47,7 @@ from smart_sync.parsers.parser import Paused, RoundOver, Unfetched
 from smart_sync.parsers.token_file import TokensUnusable
 from smart_sync.service.preflight import Obstacle
 from smart_sync.sheets.google_errors import SpreadsheetMissing, SpreadsheetUnavailable
+from smart_sync.store import pass_history
 from smart_sync.sync.task_queue import BrokerUnavailable
 from world import KEY, World
 
@@ -74,8 +74,8 @@ _MADE: dict[str, tuple[type, int, int]] = {
     "Obstacle": (Obstacle, 0, 1),
     "Unfetched": (Unfetched, 1, 4),
 }
-#: Without one: that a webhook is not reached, and a reason that becomes another error's.
-_MODULES_WITHOUT = ("__init__", "write_probe")
+#: Without one: that a webhook is not reached, a reason that becomes another error's, and what has its code on record.
+_MODULES_WITHOUT = ("__init__", "write_probe", "pass_history")
 #: Without a code: what the database says of a statement that it refuses, and what other classes have explained.
 _WITHOUT = (
     *("X1: X1", "db: X1", "half of a pair of code points (X1) is no text"),
@@ -85,7 +85,7 @@ _WITHOUT = (
 #: Their messages are made of parts, in several modules.
 _SAID_IN_PARTS = (
     *("parser-terms", "no-projects", "stale", "same-account", "link-unreadable", "number-ambiguous", "suspect-value"),
-    *("number-unreadable", "pinned", "campaign-unclear"),
+    *("number-unreadable", "pinned", "campaign-unclear", "clock"),
 )
 
 
@@ -173,36 +173,7 @@ async def test_a_code_reaches_every_answer(world: World) -> None:
 def test_a_problem_comes_back_from_the_record(problem: Problem) -> None:
     """As it was written, with its code and count."""
     coded = replace(problem, code="rows-gone", count=7)
-    assert problem_on_record(json.loads(json.dumps(asdict(coded)))) == coded
-
-
-@pytest.mark.parametrize(
-    ("told", "problem"),
-    [
-        (
-            {"reason": "views: not a number", "worksheet": "P", "row": 7, "column": "F", "value": "many"},
-            Problem("views: not a number", "P", 7, "F", "many", "number-unreadable"),
-        ),
-        (
-            "P: 1,234 more problems",
-            Problem("1,234 more problems", "P", code="number-unreadable", count=1_234),
-        ),
-        (
-            "Spring! 2026!F7: views: not a number (many (a lot))",
-            Problem("views: not a number", "Spring! 2026", 7, "F", "many (a lot)", "number-unreadable"),
-        ),
-        (
-            "P!4: the row is gone; restore it (https://tiktok.com/@a)",
-            Problem("the row is gone; restore it", "P", 4, None, "https://tiktok.com/@a", "rows-gone"),
-        ),
-        ("no sentence of ours", Problem("no sentence of ours", "")),
-        ({"reason": 5, "code": "no such code", "count": "many"}, Problem("5", "")),
-        (None, Problem("None", "")),
-    ],
-)
-def test_what_earlier_versions_have_left_is_understood(told: object, problem: Problem) -> None:
-    """Objects without a code get it by their words, sentences their parts too; what is neither stays one text."""
-    assert problem_on_record(told) == problem
+    assert pass_history._problems(json.dumps([asdict(coded)])) == [coded]
 
 
 def test_check_shows_the_code() -> None:

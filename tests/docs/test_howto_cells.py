@@ -7,7 +7,7 @@ import pytest
 
 from markdown_pages import DOCS
 from smart_sync.core.worksheet.cells import Unreadable, read_count
-from smart_sync.core.worksheet.pin_marks import read_pinned
+from smart_sync.core.worksheet.table import read_pinned
 from smart_sync.core.worksheet.titles import Titles
 
 LOCALES = ("en_US", "ru_RU", "de_DE")

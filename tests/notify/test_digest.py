@@ -96,7 +96,10 @@ async def test_once_tells_it_after_its_pass_and_once_a_day(world: World) -> None
     assert lines[1:3] == ["Problems of worksheets: 1", "• Лето!C2: followers: not a count (junk)"]
     assert lines[3:5] == [
         "Projects that failed, or are degraded: 1",
-        '• Lost: worksheet "Lost" is not in the spreadsheet',
+        (
+            '• Lost: worksheet "Lost" is not in the spreadsheet; rename the worksheet or the project; all others'
+            " belong to projects; if it is meant: smart-sync confirm Lost"
+        ),
     ]
     assert lines[5:7] == ["Views, and their growth since the day before:", "Lost: no value yet, 1 account"]
     assert lines[7] == "Лето: 1,500 (nothing to compare with), 2 accounts"

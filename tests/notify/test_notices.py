@@ -17,7 +17,7 @@ from smart_sync.core.counts import Counts
 from smart_sync.core.merge.suspects import Suspect
 from smart_sync.core.model import Outcome, Problem, Project, Trigger
 from smart_sync.core.notices import phrases, reasons, translation
-from smart_sync.core.notices.digest_text import DigestFacts, DigestProject, digest_message
+from smart_sync.core.notices.digest_text import DigestFacts, DigestProject, digest_message, problem_shown
 from smart_sync.core.notices.reader import Reader
 from smart_sync.core.notices.texts import MAX_LINES, texts
 from smart_sync.core.pins import Pin
@@ -74,7 +74,7 @@ def everything() -> dict[str, Message]:
                 "2026-03-10",
                 (DigestProject("Лето", 2, 4812300, 12400), DigestProject("Зима", 1, None, None)),
                 [{"project_name": "Лето", "link": "@анна", "metric": "views", "before": 1, "after": 9999} | NOWHERE],
-                ["Лето!F7: views: not a count (много)"],
+                [problem_shown(Problem("views: not a count", "Лето", 7, "F", "много"))],
                 [{"project_name": "Зима", "read_at": None, "reason": WHY[0]}],
                 unwell=[{"project_name": "Зима", "outcome": "failed", "reason": WHY[0]}],
                 parsers=[{"parser": "ютуб", "since": STAMP, "reason": WHY[0]}],
@@ -297,16 +297,35 @@ def test_times_are_on_the_readers_clock() -> None:
     assert "2026-03-10 13:00" in texts([recovery_message(STAMP, STAMP)], EN)[0].body
 
 
+def test_what_to_do_about_a_cell_is_told_whole_and_on_the_readers_clock() -> None:
+    """The command at the end of a long sentence is not cut off, the link in it not repeated, no time is in UTC."""
+    link = "https://www.tiktok.com/@a_rather_long_name_of_a_blogger"
+    gone = (
+        "the row is gone; its last known values are used since 2026-03-10 21:30 UTC; row 12: not a link may be it;"
+        f" restore it, or if it is meant: smart-sync confirm {link}"
+    )
+    problem = Problem(gone, "Лето", 7, "", link)
+    digest = digest_message(DigestFacts("2026-03-11", problems=[problem_shown(problem)]), STAMP)
+    found = trouble("Лето", Outcome.SYNCED, new_problems=(problem,))
+    for one in (*told(found)[1:], digest):
+        for reader, at in ((EN, "2026-03-10 22:30"), (RU, "2026-03-11 00:30")):
+            (line,) = [line for line in texts([one], reader)[0].body.splitlines() if "Лето!7" in line]
+            assert line.endswith(f"smart-sync confirm {link}")
+            assert line.count(link) == 1
+            assert at in line
+            assert "UTC" not in line
+
+
 _TEXT = st.text(st.characters(codec="utf-8"), max_size=300)
 
 
 @given(st.lists(st.tuples(_TEXT, _TEXT, _TEXT), min_size=1, max_size=12), st.sampled_from([EN, RU]))
 def test_whatever_the_names_and_reasons_are(rows: list[tuple[str, str, str]], reader: Reader) -> None:
-    """Ten lines of 190 characters at most, no control character, nobody is called."""
+    """Ten lines of 400 characters at most, no control character, nobody is called."""
     results = [trouble(f"{n}{name}", why=(why, remedy), stale=True) for n, (name, why, remedy) in enumerate(rows)]
     for one in texts(told(*results), reader):
         lines = one.body.split("\n")
         assert len(lines) <= MAX_LINES
-        assert all(len(line) <= 190 for line in lines)
+        assert all(len(line) <= 400 for line in lines)
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]", one.body)
         assert not re.search(r"@(everyone|here|channel|all)\b|[<>]", one.body, re.IGNORECASE)

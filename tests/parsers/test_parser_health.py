@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from receiver import receiving
 from smart_sync.admin.checks import check
 from smart_sync.config import ScheduleSettings
-from smart_sync.control.daemon_status import DaemonStatus, Health
+from smart_sync.control.daemon_status import DaemonStatus
 from smart_sync.core.days import stamp
 from smart_sync.core.model import Trigger
 from smart_sync.core.results.parser_health import Attempt, ParserState, Verdict, judge_parser
@@ -147,8 +147,8 @@ async def test_lines_that_cannot_be_used_are_named_until_they_are_mended(world: 
             pass
         async with opened(world.settings, Reporter(), clock=lambda: world.now) as resources:
             runner = Scheduler(SyncPass(resources).run, ScheduleSettings(), lambda: world.now, resources.database.rest)
-            health = await Health(resources, runner, 0.0).healthz()
-            status = await DaemonStatus(resources, runner, 0.0, None).answer()
+            health = await DaemonStatus(resources, runner, 0.0).healthz()
+            status = await DaemonStatus(resources, runner, 0.0).answer()
         told = [one.message for one in (await check(world.settings, lambda: world.now)).findings]
         answer = await asyncio.to_thread(once, world.settings)
         assert "results" in answer

@@ -150,7 +150,7 @@ async def test_a_round_longer_than_its_rate_allows_is_no_failure() -> None:
     (report,) = reports
     assert (report.fetched, report.failed, report.left, report.finished) == (4, 0, 5, True)
     assert report.reason == "the rate of 4/h lets no more through before the deadline"
-    assert not report.attempt().is_bad
+    assert not report.is_bad
 
 
 async def _nowhere(_batch: object) -> None:

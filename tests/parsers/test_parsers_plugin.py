@@ -8,13 +8,12 @@ from typing import ClassVar
 
 import pytest
 
-from fake_platforms import GOOD, FakePlatform, Reply, account, settings
+from fake_platforms import GOOD, FakePlatform, Reply, account, configured, settings
 from markdown_pages import HOW_TO, texts
 from smart_sync import config
 from smart_sync.config import ParserSettings
 from smart_sync.config.parser_options import ParserOptions, options
 from smart_sync.core.model import Account, Metrics, ParsedMetrics
-from smart_sync.parsers.adapter import AdaptedParser
 from smart_sync.parsers.api_client import ApiSettings, Session
 from smart_sync.parsers.asking import Asking, asking
 from smart_sync.parsers.collect import collect
@@ -96,7 +95,7 @@ CHARLI = Account("a", "p", "tiktok", "charli", "https://tiktok.com/@charli")
 
 async def test_what_a_parser_lacks_is_filled_in() -> None:
     """A parser with the required part alone serves everybody, remembers nothing, and says nothing of its cost."""
-    bare = AdaptedParser(Bare())
+    bare = configured(Bare())
     async with opened() as client, asking(client) as means:
         found = [one async for one in bare.fetch([CHARLI], means)]
         assert found == [Unfetched("a", "nobody")]
@@ -113,7 +112,7 @@ async def test_what_a_parser_lacks_is_filled_in() -> None:
 
 async def test_what_a_parser_has_is_used() -> None:
     """Each optional part of a parser is found, and one that takes ``asking`` says there what it has used."""
-    whole, told = AdaptedParser(Whole()), AdaptedParser(Told())
+    whole, told = configured(Whole()), configured(Told())
     async with opened() as client, asking(client) as means:
         assert (whole.serves(CHARLI), whole.serves(replace(CHARLI, id="b"))) == (True, False)
         assert (whole.memory, whole.terms) == ({"tiktok:charli": {"id": "7"}}, "Keep nothing.")
@@ -134,7 +133,7 @@ async def test_a_platform_parser_with_a_fetch_of_its_own_keeps_to_the_budget() -
             async with session.turn():
                 return Metrics(followers=5)
 
-    older = AdaptedParser(Older(ApiSettings(source="older")))
+    older = configured(Older(ApiSettings(source="older")))
     async with opened() as client, asking(client) as means:
         (found,) = [one async for one in older.fetch([CHARLI], means)]
         assert isinstance(found, ParsedMetrics)
@@ -153,7 +152,7 @@ async def test_a_parser_made_of_the_one_for_youtube_keeps_to_the_budget() -> Non
     with FakePlatform(lambda _call: Reply(GOOD["youtube"][0])) as platform:
         table = settings("youtube", platform.url)
         assert isinstance(table, YouTubeSettings)
-        own = AdaptedParser(Own(table))
+        own = configured(Own(table))
         async with opened() as client, asking(client) as means:
             (found,) = [one async for one in own.fetch([account("youtube")], means)]
         assert isinstance(found, ParsedMetrics)

@@ -82,7 +82,7 @@ def test_growth_is_the_newest_value_less_the_last_one_that_is_old_enough(several
 
 @given(st.lists(st.integers(0, 99), min_size=2, max_size=20), st.sets(st.integers(1, 19)))
 def test_what_ends_a_carried_stretch_is_left_out_of_averages_and_movers(several: list[int], ends: set[int]) -> None:
-    """The mean and what an account has moved are those of the other days."""
+    """What moved is that of the other days; the mean also leaves out those before on which the number stood still."""
     whole = history([*several], *ends)
     last = len(several) - 1
     others = [two - one for day, (one, two) in enumerate(pairwise(several), 1) if day not in ends]
@@ -90,7 +90,18 @@ def test_what_ends_a_carried_stretch_is_left_out_of_averages_and_movers(several:
     assert found is not None
     assert (found.amount, found.moved) == (several[-1] - several[0], sum(others))
     assert found.ends == tuple(sorted(day for day in ends if day <= last))
-    assert average(whole, 0, 0, last) == (sum(others) / len(others) if others else None)
+    steps = [two - one for one, two in pairwise(several)]
+    seen = [end for end in ends if end <= last]
+    still = {end - back for end in seen for back in range(1, end) if not any(steps[end - 1 - back : end - 1])}
+    counted = [step for day, step in enumerate(steps, 1) if day not in ends | still]
+    assert average(whole, 0, 0, last) == (sum(counted) / len(counted) if counted else None)
+
+
+def test_carried_days_are_no_days_without_growth() -> None:
+    """Two carried days and the day that makes up for them leave the mean of the other four as it is."""
+    carried = history([23_000, 23_000, 23_000, 26_000, 26_500, 27_000, 27_100, 28_000], 3)
+    assert average(carried, 0, 0, 7) == 500
+    assert average(history([5, 5, 5, 9], 3), 0, 0, 3) is None
 
 
 def test_a_day_that_ends_a_carried_stretch_may_follow_a_gap() -> None:

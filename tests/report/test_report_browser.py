@@ -12,8 +12,7 @@ import pytest
 
 from browser import Browser, Tab, find
 from nasty import NASTY_TEXTS
-from report_data import NOW, ReportDatabase, fill, grown
-from smart_sync import report
+from report_data import NOW, ReportDatabase, fill, grown, report_of
 from smart_sync.report.inputs import Options
 
 EXECUTABLE = find()
@@ -65,7 +64,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     fill(database, projects=1, accounts=4, days=60)
     database.execute("UPDATE projects SET target_views = 20000")
     written = folder / "growth.html"
-    written.write_bytes(report.make(database.path, None, 90, NOW, None, Options("operator")))
+    written.write_bytes(report_of(database.path, options=Options("operator")))
     return written
 
 
@@ -112,7 +111,7 @@ def test_axes_name_the_days_and_the_target(browser: Browser, page: Path, tmp_pat
         database.execute("DELETE FROM account_snapshots")
         database.snapshots(account, grown({ago: 900_000_000 - 1_000 * ago for ago in range(days)}))
         written = tmp_path / f"{days}.html"
-        written.write_bytes(report.make(database.path, None, 200, NOW))
+        written.write_bytes(report_of(database.path, None, 200, NOW))
         texts = [text for text in drawn(opened(browser, written)) if text[-1].isalpha() or " " in text]
         assert said in texts
         assert days > 1 or {text.split()[1] for text in texts if " " in text} == {"Mar"}
@@ -147,7 +146,7 @@ def test_every_nasty_name_leaves_the_page_whole(browser: Browser, tmp_path: Path
         account = database.account(database.project(storable, project_id=f"p{number}"), storable, link=storable)
         database.snapshots(account, grown({0: 20, 1: 10}))
     written = tmp_path / "growth.html"
-    written.write_bytes(report.make(database.path, None, 90, NOW))
+    written.write_bytes(report_of(database.path))
     tab = opened(browser, written)
     assert tab.run("document.querySelectorAll('main > section').length") == len(NASTY_TEXTS) + 2
     assert tab.run("document.documentElement.scrollWidth <= innerWidth")
@@ -306,7 +305,7 @@ def test_a_single_day_is_drawn(browser: Browser, tmp_path: Path) -> None:
     database.snapshots(database.account(database.project("P"), "a"), grown({0: 7}))
     database.project("Q")
     written = tmp_path / "growth.html"
-    written.write_bytes(report.make(database.path, None, 90, NOW))
+    written.write_bytes(report_of(database.path))
     tab = opened(browser, written)
     tab.run(f"{PLOT}.focus()")
     for key in ("ArrowLeft", "ArrowRight", "+", "-", "0", "End"):
@@ -321,5 +320,5 @@ def test_an_empty_report_says_nothing_on_the_console(browser: Browser, tmp_path:
     """The page of an empty database runs without an error."""
     ReportDatabase(tmp_path / "view_counter.db")
     written = tmp_path / "growth.html"
-    written.write_bytes(report.make(tmp_path / "view_counter.db", None, 90, NOW))
+    written.write_bytes(report_of(tmp_path / "view_counter.db"))
     assert silent(browser.open(written), written)

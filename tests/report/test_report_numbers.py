@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from report_data import NOW, TODAY, ReportDatabase, day, grown
-from smart_sync.core.history.growth import History
+from smart_sync.core.history.growth import History, change
 from smart_sync.core.model import MAX_COUNT, METRICS, Metrics
 from smart_sync.errors import SmartSyncError
 from smart_sync.report.charts import DIGITS, NO_VALUE, pack
 from smart_sync.report.inputs import ProjectFacts, ReportInputs
 from smart_sync.report.query import read
-from smart_sync.report.trend import VIEWS, Window, change, daily, movers, summed, total, total_change, window
+from smart_sync.report.trend import VIEWS, Window, daily, movers, summed, total, total_change, window
 
 TODAY_ORDINAL = TODAY.toordinal()
 

@@ -16,8 +16,7 @@ import pytest
 
 from daemon_process import run_command
 from nasty import NASTY_TEXTS
-from report_data import NOW, ReportDatabase, fill, grown
-from smart_sync import report
+from report_data import NOW, ReportDatabase, fill, grown, report_of
 from smart_sync.report.attention import stale_section
 from smart_sync.report.inputs import Options, ProjectFacts
 from smart_sync.report.markup import el, escaped
@@ -59,7 +58,7 @@ class Page(HTMLParser):
 
 
 def made(database: ReportDatabase, project: str | None = None, days: int = 90) -> str:
-    return report.make(database.path, project, days, NOW).decode()
+    return report_of(database.path, project, days, NOW).decode()
 
 
 def nasty(database: ReportDatabase) -> None:
@@ -134,7 +133,7 @@ def test_two_hundred_accounts_for_a_year(database: ReportDatabase) -> None:
     """200 accounts × 365 days take less than 2 MB and 2 s of a processor."""
     fill(database, projects=5, accounts=200, days=365)
     start = time.process_time()
-    page = report.make(database.path, None, 365, NOW)
+    page = report_of(database.path, None, 365, NOW)
     assert time.process_time() - start < 2
     assert len(page) < 2_000_000
 
@@ -147,7 +146,7 @@ def test_an_empty_database_is_a_report(tmp_path: Path, create: bool) -> None:
         ReportDatabase(path)
     else:
         path.touch()
-    page = Page(report.make(path, None, 90, NOW, None, Options("operator")).decode())
+    page = Page(report_of(path, options=Options("operator")).decode())
     assert "There is no active project" in page.text
     assert "No pass has been run yet" in page.text
 
@@ -189,7 +188,7 @@ def test_the_database_is_only_read(database: ReportDatabase, tmp_path: Path) -> 
         for end in ("", "-wal"):
             left.with_name(left.name + end).write_bytes(database.path.with_name(database.path.name + end).read_bytes())
     before, stat = left.read_bytes(), left.stat()
-    assert b"4,321" in report.make(left, None, 90, NOW)
+    assert b"4,321" in report_of(left)
     assert left.read_bytes() == before
     assert left.stat().st_mtime_ns == stat.st_mtime_ns
 

@@ -2,18 +2,20 @@
 
 import asyncio
 import csv
+import json
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
 from string import Formatter
 
 import pytest
 
-from report_data import NOW, TODAY, ReportDatabase, fill, grown
-from smart_sync import config, report
+from report_data import NOW, TODAY, ReportDatabase, fill, grown, report_of
+from smart_sync import config
 from smart_sync.core.campaign import target
 from smart_sync.core.history.target import Pace, Standing, Target, Verdict
+from smart_sync.core.model import Problem
 from smart_sync.report import csv_tables
 from smart_sync.report.inputs import Options, ProjectFacts
 from smart_sync.report.query import read
@@ -139,13 +141,13 @@ def test_who_joins_is_no_growth(tmp_path: Path) -> None:
     assert found.pace == Pace(10.0, 1)
     window = Window(NUMBER - 30, 31)
     assert joined([account.history for account in project.accounts], VIEWS, window) == [(30, 1, 7_000_000)]
-    html = report.make(database.path, None, 90, NOW).decode()
+    html = report_of(database.path).decode()
     assert "which is no growth (marked in the chart): 10 Mar 2026 1 account with 7,000,000 views" in html
 
 
 def test_the_page_says_it_in_a_sentence(filled: ReportDatabase) -> None:
     """Verdict, value, target, day, pace and bar stand above the project's numbers; the chart has the target's line."""
-    html = report.make(filled.path, None, 90, NOW).decode()
+    html = report_of(filled.path).decode()
     text = re.sub(r"<[^>]+>", "", html[html.index('class="target"') :])
     assert re.match(
         r'class="target">Behind target: [\d.]+ M of 90 M views by 14 Apr 2026 \(\d+\xa0%\), day 57 of 92;'
@@ -168,14 +170,8 @@ def test_no_bar_where_a_parser_counts_the_lifetime(filled: ReportDatabase) -> No
     assert lifetime_sources(replace(served, has_campaign=False), frozenset({"yt"})) == []
     filled.execute("UPDATE parsed_metrics SET source = 'yt'")
     for audience, says in (("manager", False), ("operator", True)):
-        html = report.make(
-            filled.path,
-            None,
-            90,
-            NOW,
-            None,
-            Options(audience, lifetime=frozenset({"yt"})),  # type: ignore[arg-type]
-        ).decode()
+        options = Options(audience, lifetime=frozenset({"yt"}))  # type: ignore[arg-type]
+        html = report_of(filled.path, options=options).decode()
         assert "yt counts all views that the accounts ever had" in html
         assert ("count = &quot;campaign&quot; in [parsers.yt]" in html) is says
         assert 'class="bar"' not in html
@@ -188,15 +184,15 @@ def test_no_target_and_dates_that_hold_everything(tmp_path: Path) -> None:
     database = ReportDatabase(tmp_path / "view_counter.db")
     database.snapshots(database.account(database.project("P"), "a"), grown({0: 20, 7: 6}))
     assert facts(database).target is None
-    assert b"No target is set" in report.make(database.path, None, 90, NOW)
+    assert b"No target is set" in report_of(database.path)
     database.execute("UPDATE projects SET target_views = 40")
     assert facts(database).target == Target(40)
-    assert b"it is reached on 20 Mar 2026" in report.make(database.path, None, 90, NOW)
+    assert b"it is reached on 20 Mar 2026" in report_of(database.path)
     database.execute("UPDATE projects SET target_views = 'many', start_date = 'soon'")
     assert facts(database).target_flaw == "its target_views is no count (many)"
     database.execute("UPDATE projects SET target_views = 40")
     assert "its start_date is no date (soon)" in facts(database).target_flaw
-    assert b'class="bar"' not in report.make(database.path, None, 90, NOW)
+    assert b'class="bar"' not in report_of(database.path)
     assert target(" 10000000 ") == (10_000_000, "")
 
 
@@ -212,8 +208,9 @@ def test_suspects_and_cells_stand_with_their_addresses(filled: ReportDatabase) -
         " VALUES (?, ?, ?, ?, ?, ?, ?, 1, 1)",
         [(account, "likes", 500, 50, "", "Project 1!D7", "a digit is missing")],
     )
-    filled.execute("UPDATE sync_project_runs SET problems = ?", [('["Project 1!D9: not a count (12t)"]',)])
-    html = report.make(filled.path, None, 90, NOW).decode()
+    problem = Problem("not a count", "Project 1", 9, "D", "12t", "number-unreadable")
+    filled.execute("UPDATE sync_project_runs SET problems = ?", [(json.dumps([asdict(problem)]),)])
+    html = report_of(filled.path).decode()
     text = re.sub(r"<[^>]+>", "|", html)
     assert re.search(r"views\|+Project 1!F7\|+–\|+1,000\|+90,000\|+90,000\|+10 Mar 2026, 09:00", text)
     assert re.search(r"likes\|+Project 1!D7\|+a digit is missing\|+500\|+50\|+500\|+–", text)
@@ -232,7 +229,7 @@ def test_both_languages_say_the_same() -> None:
 
 def test_a_russian_report_has_no_english_in_it(filled: ReportDatabase) -> None:
     """Everything that is said, labels and titles too, is Russian; names, links and commands stay as they are."""
-    html = report.make(filled.path, None, 90, NOW, None, Options("operator", "ru", "Europe/Moscow")).decode()
+    html = report_of(filled.path, options=Options("operator", "ru", "Europe/Moscow")).decode()
     body = html[html.index("<body>") : html.index('<script type="application/json"')]
     said = re.sub(r"<bdi>.*?</bdi>|<option[^>]*>creator_.*?</option>", "", body)
     said = " ".join([*re.findall(r'(?:title|aria-label)="([^"]*)"', said), re.sub(r"<[^>]+>", " ", said)])
@@ -263,7 +260,7 @@ def test_numbers_of_each_language() -> None:
 def test_since_title_and_audience(filled: ReportDatabase) -> None:
     """--since sets the first day and the longest growth; passes and outcomes are for operators alone."""
     options = Options(title="Ours & theirs", since=date(2026, 3, 1))
-    html = report.make(filled.path, None, 90, NOW, None, options).decode()
+    html = report_of(filled.path, options=options).decode()
     assert "<h1>Ours &amp; theirs</h1>" in html
     assert "charts from 1 Mar 2026 to 10 Mar 2026" in html
     assert "<dt>since 1 Mar 2026</dt>" in html
@@ -274,14 +271,14 @@ def test_since_title_and_audience(filled: ReportDatabase) -> None:
     assert f"{grown_since:+,}" in html
     assert "Last passes" not in html
     assert ">synced<" not in html
-    html = report.make(filled.path, None, 90, NOW, None, Options("operator")).decode()
+    html = report_of(filled.path, options=Options("operator")).decode()
     assert "Last passes" in html
     assert ">synced<" in html
 
 
 def test_the_tables_have_the_same_numbers(filled: ReportDatabase, tmp_path: Path) -> None:
     """`--csv` writes what the page shows, as plain numbers; the folder is made, and one that cannot be is an error."""
-    inputs = report.gather_inputs(filled.path, None, 90, NOW)
+    inputs = asyncio.run(read(filled.path, None, 90, NOW))
     csv_tables.write(tmp_path / "new" / "csv", csv_tables.tables(inputs, 90, None, frozenset()))
     read_back = {
         path.stem: [*csv.DictReader(path.read_text("utf-8-sig").splitlines())]

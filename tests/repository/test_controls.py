@@ -147,7 +147,7 @@ WEAKNESSES = {
         "def back_up(database, target):\n"
         "    shutil.copyfile(database, target)\n"
         "    os.chmod(target, 0o644)\n"
-        "    return backup.Backup(target, target.stat().st_size)\n"
+        "    return {'success': True, 'path': str(target), 'bytes': target.stat().st_size}\n"
         "backup.back_up = back_up\n",
         [
             "backup::test_a_backup_is_consistent_while_everything_writes",

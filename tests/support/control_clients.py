@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from smart_sync.control.server import Limits, Request, Response, Route, Routes, serve
+from smart_sync.control.request import Limits, Request, Response, Route, Routes
+from smart_sync.control.server import serve
 
 #: Short enough for tests, long enough for two busy cores.
 QUICK = Limits(request_seconds=0.4, idle_seconds=0.4, stall_seconds=0.4, grace_seconds=0.4, patience_seconds=0.1)

@@ -18,9 +18,10 @@ from smart_sync.config import ParserSettings
 from smart_sync.config.settings import parser_class
 from smart_sync.core.model import Account, ParsedMetrics
 from smart_sync.errors import ParserFailed
-from smart_sync.parsers.adapter import AdaptedParser
+from smart_sync.parsers.asked_accounts import AskedAccounts
 from smart_sync.parsers.asking import Asking
 from smart_sync.parsers.parser import Fetched, Parser, Unfetched
+from smart_sync.parsers.registry import ConfiguredParser
 
 RECORDED = Path(__file__).parents[1] / "recorded"
 
@@ -189,13 +190,18 @@ def parser(kind: str, url: str, /, **changes: Any) -> Parser:
     return cast("Parser", parser_class(kind)(settings(kind, url, **changes)))
 
 
+def configured(own: Parser) -> ConfiguredParser:
+    """A parser as the program has it, without a table."""
+    return ConfiguredParser("own", own, ParserSettings(), AskedAccounts(), "own")
+
+
 async def drain(
     asked: Parser, accounts: Sequence[Account], means: Asking | None = None
 ) -> tuple[list[Fetched], ParserFailed | None]:
     """Everything the parser gives, and how it failed, if it did; asked with ``means`` of its own, unless told."""
     found: list[Fetched] = []
     try:
-        own = AdaptedParser(asked).fetch(accounts, means) if means is not None else asked.fetch(accounts)
+        own = configured(asked).fetch(accounts, means) if means is not None else asked.fetch(accounts)
         async with aclosing(own) as stream:  # type: ignore[type-var]  # it is a generator
             async for fetched in stream:
                 found.append(fetched)  # noqa: PERF401

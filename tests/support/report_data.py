@@ -9,12 +9,23 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from smart_sync.config.database_url import Location
 from smart_sync.core.model import METRICS
+from smart_sync.report import build, query
+from smart_sync.report.inputs import Options
 from smart_sync.store.schema import open_database
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 TODAY = NOW.date()
 _NAMES = ", ".join(METRICS)
+
+
+def report_of(
+    where: Location, project: str | None = None, days: int = 90, now: datetime = NOW, options: Options = query.DEFAULT
+) -> bytes:
+    """The report as ``smart-sync report`` writes it."""
+    facts = asyncio.run(query.read(where, project, days, now, options=options))
+    return build.page(facts, days, now, options).encode()
 
 
 class ReportDatabase:

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smart_sync import report
+from report_data import report_of
 from smart_sync.admin import history
 from smart_sync.cli.output.growth_table import show_growth
 from smart_sync.core.merge.strategies import Winner
@@ -80,7 +80,7 @@ async def test_the_report_ends_with_what_we_do_not_know(world: World) -> None:
     world.now += timedelta(days=1)
     world.sheet("P", full=[10] * 5, carried=[1, 1, "#REF!", 1, 1], pinned=["95!", 1, 1, 1, 1], empty=[None, 1, 1, 1, 1])
     await world.sync()
-    page = (await asyncio.to_thread(report.make, world.where, None, 30, world.now)).decode()
+    page = (await asyncio.to_thread(report_of, world.where, None, 30, world.now)).decode()
     end = page[page.index("What we do not know") :]
     assert "of 4 accounts: 2 exact, 1 pinned, 1 unknown" in page
     for title, *cells in (
@@ -99,5 +99,5 @@ async def test_a_report_on_what_is_all_known_says_so(world: World) -> None:
     world.add_project("P", ["a"])
     world.sheet("P", a=[10] * 5)
     await world.sync()
-    page = (await asyncio.to_thread(report.make, world.where, None, 30, world.now)).decode()
+    page = (await asyncio.to_thread(report_of, world.where, None, 30, world.now)).decode()
     assert "Nothing: every account has a value of every metric" in page

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smart_sync import report
+from report_data import report_of
 from smart_sync.admin.checks import check
 from smart_sync.admin.history import growth, history
 from smart_sync.core.merge.strategies import Policy
 from smart_sync.core.model import Outcome
 from smart_sync.core.project_names import name_key, written
-from smart_sync.store import projects
+from smart_sync.store.requested_project import choose
 from smart_sync.store.schema import open_database
 from world import KEY, NOON, World
 
@@ -145,11 +145,10 @@ async def test_a_project_is_found_by_its_name_in_any_writing(world: World) -> No
     await world.sync()
     for name in WRITINGS:
         async with open_database(world.where) as database:
-            found = await projects.find(database, name)
-        assert found is not None
+            assert (await choose(database, name, by_name=True)).project is not None
         assert (await growth(world.where, name, "views", 3, NOON))["accounts"]
         assert (await history(world.where, 5, name, failed=False))["runs"]
-        assert b"Caf" in await asyncio.to_thread(report.make, world.where, name, 3, NOON)
+        assert b"Caf" in await asyncio.to_thread(report_of, world.where, name, 3, NOON)
 
 
 async def test_check_knows_names_in_any_writing(world: World) -> None:

@@ -15,7 +15,7 @@ import pytest
 from daemon_process import run_command
 from fake_google import FakeGoogle
 from postgres_server import Server
-from smart_sync import report
+from report_data import report_of
 from smart_sync.admin.history import growth
 from smart_sync.core.days import moment, stamp
 from smart_sync.core.model import METRICS, Trigger
@@ -199,7 +199,7 @@ async def test_a_day_that_ends_a_carried_stretch_is_marked(lived: World) -> None
     (one,) = [one for one in answer["accounts"] if one["username"] == "d"]
     assert (one["growth"], one["moved"], one["average"], one["ends_carried"]) == (50, 0, None, [end])
     assert "d" not in [mover["username"] for mover in answer["movers"]]
-    text = page_text(await asyncio.to_thread(report.make, lived.where, None, 90, then))
+    text = page_text(await asyncio.to_thread(report_of, lived.where, None, 90, then))
     assert "ends a carried stretch" in text
 
 
@@ -228,7 +228,7 @@ def page_text(page: bytes) -> str:
 
 def test_the_report(lived: World) -> None:
     """Totals, changes of a day, a week and a month, each account's newest values, the last passes."""
-    text = page_text(report.make(lived.where, None, 90, lived.now, None, Options("operator")))
+    text = page_text(report_of(lived.where, None, 90, lived.now, Options("operator")))
     ids = [row[0] for row in lived.execute(f"SELECT CAST(a.id AS TEXT) FROM project_social_accounts a WHERE {COUNTS}")]
     total = sql(
         lived, f"SELECT sum(m.views) FROM project_social_accounts a JOIN account_metrics m ON m.account_id ="

@@ -1,7 +1,6 @@
 """``smart-sync backup FILE``: a consistent copy of the database, made while others keep writing."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from smart_sync.config.database_url import Location, Server
@@ -10,19 +9,7 @@ from smart_sync.errors import DatabaseUnusable, SmartSyncError
 from smart_sync.store.sqlite import file_copy
 
 
-@dataclass(frozen=True, slots=True)
-class Backup:
-    """A backup that was made and verified."""
-
-    path: Path
-    size: int
-
-    def answer(self) -> BackupAnswer:
-        """The backup as JSON, for ``--json``."""
-        return {"success": True, "path": str(self.path), "bytes": self.size}
-
-
-def back_up(database: Location, target: Path) -> Backup:
+def back_up(database: Location, target: Path) -> BackupAnswer:
     """Copy ``database`` to ``target``, which must not exist; only its owner may read it (mode 0600).
 
     The name appears when the copy is whole, verified and on the disk.  With WAL nobody waits for it.
@@ -39,4 +26,4 @@ def back_up(database: Location, target: Path) -> Backup:
     if os.path.lexists(target):
         raise SmartSyncError(f"{target}: exists already, and a backup overwrites nothing; name another file")
     file_copy.copy(database, target)
-    return Backup(target, target.stat().st_size)
+    return {"success": True, "path": str(target), "bytes": target.stat().st_size}

@@ -17,6 +17,7 @@ from smart_sync.errors import SmartSyncError
 from smart_sync.store import absences, account_states, accounts, open_suspects, parsed_query, projects
 from smart_sync.store.absences import DoubtfulRow
 from smart_sync.store.engine import Database
+from smart_sync.store.requested_project import choose
 from smart_sync.store.schema import open_existing
 
 
@@ -64,7 +65,7 @@ def _nothing(scope: _Scope, sought: str, metric: str | None) -> str:
 
 async def _scope(database: Database, sought: str, vote_terms: VoteTerms, query: str) -> _Scope:
     scope = _Scope()
-    project = await projects.find(database, sought)
+    project = (await choose(database, sought, by_name=True)).project
     doubts = await absences.doubtful_rows(database)
     if project is not None:
         states, _ = await account_states.read(database, project, vote_terms, query)
@@ -104,7 +105,8 @@ async def _findings(database: Database, scope: _Scope, metric: str | None) -> li
 async def _accept(
     database: Database, scope: _Scope, findings: list[Confirmation], now: str, defaults: Mapping[str, object]
 ) -> None:
-    new = [new_account(*row) for row in scope.rows if ("doubtful", row.project_id, row.link) in _keys(findings)]
+    doubtful = {(finding.project_id, finding.link) for finding in findings if finding.kind == "doubtful"}
+    new = [new_account(*row) for row in scope.rows if (row.project_id, row.link) in doubtful]
     by_account: dict[str, list[Confirmation]] = {}
     for finding in findings:
         by_account.setdefault(finding.account_id, []).append(finding)
@@ -128,7 +130,3 @@ async def _accept(
         await absences.forget_doubts(transaction, [account for account in new if account.link not in refused])
     for link, reason in refused.items():
         raise NothingToConfirm(f"the database refuses the account {link}: {reason}; see: smart-sync check")
-
-
-def _keys(findings: list[Confirmation]) -> set[tuple[str, str, str]]:
-    return {(finding.kind, finding.project_id, finding.link) for finding in findings}

@@ -4,9 +4,9 @@ import asyncio
 import contextlib
 import uuid
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
+from smart_sync.clock import utc_now
 from smart_sync.config import Settings
 from smart_sync.config.database_url import Location
 from smart_sync.core.command_answers import DeliveryAnswer, WebhooksAnswer, WebhookTest, WebhookTests
@@ -48,7 +48,7 @@ async def unreached(settings: Settings) -> list[str]:
     if not receivers:
         return []
     async with _open_beside_daemon(settings.database.where, read_only=True) as database:
-        return [] if database is None else await list_unreached(receivers, database, datetime.now(UTC))
+        return [] if database is None else await list_unreached(receivers, database, utc_now())
 
 
 async def send_tests(settings: Settings, sender: Sender | None = None) -> WebhookTests:
@@ -69,7 +69,7 @@ def _receivers(settings: Settings, sender: Sender | None = None) -> list[Receive
 
 
 async def _test(receiver: Receiver) -> WebhookTest:
-    now = datetime.now(UTC)
+    now = utc_now()
     test = message(str(uuid.uuid4()), TEST, stamp(now), {"message": "a test from smart-sync webhooks test"})
     (sent,) = receiver.as_read([test])
     answer = await receiver.send(sent, now)

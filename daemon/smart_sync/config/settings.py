@@ -170,8 +170,11 @@ class Settings(BaseSettings):
 
     def vote_terms(self, now: str) -> VoteTerms:
         """The terms by which parsed values are judged at the stamp ``now``."""
-        parsers = tuple(map(_served, self._tables("campaign")))
-        counting = Counting(self._counts(), self.schedule.timezone, parsers=parsers)
+        tables = [table for table in self.parsers.values() if table.enabled]
+        parsers = tuple(_served(table) for table in tables if options(table).count == "campaign")
+        # Source → what the parsers count whose values carry it, as far as they can say.
+        counts = {table.source: frozenset({*_counted(table)}) for table in tables}
+        counting = Counting(counts, self.schedule.timezone, parsers=parsers)
         return terms(now, self.parsed.max_age, counting, self.parsed.stale_after, self._beside_files())
 
     def _beside_files(self) -> frozenset[str] | None:
@@ -183,9 +186,6 @@ class Settings(BaseSettings):
             else None
         )
 
-    def _tables(self, count: Count) -> list[ParserSettings]:
-        return [table for table in self.parsers.values() if table.enabled and options(table).count == count]
-
     def lifetime_sources(self) -> frozenset[str]:
         """The sources whose parsers count lifetime totals of accounts although they could count campaigns."""
         return frozenset(
@@ -193,10 +193,6 @@ class Settings(BaseSettings):
             for name, table in self.parsers.items()
             if table.enabled and options(table).count == "lifetime" and options(table).shows_videos
         )
-
-    def _counts(self) -> dict[str, frozenset[Count]]:
-        """Source → what its parsers count, where that is known."""
-        return {table.source: frozenset({*_counted(table)}) for table in self.parsers.values() if table.enabled}
 
     @field_validator("sync")
     @classmethod

@@ -1,13 +1,12 @@
 """The endpoints (DESIGN §6) and their answers, on top of `server`."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable
 from functools import wraps
 
-from smart_sync.control.daemon_status import DaemonStatus, Health
+from smart_sync.control.daemon_status import DaemonStatus
 from smart_sync.control.pin_endpoints import Pins
 from smart_sync.control.request import Refusal, Request, Response, Route, Routes, Stream, option, refuse_unknown_options
-from smart_sync.core.daemon_answers import EventFields, ReloadAnswer
+from smart_sync.core.daemon_answers import ReloadAnswer
 from smart_sync.core.model import METRICS, Trigger
 from smart_sync.core.results import health
 from smart_sync.core.results.metrics import exposition
@@ -44,9 +43,7 @@ class Endpoints:
         self._resources = resources
         self._runner = runner
         self._reload = reload
-        self._started = started
-        self._health = Health(resources, runner, started)
-        self._status = DaemonStatus(resources, runner, started, leader)
+        self.status = DaemonStatus(resources, runner, started, leader)
 
     def routes(self) -> Routes:
         """Path → method → route."""
@@ -101,17 +98,18 @@ class Endpoints:
             return Response(404, choice.refusal)
         result = await self._runner.request(Trigger.SOCKET, project_id, asked_by=asked_by, dry_run=dry_run)
         if project_id is None or choice is None:
-            facts, _ = await self._health.facts()
+            facts, _ = await self.status.facts()
             answer = result.answer() | {"warnings": health.warnings(facts)}
             return Response(200, answer | {"refused_projects": dict(self._resources.announce.refused_projects)})
         own = result.of(project_id)
-        # It may have been switched off between the question and the pass.
-        return Response(200, choice.with_note(own.answer())) if own else await self._refused(project_id)
+        if own is None:  # it has been switched off between the question and the pass
+            return Response(404, (await choose(self._resources.database, project_id)).refusal)
+        return Response(200, choice.with_note(own.answer()))
 
     async def _sync_status(self, request: Request) -> Response:
         """Say what the daemon is doing, its last pass and its next one: `StatusAnswer`."""
         refuse_unknown_options(request)
-        return Response(200, await self._status.answer())
+        return Response(200, await self.status.answer())
 
     async def _sync_history(self, request: Request) -> Response:
         """List the last passes, the newest first: `HistoryAnswer`.
@@ -159,7 +157,7 @@ class Endpoints:
         503: too many clients have a stream already.
         """
         refuse_unknown_options(request)
-        return Stream(_as_lines(self._resources.announce.events()))
+        return Stream(self._resources.announce.events())
 
     async def _reload_config(self, request: Request) -> Response:
         """Read the configuration again, as SIGHUP does: `ReloadAnswer`.
@@ -180,7 +178,7 @@ class Endpoints:
         503: a pass was missed or could not be run, a project is stale, or there is nothing to sync.
         """
         refuse_unknown_options(request)
-        body = await self._health.healthz()
+        body = await self.status.healthz()
         return Response(200 if body["healthy"] else 503, body)
 
     async def _livez(self, request: Request) -> Response:
@@ -189,7 +187,7 @@ class Endpoints:
         503: a tick of the schedule was missed.
         """
         refuse_unknown_options(request)
-        body = self._health.livez()
+        body = self.status.livez()
         return Response(200 if body["alive"] else 503, body)
 
     async def _metrics(self, request: Request) -> Response:
@@ -201,19 +199,9 @@ class Endpoints:
         parsers = {name: name in failing for one in self._resources.parsers() if (name := str(one["parser"]))}
         return Response(200, {}, exposition(now, parsers, self._resources.announce.spent))
 
-    async def _refused(self, project_id: str) -> Response:
-        choice = await choose(self._resources.database, project_id)
-        return Response(404, choice.refusal)
-
 
 def _flag(request: Request, name: str) -> bool:
     value = request.query.get(name, "false")
     if value not in ("true", "false", "1", "0"):
         raise Refusal(400, f"{name} must be true or false")
     return value in ("true", "1")
-
-
-async def _as_lines(events: AsyncGenerator[EventFields, None]) -> AsyncIterator[Mapping[str, object]]:
-    async with aclosing(events):
-        async for event in events:
-            yield event

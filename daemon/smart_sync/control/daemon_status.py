@@ -3,13 +3,13 @@
 What health is made of is gathered here and judged by `core.results.health`.
 """
 
-import asyncio
 import os
 import sqlite3
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from smart_sync import __version__
+from smart_sync.aio.tasks import DetachedThreads
 from smart_sync.core.answers import ProjectAnswer
 from smart_sync.core.daemon_answers import (
     AliveAnswer,
@@ -23,6 +23,7 @@ from smart_sync.core.days import stamp
 from smart_sync.core.model import Outcome
 from smart_sync.core.results import health
 from smart_sync.store import parser_records
+from smart_sync.store.clock_doubts import clock_doubt
 from smart_sync.store.engine import StoreError
 from smart_sync.store.sqlite.driver import version_at_risk
 from smart_sync.store.unread_projects import Standing, standing
@@ -33,15 +34,19 @@ from smart_sync.sync.scheduler import Scheduler
 LONGEST = 3600.0
 #: Seconds that a pass may take besides reading the worksheets: waiting for the parsers and the database, writing.
 BESIDE_READING = 180.0
+#: Seconds that the directory of worksheets is waited for: who asks for the health waits for it.
+LOOK = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
-    """Judges the daemon's health, until a stop or a reload; ``started``: `time.monotonic` of the daemon's start."""
+class DaemonStatus:
+    """Answers with the status; ``started``: `time.monotonic` of the daemon's start; ``leader``: as in the answer."""
 
     resources: Resources
     runner: Scheduler
     started: float
+    leader: str | None = None
+    files: DetachedThreads = field(default_factory=DetachedThreads)
 
     async def facts(self) -> tuple[health.HealthInputs, Standing | None]:
         """The current inputs; without the database's part if it cannot be read."""
@@ -68,7 +73,8 @@ class Health:
             creates_projects=settings.sync.create_missing == "projects",
             refused=self.resources.announce.refused_projects,
             made_database=str(settings.database.where) if stands and stands.made_at else "",
-            missing_directory=await self._missing_directory(),
+            directory=str(settings.sheets.directory),
+            directory_trouble=await self._directory_trouble(),
             failing_parsers=self._failing_parsers(stands),
             ending_tokens=[
                 f"{parser['parser']}: {token['warning']}"
@@ -77,6 +83,7 @@ class Health:
                 if token["warning"] and not token["dead"]
             ],
             unreached=await self.resources.webhooks.unreached() if stands else (),
+            clock_doubt=await self._clock_doubt(),
             locked=self.resources.database.locked_seconds(),
         )
 
@@ -112,37 +119,10 @@ class Health:
             "allowed_seconds": round(waited + facts.allowed - facts.overdue, 3),
         }
 
-    async def _missing_directory(self) -> str:
-        sheets = self.resources.settings.sheets
-        if sheets.source != "csv" or sheets.directory is None:
-            return ""
-        exists = await asyncio.to_thread(os.path.isdir, sheets.directory)
-        return "" if exists else str(sheets.directory)
-
-    def _failing_parsers(self, stands: Standing | None) -> list[str]:
-        """The configured parsers that fail, as was reported, or cannot read a part of their source; with reasons."""
-        names = {str(parser["parser"]) for parser in self.resources.parsers()}
-        return parser_records.to_tell(stands.failing_parsers if stands else (), names)
-
-    def _allowed(self) -> float:
-        """The seconds that a tick may be overdue: ticks during a long pass are not missed."""
-        longest_pass = self.resources.settings.sheets.deadline + BESIDE_READING
-        return max(min(self.runner.interval(), LONGEST), longest_pass)
-
-
-@dataclass(frozen=True, slots=True)
-class DaemonStatus:
-    """Answers with the status; ``started``: `time.monotonic` of the daemon's start; ``leader``: as in the answer."""
-
-    resources: Resources
-    runner: Scheduler
-    started: float
-    leader: str | None
-
     async def answer(self) -> StatusAnswer:
         """The status. Raises `StoreError` if the database cannot be read."""
         stands = await standing(self.resources.database)
-        facts = await Health(self.resources, self.runner, self.started).inputs(stands)
+        facts = await self.inputs(stands)
         runner, last = self.runner, stands.last_pass
         reasons = health.reasons(facts)
         return {
@@ -246,3 +226,31 @@ class DaemonStatus:
                 entry |= {"warning": one.reason, "remedy": one.remedy}
             shown.append(entry)
         return shown
+
+    async def _directory_trouble(self) -> str:
+        """What keeps the directory of worksheets from being read; "" if nothing does."""
+        sheets = self.resources.settings.sheets
+        if sheets.source != "csv" or sheets.directory is None:
+            return ""
+        try:
+            exists = await self.files.run(LOOK, os.path.isdir, sheets.directory)
+        except TimeoutError:
+            return "does not answer; if it is on a network drive, check that drive"
+        return "" if exists else "does not exist; correct [sheets] directory"
+
+    async def _clock_doubt(self) -> str:
+        """Why the clock is doubted; "" if it is not, or that cannot be told."""
+        try:
+            return await clock_doubt(self.resources.database, self.resources.clock())
+        except StoreError:
+            return ""
+
+    def _failing_parsers(self, stands: Standing | None) -> list[str]:
+        """Those of the configuration that fail, as was told, or cannot read a part of their source; each with why."""
+        names = {str(parser["parser"]) for parser in self.resources.parsers()}
+        return parser_records.to_tell(stands.failing_parsers if stands else (), names)
+
+    def _allowed(self) -> float:
+        """Seconds that a tick may be overdue: a long pass covers ticks, and none of them is missed by that."""
+        longest_pass = self.resources.settings.sheets.deadline + BESIDE_READING
+        return max(min(self.runner.interval(), LONGEST), longest_pass)

@@ -19,20 +19,16 @@ from smart_sync.control.connection import Connection
 from smart_sync.control.request import (
     DEFAULT_LIMITS,
     Limits,
-    Peer,
     Refusal,
     Request,
     Response,
     Route,
     Routes,
     Stream,
-    failure,
     process_of,
 )
 from smart_sync.errors import SocketUnusable
 from smart_sync.logs import emit
-
-__all__ = ["Limits", "Peer", "Refusal", "Request", "Response", "Route", "Routes", "Stream", "failure", "serve"]
 
 #: A process by pid and uid.
 _Process = tuple[int, int]

@@ -9,7 +9,6 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterator
 
 from smart_sync.control.api import Endpoints
-from smart_sync.control.daemon_status import DaemonStatus
 from smart_sync.control.request import Request, Response, Route, Routes, failure, refuse_unknown_options
 from smart_sync.core.daemon_answers import AliveAnswer, HealthAnswer
 from smart_sync.core.results.metrics import standby_exposition
@@ -38,9 +37,7 @@ class Standby:
         self._resources = resources
         self._lease = lease
         self._started = started
-        runner = _idle(resources)
-        self._endpoints = Endpoints(resources, runner, reload, started, run_pass=self._run_pass)
-        self._status = DaemonStatus(resources, runner, started, None)
+        self._endpoints = Endpoints(resources, _idle(resources), reload, started, run_pass=self._run_pass)
 
     def routes(self) -> Routes:
         """Path → method → route."""
@@ -73,10 +70,10 @@ class Standby:
     async def _sync_status(self, request: Request) -> Response:
         refuse_unknown_options(request)
         try:
-            answer = await self._status.answer()
+            answer = await self._endpoints.status.answer()
         except StoreError as error:
             # Another version's tables, or a server that is away.
-            answer = self._status.unread(str(error.meaning))
+            answer = self._endpoints.status.unread(str(error.meaning))
         answer["warnings"] = [*answer["reasons"], *answer["warnings"], *self._warnings()]
         answer["reasons"] = self._reasons()
         answer["healthy"] = not answer["reasons"]

@@ -24,6 +24,11 @@ def moment(stamp: str) -> datetime:
     return datetime.fromisoformat(stamp).replace(tzinfo=UTC)
 
 
+def seconds_between(since: str, until: str) -> float:
+    """The seconds from one stamp to another."""
+    return (moment(until) - moment(since)).total_seconds()
+
+
 @dataclass(frozen=True, slots=True)
 class Day:
     """One day of snapshots: its label (``2026-03-29``) and its bounds as stamps, the end excluded."""

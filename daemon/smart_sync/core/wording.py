@@ -91,3 +91,8 @@ def shown(cell: Cell) -> str:
     text = re.sub("[ \\t\\r\\n]+", " ", text[: 2 * MAX_SHOWN].strip())
     text = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
     return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
+
+
+def with_code(message: str, code: str) -> str:
+    """A message for a screen, followed by its ``code`` (of ``docs/faq.md``) in brackets if it has one."""
+    return f"{message} [{code}]" if code else message

@@ -7,11 +7,11 @@ Names are ``noun.past_verb``.  Durations are seconds, sizes bytes, times UTC in 
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from smart_sync.events import daemon, integrations, passes, workers
+from smart_sync.events import daemon, integrations, passes
 from smart_sync.events.event import COMMON_FIELDS, Event
 
 __all__ = ["COMMON_FIELDS", "EVENTS", "Event"]
 
 EVENTS: Mapping[str, Event] = MappingProxyType(
-    {event.name: event for event in (*passes.EVENTS, *daemon.EVENTS, *integrations.EVENTS, *workers.EVENTS)}
+    {event.name: event for event in (*passes.EVENTS, *daemon.EVENTS, *integrations.EVENTS)}
 )

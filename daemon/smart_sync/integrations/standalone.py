@@ -9,7 +9,6 @@ import json
 import os
 from collections.abc import Mapping
 from contextvars import ContextVar
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -20,6 +19,7 @@ from pydantic_settings import SettingsError
 
 from smart_sync import logs
 from smart_sync.aio.tasks import outside_of_loops
+from smart_sync.clock import utc_now
 from smart_sync.config import DatabaseSettings, Settings, mistakes, secrets
 from smart_sync.config.database_url import Location, Server, server
 from smart_sync.core.answers import PassAnswer, ProjectAnswer, SyncAnswer
@@ -79,7 +79,7 @@ def failed_pass(error: SmartSyncError) -> PassAnswer:
         "success_count": 0,
         "error_count": 0,
         "results": [],
-        "timestamp": stamp(datetime.now(UTC)),
+        "timestamp": stamp(utc_now()),
     }
 
 

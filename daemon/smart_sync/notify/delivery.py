@@ -6,8 +6,6 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from types import TracebackType
-from typing import Self
 
 from smart_sync.aio.tasks import BackgroundTasks
 from smart_sync.config import WebhookSettings
@@ -157,7 +155,7 @@ class DeliveryWorker:
         )
 
 
-class Webhooks:
+class Webhooks(BackgroundTasks):
     """Use as ``async with``: inside, one task per webhook or target delivers; the end of the block cancels them.
 
     What could not be delivered by then stays queued: the next process that opens the database goes on with it.
@@ -184,16 +182,7 @@ class Webhooks:
         self._sent: set[str] = set()
         receivers = [*(WebhookReceiver(each, sender or Sender()) for each in settings), *targets]
         self._workers = [DeliveryWorker(each, database, clock, retries) for each in receivers]
-        self._background = BackgroundTasks({f"webhook:{each.endpoint}": each.run for each in self._workers})
-
-    async def __aenter__(self) -> Self:
-        await self._background.__aenter__()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._background.__aexit__(kind, error, trace)
+        super().__init__({f"webhook:{each.endpoint}": each.run for each in self._workers})
 
     async def enqueue(self, transaction: Transaction, result: PassResult, freshness: Freshness) -> None:
         """Queue the messages about ``result`` in the transaction that stores it; then call `wake`."""

@@ -93,6 +93,7 @@ class Digest:
         problems: list[Problem] = []
         standing = await unread_projects.standing(self._database)
         stale_ids = {one.project_id for one in standing.stale}
+        remedies = await unread_projects.remedies(self._database)
         doubted = await open_suspects.of_projects(self._database, [one.id for one in active], now)
         for one in active:
             suspects += [suspect_data(one, each) for each in doubted[one.id].values()]
@@ -101,9 +102,15 @@ class Digest:
             if run is not None:
                 problem_count += run["problem_count"]
                 if run["outcome"] in _UNWELL and one.id not in stale_ids:
-                    unwell.append({"project_name": one.name, "outcome": run["outcome"], "reason": run["error"]})
+                    told = {"project_name": one.name, "outcome": run["outcome"], "reason": run["error"]}
+                    unwell.append(told | {"remedy": remedies.get((one.id, run["error"]), "")})
         stale = [
-            {"project_name": one.project_name, "read_at": one.sheet_read_at, "reason": one.reason}
+            {
+                "project_name": one.project_name,
+                "read_at": one.sheet_read_at,
+                "reason": one.reason,
+                "remedy": one.remedy,
+            }
             for one in standing.stale
         ]
         own = [one for one in standing.failing_parsers if one.parser in self._parsers]
@@ -111,8 +118,8 @@ class Digest:
         parsers = [{"parser": one.parser, "since": one.since, "reason": one.reason} for one in own if one.told_at]
         problems, problem_count = [*flawed, *problems], problem_count + len(flawed)
         grown = await self._growth(active, known, now)
-        texts, shown = [str(one) for one in problems], [problem_shown(one) for one in problems[:MAX_EACH]]
-        return DigestFacts(day, grown, suspects, texts, stale, problem_count, unwell, parsers, shown)
+        shown = [problem_shown(one) for one in problems[:MAX_EACH]]
+        return DigestFacts(day, grown, suspects, shown, stale, problem_count, unwell, parsers)
 
     async def _growth(self, active: list[Project], known: list[KnownAccount], now: datetime) -> list[DigestProject]:
         today = date.fromisoformat(await day_at(self._database, stamp(now)))

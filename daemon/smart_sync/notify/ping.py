@@ -8,8 +8,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable, Iterator
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import stamina
@@ -35,7 +34,7 @@ MAX_MESSAGE = 250
 _NO_POST = (404, 405, 501)
 
 
-class Ping:
+class Ping(BackgroundTasks):
     """Use as ``async with``. Methods return at once; one task sends the signals in order, best effort."""
 
     def __init__(self, settings: PingSettings, *, pause: float = 1.0) -> None:
@@ -47,16 +46,7 @@ class Ping:
         self._awake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._background = BackgroundTasks({} if settings.url is None else {"ping": self._run})
-
-    async def __aenter__(self) -> Self:
-        await self._background.__aenter__()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._background.__aexit__(kind, error, trace)
+        super().__init__({} if settings.url is None else {"ping": self._run})
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[Callable[[PassResult], None]]:
@@ -110,7 +100,8 @@ class Ping:
                     if self._is_push:
                         await _ask("GET", _pushed(self._url, signal, text))
                     else:
-                        await _post(_with(self._url, signal), _body(text))
+                        body = "\n".join(text).encode()[:MAX_BODY].decode(errors="ignore")
+                        await _post(_with(self._url, signal), body.encode())
         except http_post.NotReached as error:
             emit("ping.failed", signal=signal, reason=str(error))
 
@@ -143,10 +134,6 @@ class _Refused(http_post.NotReached):
     def __init__(self, status: int) -> None:
         super().__init__(f"answered {status}")
         self.status = status
-
-
-def _body(text: list[str]) -> bytes:
-    return "\n".join(text).encode()[:MAX_BODY].decode(errors="ignore").encode()
 
 
 def _with(url: str, signal: Signal) -> str:

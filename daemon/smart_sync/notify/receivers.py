@@ -135,7 +135,7 @@ class TargetReceiver:
 
     async def send(self, message: Message, now: datetime) -> AttemptResult:
         """Send in a thread of its own, for at most ``patience`` seconds."""
-        if self._thread is not None and self._thread.is_alive():
+        if self._thread is not None:
             return AttemptResult(None, "the attempt before has not ended yet")
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[AttemptResult] = loop.create_future()
@@ -146,6 +146,8 @@ class TargetReceiver:
 
         def work() -> None:
             answer = self._sent(message.body)
+            # Before the answer: what waits for it may send the next message before this thread has ended.
+            self._thread = None
             try:
                 loop.call_soon_threadsafe(settle, answer)
             except RuntimeError:  # the loop is closed: nobody waits any more

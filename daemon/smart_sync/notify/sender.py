@@ -1,11 +1,11 @@
-"""One delivery attempt: an HTTP request to an address that the configuration allows."""
+"""One delivery attempt: an HTTP request, signed or plain, to an address that the configuration allows."""
 
 import asyncio
 import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -13,13 +13,14 @@ from pydantic import SecretStr
 
 from smart_sync.config import WebhookSettings
 from smart_sync.core.results.webhook_messages import Message
-from smart_sync.notify import http_post, signature
+from smart_sync.notify import http_post
 from smart_sync.notify.http_post import AddressRefused, Resolve, allowed, resolve
 
 #: Seconds for one attempt, from the name to the status.
 TIMEOUT = 15.0
 #: Of a host with more, the first ones are tried.
 MAX_ADDRESSES = 4
+_WITHOUT_BODY = ("GET", "DELETE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class Sender:
         encrypted = url.scheme == "https"
         host, port = url.hostname or "", url.port or (443 if encrypted else 80)
         addresses = await allowed(host, port, self.resolver, allow_private=webhook.allow_private, encrypted=encrypted)
-        headers = {"Host": url.netloc, **signature.headers(webhook, message, now)}
+        headers = {"Host": url.netloc, **_headers(webhook, message, now)}
         refused: http_post.NotReached | None = None
         for address in addresses[:MAX_ADDRESSES]:
             place = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
@@ -74,7 +75,7 @@ class Sender:
                     webhook.method,
                     url._replace(netloc=place).geturl(),
                     headers=headers,
-                    content=signature.body(webhook, message).encode(),
+                    content=_body(webhook, message).encode(),
                     extensions={"sni_hostname": host},
                     connect=self.timeout / (len(addresses[:MAX_ADDRESSES]) + 1),
                 )
@@ -91,6 +92,34 @@ def endpoint_of(url: SecretStr) -> str:
 def label_of(webhook: WebhookSettings) -> str:
     """A webhook's name for people: its host, because the path may be a secret."""
     return urlsplit(webhook.url.get_secret_value()).netloc
+
+
+def _headers(webhook: WebhookSettings, message: Message, now: datetime) -> dict[str, str]:
+    """The content type, the signatures at the time ``now`` if there is a secret, and the configured headers."""
+    configured = {name: value.get_secret_value() for name, value in webhook.headers.items()}
+    typed = {} if webhook.method in _WITHOUT_BODY else {"Content-Type": "application/json"}
+    own = typed | _signed(webhook, message, now) if webhook.secret else typed
+    taken = {name.lower() for name in configured}
+    return {name: value for name, value in own.items() if name.lower() not in taken} | configured
+
+
+def _body(webhook: WebhookSettings, message: Message) -> str:
+    """The JSON of ``message``; "" for a method that has no body."""
+    return "" if webhook.method in _WITHOUT_BODY else message.body
+
+
+def _signed(webhook: WebhookSettings, message: Message, now: datetime) -> dict[str, str]:
+    from standardwebhooks import Webhook
+
+    signatures = (
+        Webhook(secret.get_secret_value()).sign(message.id, now.astimezone(UTC), _body(webhook, message))
+        for secret in webhook.secret
+    )
+    return {
+        "webhook-id": message.id,
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": " ".join(signatures),
+    }
 
 
 def _explained(status: int) -> str:

@@ -2,14 +2,16 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
 from smart_sync import logs
+from smart_sync.aio.plain_files import FILE_PATIENCE, NO_ANSWER
 from smart_sync.aio.rate_limit import Limit
+from smart_sync.aio.tasks import DetachedThreads
 from smart_sync.config import secrets
 from smart_sync.config.parser_options import options
 from smart_sync.core.daemon_answers import ParserReport
@@ -62,11 +64,10 @@ class Collector:
         fails_after: float = math.inf,
         timezone: str = "UTC",
     ) -> None:
-        self._timezone = timezone
-        self._webhooks = webhooks
-        self._fails_after, self._sources = fails_after, sources
-        self._database = database
+        self._timezone, self._webhooks, self._fails_after = timezone, webhooks, fails_after
+        self._sources, self._database = sources, database
         self._clock, self._wait, self._say = clock, wait, say
+        self._files = DetachedThreads()
         #: Parser → the last that was said of it.
         self._last: dict[str, ParserReport] = {}
         #: When (the loop's time) what the parsers remember was last written.
@@ -98,7 +99,7 @@ class Collector:
         """
         if not self._sources:
             return
-        running = self._start(self._ask(new), frozenset()) if new is not None else self._join_or_start(only)
+        running = self._start(new, frozenset()) if new is not None else self._join_or_start(only)
         if running not in self._waited_out:
             _, pending = await asyncio.wait({running}, timeout=self._wait)
             self._waited_out |= pending
@@ -123,10 +124,10 @@ class Collector:
         for running, scope in self._running.items():
             if scope is None or (only is not None and only <= scope):
                 return running
-        return self._start(self._ask_about(only), only)
+        return self._start(None, only)
 
-    def _start(self, work: Coroutine[Any, Any, None], scope: frozenset[str] | None) -> asyncio.Task[None]:
-        running = self._group.create_task(work, name="parsers:collect")
+    def _start(self, new: Sequence[Account] | None, scope: frozenset[str] | None) -> asyncio.Task[None]:
+        running = self._group.create_task(self._run(new, scope), name="parsers:collect")
         self._running[running] = scope
         running.add_done_callback(self._finish)
         return running
@@ -135,13 +136,19 @@ class Collector:
         del self._running[running]
         self._waited_out.discard(running)
 
-    async def _ask_about(self, only: frozenset[str] | None) -> None:
+    async def _run(self, new: Sequence[Account] | None, scope: frozenset[str] | None) -> None:
+        """Ask about ``new`` accounts, or all of the projects in ``scope``, of whom no other collection asks."""
+        ids: set[str] = set()
         try:
-            accounts = await self._accounts(only)
+            accounts = await self._accounts(scope) if new is None else new
+            free = [account for account in accounts if account.id not in self._under_question]
+            ids = {account.id for account in free}
+            self._under_question |= ids
+            await self._ask(free)
         except StoreError as error:
             self._say("parsers.skipped", reason=str(error.meaning))
-            return
-        await self._ask(accounts)
+        finally:
+            self._under_question -= ids
 
     async def _accounts(self, only: frozenset[str] | None) -> list[Account]:
         if only is None:
@@ -149,25 +156,12 @@ class Collector:
         return [a for key in sorted(only) for a in await projects.active_accounts(self._database, key)]
 
     async def _ask(self, accounts: Sequence[Account]) -> None:
-        free = [account for account in accounts if account.id not in self._under_question]
-        ids = {account.id for account in free}
-        self._under_question |= ids
+        accounts = await projects.with_campaigns(self._database, self._timezone, accounts)
+        await self._load_state()
+        await self._reload_secrets()
+        self._kept_at = asyncio.get_running_loop().time()
         try:
-            await self._ask_unclaimed(free)
-        finally:
-            self._under_question -= ids
-
-    async def _ask_unclaimed(self, accounts: Sequence[Account]) -> None:
-        try:
-            accounts = await projects.with_campaigns(self._database, self._timezone, accounts)
-            await self._load_state()
-            await self._reload_secrets()
-            self._kept_at = asyncio.get_running_loop().time()
-        except StoreError as error:
-            self._say("parsers.skipped", reason=str(error.meaning))
-            return
-        try:
-            reports = await collect(
+            attempts = await collect(
                 self._sources,
                 accounts,
                 self._store,
@@ -178,13 +172,10 @@ class Collector:
             )
         finally:
             await self._keep()
-        try:
-            await self._apply_retention()
-            verdicts = await self._judge([report.attempt() for report in reports], accounts)
-        except StoreError as error:
-            self._say("parsers.skipped", reason=str(error.meaning))
-            return
-        for verdict, attempt, state in verdicts:
+        for source in self._sources:  # what was said longer ago than may be kept is taken back
+            if (keep := options(source.settings).retention) is not None:
+                await parsed_values.apply_retention(self._database, source.name, self._clock(), keep)
+        for verdict, attempt, state in await self._judge(attempts, accounts):
             event = "parser.failing" if verdict is Verdict.FAILED else "parser.recovered"
             reason, concerned = attempt.dead or attempt.reason or None, state.projects or None
             self._say(event, parser=attempt.parser, since=state.since, projects=concerned, reason=reason)
@@ -194,12 +185,11 @@ class Collector:
         for source in self._sources:
             for one in secrets.files_in(source.settings):
                 try:
-                    is_new = await asyncio.to_thread(one.follow)
-                except ValueError as error:
-                    self._say("secret.unreadable", parser=source.name, path=str(one.path), reason=str(error))
-                    continue
-                if is_new:
-                    source.asked.retry_failed()
+                    if await self._files.run(FILE_PATIENCE, one.follow):
+                        source.asked.retry_failed()
+                except (ValueError, TimeoutError) as error:
+                    why = str(error) or NO_ANSWER
+                    self._say("secret.unreadable", parser=source.name, path=str(one.path), reason=why)
 
     async def _load_state(self) -> None:
         """Read the stored state once: while we hold the lock, nobody else writes it."""
@@ -235,12 +225,6 @@ class Collector:
             return
         for source, found in changes:
             source.asked.kept(found)
-
-    async def _apply_retention(self) -> None:
-        """Take back values older than their source's retention."""
-        for source in self._sources:
-            if (keep := options(source.settings).retention) is not None:
-                await parsed_values.apply_retention(self._database, source.name, self._clock(), keep)
 
     def _allowance(self, source: "ConfiguredParser") -> Allowance | None:
         return budget.allowance(self._database, source.table, source.settings, self._clock)

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 from smart_sync import logs
 from smart_sync.aio.rate_limit import Limit
 from smart_sync.core.model import MAX_COUNT, METRICS, Account, Metrics, ParsedMetrics
-from smart_sync.core.results.parser_health import MANY
+from smart_sync.core.results.parser_health import MANY, Attempt
 from smart_sync.errors import SmartSyncError
 from smart_sync.parsers import http
 from smart_sync.parsers.asking import Asking, asking
 from smart_sync.parsers.budget import Allowance
 from smart_sync.parsers.http import HttpClient
-from smart_sync.parsers.parser import Fetched, ParserReport, Paused, RoundOver, Unfetched, list_reasons
+from smart_sync.parsers.parser import Fetched, Paused, RoundOver, Unfetched, list_reasons
 
 if TYPE_CHECKING:
     from smart_sync.parsers.registry import ConfiguredParser
@@ -45,11 +45,11 @@ async def collect(
     allow: "Callable[[ConfiguredParser], Allowance | None]" = lambda _source: None,
     limit: "Callable[[ConfiguredParser], Limit | None]" = lambda _source: None,
     say: EventReporter = logs.emit,
-) -> list[ParserReport]:
+) -> list[Attempt]:
     """Ask all parsers concurrently for the accounts due at ``now``; ``sink`` stores their values in batches.
 
     ``allow`` gives what a parser may ask of its budget, ``limit`` the rate that it shares with other processes.  One
-    with nothing due has no report.  One that fails, or takes longer than its deadline, keeps what it fetched and stops
+    with nothing due has no attempt.  One that fails, or takes longer than its deadline, keeps what it fetched and stops
     no other.  A `SmartSyncError` of ``sink`` is the parser's failure.  Cancelled, it stores what is in hand first.
     """
     passes = [
@@ -76,7 +76,7 @@ class _Pass:
     limit: Limit | None
     taken: int = 0
     has_gone_through: bool = False
-    report: ParserReport = field(init=False)
+    attempt: Attempt = field(init=False)
     batch: list[ParsedMetrics] = field(default_factory=list)
     batch_began: float = 0.0
     #: The accounts nothing was said of yet, and those that have values: a file may have several lines of one.
@@ -88,10 +88,10 @@ class _Pass:
     troubles: dict[str, list[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.report = ParserReport(self.source.name)
+        self.attempt = Attempt(self.source.name)
         self.open = {account.id: account for account in self.due}
 
-    async def run(self, client: HttpClient) -> ParserReport:
+    async def run(self, client: HttpClient) -> Attempt:
         """Ask through ``client``, store the values, and log one line."""
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -100,11 +100,11 @@ class _Pass:
                 bug = await self._ask(means)
             finally:
                 self._record_cut_off(means)
-        self.report.seconds = round(loop.time() - began, 3)
+        self.attempt.seconds = round(loop.time() - began, 3)
         await self._look_at_tokens()
         self._close(means)
         self._log(bug)
-        return self.report
+        return self.attempt
 
     async def _look_at_tokens(self) -> None:
         """Note dead tokens and those that will soon expire; each expiry is reported once."""
@@ -113,36 +113,36 @@ class _Pass:
         for token in await book.news():
             warning = token.warning(self.now)
             self.say("parser.token_expires", parser=self.source.name, account=token.account or None, reason=warning)
-        self.report.dead = "; ".join(token.warning(self.now) for token in book.reports if token.dead)
+        self.attempt.dead = "; ".join(token.warning(self.now) for token in book.reports if token.dead)
 
     async def _ask(self, means: Asking) -> Exception | None:
         """Fetch and store; return the exception if the parser has a bug."""
-        report, deadline = self.report, self.source.settings.deadline
+        attempt, deadline = self.attempt, self.source.settings.deadline
         limit = asyncio.timeout(deadline)
         try:
             async with limit:
                 await self._fetch(means)
-            report.finished = self.has_gone_through = True
+            attempt.finished = self.has_gone_through = True
         except RoundOver as over:
-            report.finished, report.left, report.reason = True, len(self.open), str(over)
+            attempt.finished, attempt.left, attempt.reason = True, len(self.open), str(over)
         except Paused as pause:
-            report.reason = str(pause)
-            self.source.asked.paused(pause.until, report.reason, self.now)
+            attempt.reason = str(pause)
+            self.source.asked.paused(pause.until, attempt.reason, self.now)
         except SmartSyncError as failure:
-            report.reason = str(failure)
+            attempt.reason = str(failure)
         except _SinkBroken as failure:
             raise failure.error from None
         except Exception as error:
             if limit.expired():
-                report.reason = f"not done within {deadline:g} s; the next pass goes on (see deadline, rate and every)"
+                attempt.reason = f"not done within {deadline:g} s; the next pass goes on (see deadline, rate and every)"
                 return None
-            report.reason = f"the parser has a bug: {type(error).__name__}"
+            attempt.reason = f"the parser has a bug: {type(error).__name__}"
             return error
         return None
 
     async def _fetch(self, means: Asking) -> None:
         try:
-            async with aclosing(self.source.adapted.fetch(self.due, means)) as stream:
+            async with aclosing(self.source.fetch(self.due, means)) as stream:
                 async for fetched in stream:
                     self._take(fetched)
                     if self._is_batch_due():
@@ -168,8 +168,8 @@ class _Pass:
             self._failed(account, fetched.until)
 
     def _failed(self, account: Account, until: datetime | None = None) -> None:
-        self.report.failed += 1
-        self.report.known_failed += not self.source.asked.failed(account.id, self.now, until)
+        self.attempt.failed += 1
+        self.attempt.known_failed += not self.source.asked.failed(account.id, self.now, until)
 
     def _keep(self, values: ParsedMetrics, account: Account) -> None:
         if not self.batch:
@@ -180,9 +180,9 @@ class _Pass:
         self.batch.append(values if values.link is not None else replace(values, link=account.link))
 
     def _count_missing(self, account: Account, reason: str) -> None:
-        self.report.missing += 1
+        self.attempt.missing += 1
         if not self.source.asked.gone(account.id, self.now):
-            self.report.known_missing += 1
+            self.attempt.known_missing += 1
         else:
             name, why = self.source.name, logs.redact(reason)
             self.say("parser.account_gone", parser=name, account_id=account.id, link=account.link, reason=why)
@@ -202,7 +202,7 @@ class _Pass:
             if isinstance(error, SmartSyncError):
                 raise
             raise _SinkBroken(error) from None
-        self.report.fetched = len(self.fetched)
+        self.attempt.fetched = len(self.fetched)
         for values in self.batch:
             if values.unfinished:
                 self.source.asked.failed(values.account_id, self.now)
@@ -212,15 +212,15 @@ class _Pass:
 
     def _give_up_batch(self) -> None:
         lost = {values.account_id for values in self.batch}
-        self.report.failed += len(lost)
+        self.attempt.failed += len(lost)
         self.fetched = {key: account for key, account in self.fetched.items() if key not in lost}
         self.batch = []
 
     def _close(self, means: Asking) -> None:
         """Count accounts without a result: missing if the parser finished, else failed."""
-        report = self.report
+        attempt = self.attempt
         if self._all_are_gone():
-            report.reason = report.reason or (
+            attempt.reason = attempt.reason or (
                 f"the source has none of {len(self.gone)} accounts: {self.gone[0][1]};"
                 f" correct what [parsers.{self.source.name}] asks for"
             )
@@ -229,23 +229,23 @@ class _Pass:
         else:
             for account, reason in self.gone:
                 self._count_missing(account, reason)
-        report.flaw = self.source.adapted.flaw
-        report.reason = "; ".join(filter(None, (report.reason or list_reasons(self.troubles), report.flaw)))
-        if report.finished and not report.left:
-            report.missing += len(self.open)
+        attempt.flaw = self.source.flaw
+        attempt.reason = "; ".join(filter(None, (attempt.reason or list_reasons(self.troubles), attempt.flaw)))
+        if attempt.finished and not attempt.left:
+            attempt.missing += len(self.open)
             for account_id in self.open:
                 self.source.asked.answered(account_id, self.now)
-        elif not report.left:
-            report.failed += len(self.open)
-        if (usage := self.source.adapted.usage(means)) is not None:
-            report.calls, report.quota_left = usage.calls, usage.quota_left
-            report.reason = "; ".join(filter(None, (report.reason, usage.remark)))
-        report.reason = logs.redact(report.reason)
+        elif not attempt.left:
+            attempt.failed += len(self.open)
+        if (usage := self.source.usage(means)) is not None:
+            attempt.calls, attempt.quota_left = usage.calls, usage.quota_left
+            attempt.reason = "; ".join(filter(None, (attempt.reason, usage.remark)))
+        attempt.reason = logs.redact(attempt.reason)
 
     def _record_cut_off(self, means: Asking) -> None:
         """Put accounts with interrupted requests last the next time, or they might starve the others."""
         self.source.asked.was_cut_off |= not self.has_gone_through
-        noted, jobs = self.source.adapted.cut_off(means)
+        noted, jobs = self.source.cut_off(means)
         if noted is not None:
             tried = noted & self.open.keys()
             noted -= tried
@@ -263,22 +263,22 @@ class _Pass:
     def _all_are_gone(self) -> bool:
         """Whether all accounts are gone at once, which is no trouble of theirs."""
         news = sum(not self.source.asked.is_gone(account.id) for account, _ in self.gone)
-        return news >= MANY and not (self.report.fetched or self.report.failed)
+        return news >= MANY and not (self.attempt.fetched or self.attempt.failed)
 
     def _log(self, bug: Exception | None) -> None:
-        report = self.report
+        attempt = self.attempt
         self.say(
-            "parser.finished" if report.finished else "parser.failed",
+            "parser.finished" if attempt.finished else "parser.failed",
             exc_info=bug,
-            parser=report.parser,
-            fetched=report.fetched,
-            missing=report.missing,
-            failed=report.failed,
-            left=report.left or None,
-            calls=report.calls,
-            quota_left=report.quota_left,
-            seconds=report.seconds,
-            reason=report.reason or None,
+            parser=attempt.parser,
+            fetched=attempt.fetched,
+            missing=attempt.missing,
+            failed=attempt.failed,
+            left=attempt.left or None,
+            calls=attempt.calls,
+            quota_left=attempt.quota_left,
+            seconds=attempt.seconds,
+            reason=attempt.reason or None,
         )
 
 

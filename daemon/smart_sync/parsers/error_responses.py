@@ -38,7 +38,7 @@ def judge(answer: HttpResponse, now: datetime) -> Any:
     if 200 <= status < 300:
         body = decoded(answer)
         if status == 202 and not answer.starts_job:
-            raise NotReady(f"not ready yet (202){_with_source_message(answer)}", retry_after(answer, now))
+            raise NotReady(with_words("not ready yet (202)", body), retry_after(answer, now))
         if body is None:
             raise CallFailed("the answer is not JSON" if answer.body.strip() else "the answer is empty")
         return body
@@ -47,20 +47,18 @@ def judge(answer: HttpResponse, now: datetime) -> Any:
     if status == 401:
         raise Refused("the API refuses the credentials (401); renew them")
     if status == 402:
-        raise ParserFailed(
-            f"the API wants to be paid (402){_with_source_message(answer)}; renew the plan", trouble="parser-quota"
-        )
+        unpaid = with_words("the API wants to be paid (402)", decoded(answer))
+        raise ParserFailed(f"{unpaid}; renew the plan", trouble="parser-quota")
     if status in {404, 410}:
         raise AccountGone(f"the platform does not have it ({status})")
     if status == 429:
-        source_message = _with_source_message(answer)
-        after = retry_after(answer, now)
-        if after is None and "month" in source_message.casefold():
+        reason, after = with_words("too many calls (429)", decoded(answer)), retry_after(answer, now)
+        if after is None and "month" in reason.casefold():
             after = http_client.LONGEST_WAIT
-        raise Throttled(f"too many calls (429){source_message}", after=after)
+        raise Throttled(reason, after=after)
     if status == 408 or status >= 500:
         raise CallFailed(f"the API answers {status}", after=retry_after(answer, now))
-    raise AccountRefused(f"the API refuses the call ({status}){_with_source_message(answer)}")
+    raise AccountRefused(with_words(f"the API refuses the call ({status})", decoded(answer)))
 
 
 def retry_after(answer: HttpResponse, now: datetime) -> float | None:
@@ -107,9 +105,10 @@ def words(body: object) -> str:
     return words(inner) if isinstance(inner, dict) else short_text(inner)
 
 
-def _with_source_message(answer: HttpResponse) -> str:
-    found = words(decoded(answer))
-    return f": {found}" if found else ""
+def with_words(reason: str, *bodies: object) -> str:
+    """``reason``, and what a source says itself in the first of ``bodies`` that says anything."""
+    found = next(filter(None, map(words, bodies)), "")
+    return f"{reason}: {found}" if found else reason
 
 
 def short_text(text: object) -> str:

@@ -10,6 +10,7 @@ from smart_sync.core.foreign_text import storable
 from smart_sync.core.links.identity import same
 from smart_sync.core.merge.strategies import spread as rounded_spread
 from smart_sync.core.model import MAX_COUNT, METRICS, Metrics, Precision
+from smart_sync.core.parsed import folded_name
 from smart_sync.core.worksheet.cells import Unreadable, read_count
 from smart_sync.parsers.error_responses import short_text as in_words
 from smart_sync.parsers.error_responses import words
@@ -146,15 +147,10 @@ def check_owner(expression: str | None, pages: Sequence[Any], account: Mapping[s
         if not isinstance(owner, str | int) or isinstance(owner, bool) or owner == "":
             raise AccountFailed(f"the answer does not say whose it is ({expression})")
         name = str(owner).strip()
-        is_it = same(name, account["link"]) if "/" in name else folded(name) == folded(account["username"])
+        is_it = same(name, account["link"]) if "/" in name else folded_name(name) == folded_name(account["username"])
         if not is_it:
             shown, requested = in_words(name), account["username"] or account["link"]
             raise AccountFailed(f'the answer is of "{shown}", asked was for "{requested}"')
-
-
-def folded(name: str) -> str:
-    """A user name in lower case, without ``@``."""
-    return name.strip().removeprefix("@").casefold()
 
 
 def count(value: object) -> int | None:

@@ -95,7 +95,7 @@ async def _inspect(source: ConfiguredParser, account: Account, allowance: Allowa
     trouble: Code | Literal[""] = ""
     async with http.opened(record=True) as client, asking(client, allowance) as means:
         try:
-            async with aclosing(source.adapted.fetch((account,), means)) as stream:
+            async with aclosing(source.fetch((account,), means)) as stream:
                 async for item in stream:
                     fetched.append(item)  # noqa: PERF401  what came before a failure is wanted, too
         except SmartSyncError as error:
@@ -104,6 +104,6 @@ async def _inspect(source: ConfiguredParser, account: Account, allowance: Allowa
                 error.trouble,
                 isinstance(error, RoundOver | Paused),
             )
-    usage = source.adapted.usage(means)
+    usage = source.usage(means)
     calls = usage.calls if usage is not None else len(client.exchanges)
     return Inspection(source.name, tuple(fetched), tuple(client.exchanges), failure, trouble, calls, has_to_wait)

@@ -8,7 +8,6 @@ from typing import ClassVar, Literal, Protocol
 
 from smart_sync.config import ParserSettings
 from smart_sync.core.model import Account, ParsedMetrics
-from smart_sync.core.results.parser_health import Attempt
 from smart_sync.core.trouble_codes import Code
 from smart_sync.core.wording import counted
 from smart_sync.errors import ParserFailed
@@ -73,7 +72,7 @@ class Parser(Protocol):
     text: what of its source it could not read in the last pass; and ``tried`` and ``jobs``, sets of the ids of accounts
     whose requests were cut off, and of those of them for which a job was started that is paid for.  Its ``fetch`` may
     also take ``asking`` (`asking.Asking`, by name): the HTTP client, the budget and the rate of the pass, and where to
-    say what it has used.  All this is `adapter`'s to find.
+    say what it has used.  All this `registry.ConfiguredParser` looks for.
     """
 
     #: How ``[parsers.<name>]`` is validated.
@@ -88,49 +87,6 @@ class Parser(Protocol):
 
 #: So many reasons are told, each with an account; accounts with others are counted.
 MAX_REASONS = 3
-
-
-@dataclass(slots=True)
-class ParserReport:
-    """The result of a parser's pass."""
-
-    parser: str
-    fetched: int = 0
-    #: Accounts the source does not have or show.
-    missing: int = 0
-    #: Those of the missing that were known for it: they are asked about ever more rarely.
-    known_missing: int = 0
-    failed: int = 0
-    #: Accounts that it did not come to, as its rate or budget let no more through.
-    left: int = 0
-    #: Those of the failed that had failed the last time, too.
-    known_failed: int = 0
-    calls: int | None = None
-    quota_left: str | None = None
-    seconds: float = 0.0
-    #: Why it could not go on, or else what was wrong with the accounts that were not read whole; else empty.
-    reason: str = ""
-    #: It went through all accounts that were due.
-    finished: bool = False
-    #: Which of its tokens only a person can replace; "" if none.
-    dead: str = ""
-    #: What of its source could not be read, though it went on; else empty.
-    flaw: str = ""
-
-    def attempt(self) -> Attempt:
-        """The report in the form that `core.results.parser_health` judges."""
-        return Attempt(
-            self.parser,
-            self.fetched,
-            self.missing,
-            self.known_missing,
-            self.failed,
-            self.finished,
-            self.reason,
-            self.known_failed,
-            self.dead,
-            self.flaw,
-        )
 
 
 def list_reasons(troubles: Mapping[str, Sequence[str]]) -> str:

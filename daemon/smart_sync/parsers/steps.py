@@ -13,12 +13,13 @@ from smart_sync.config.secrets import protect_passing
 from smart_sync.core.campaign import EVERYTHING, Campaign
 from smart_sync.core.links.identity import identity
 from smart_sync.core.model import Account
+from smart_sync.core.parsed import folded_name
 from smart_sync.core.redaction import names_secret
 from smart_sync.parsers import step_settings
-from smart_sync.parsers.error_responses import short_text, words
+from smart_sync.parsers.error_responses import short_text, with_words
 from smart_sync.parsers.expressions import condition, is_true, kind_of, missing, search
 from smart_sync.parsers.failures import AccountFailed, AccountGone, NotReady
-from smart_sync.parsers.found import Found, check_owner, folded, source_message
+from smart_sync.parsers.found import Found, check_owner, text
 from smart_sync.parsers.http import HttpRequest
 from smart_sync.parsers.parser import RoundOver
 from smart_sync.parsers.per_account import name_of
@@ -94,8 +95,7 @@ def _taken(step: StepSettings, pages: list[Any]) -> dict[str, str]:
     for name, expression in step.take.items():
         value = search(expression, _document(step, pages))
         if not isinstance(value, str | int) or isinstance(value, bool) or value == "":
-            message = source_message(pages, paged=True)
-            raise AccountFailed(f"the answer has no {name} ({expression})" + (f": {message}" if message else ""))
+            raise AccountFailed(with_words(f"the answer has no {name} ({expression})", *reversed(pages)))
         taken[name] = str(value)
     return taken
 
@@ -152,15 +152,9 @@ async def _polled(step: StepSettings, label: str, subject: Subject, secrets: Sec
 
 def _check(step: StepSettings, page: object) -> None:
     if step.gone is not None and is_true(condition(step.gone, page)):
-        raise AccountGone(_with_source_message("the source does not have it", page))
+        raise AccountGone(with_words("the source does not have it", page))
     if step.failed is not None and is_true(condition(step.failed, page)):
-        raise AccountFailed(_with_source_message("the source refuses", page))
-
-
-def _with_source_message(what: str, page: object) -> str:
-    """``what``, followed by the source's own message if it has one."""
-    message = words(page)
-    return f"{what}: {message}" if message else what
+        raise AccountFailed(with_words("the source refuses", page))
 
 
 def _next(step: StepSettings, page: object) -> str | None:
@@ -178,9 +172,9 @@ def _next(step: StepSettings, page: object) -> str | None:
 
 def _request(step: StepSettings, subject: Subject, secrets: Secrets, token: str | None, label: str) -> HttpRequest:
     values = subject.values
-    query = {name: step_settings.body(text, values) for name, text in step.query.items()} | dict(secrets.query)
+    query = {name: step_settings.body(value, values) for name, value in step.query.items()} | dict(secrets.query)
     sent = step_settings.body(step.json_body, values, subject.each)
-    form = None if step.form is None else {name: step_settings.body(text, values) for name, text in step.form.items()}
+    form = None if step.form is None else {name: step_settings.body(value, values) for name, value in step.form.items()}
     if token is not None:
         if isinstance(sent, dict):
             sent = {**sent, step.next_param: token}
@@ -228,7 +222,7 @@ class Rows(NamedTuple):
     def of(self, account: Account) -> Any:
         """The row of ``account``; None if it has none."""
         row = self.by_key.get(identity(account.link, account.platform))
-        return row if row is not None else self.by_key.get(folded(name_of(account)))
+        return row if row is not None else self.by_key.get(folded_name(name_of(account)))
 
 
 def read(step: StepSettings, pages: Sequence[Any], accounts: Sequence[Account]) -> Rows:
@@ -240,21 +234,15 @@ def read(step: StepSettings, pages: Sequence[Any], accounts: Sequence[Account]) 
     found = search(step.rows or "", pages if step.next is not None else pages[0])
     lack = "" if isinstance(found, list) else f"{step.rows} finds no array of rows"
     if lack := lack or missing(step.rows or "", pages, paged=step.next is not None):
-        words = source_message(pages, paged=True)
-        raise AccountFailed(lack + (f": {words}" if words else ""))
+        raise AccountFailed(with_words(lack, *reversed(pages)))
     by_key: dict[str, Any] = {}
     first = ""
     for row in found:
-        if key := _key(search(step.key or "", row)):
+        if key := text(search(step.key or "", row)):
             first = first or key
-            by_key.setdefault(identity(key) if "/" in key else folded(key), row)
+            by_key.setdefault(identity(key) if "/" in key else folded_name(key), row)
     rows = Rows(by_key)
     if found and all(rows.of(account) is None for account in accounts):
         says = f'it says "{short_text(first)}"' if first else "it says neither a text nor a number"
         raise AccountFailed(f"no row's {step.key} names an account of the batch; {says}; correct key")
     return rows
-
-
-def _key(found: object) -> str:
-    """A row's key as text, a number as its digits; "" if it is neither."""
-    return str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""

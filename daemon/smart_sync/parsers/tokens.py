@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config.secrets import Secret
 from smart_sync.core.model import Account, Metrics
+from smart_sync.core.parsed import folded_name
 from smart_sync.errors import ParserFailed
 from smart_sync.parsers.api_client import ApiSettings, Session
 from smart_sync.parsers.failures import Refused, TokenEnded, TokenRefused
@@ -26,7 +27,7 @@ class TokensSettings(ApiSettings):
 
     @model_validator(mode="after")
     def _has_tokens(self) -> "TokensSettings":
-        both = {_key(name) for name in self.tokens} & {_key(name) for name in self.accounts}
+        both = {folded_name(name) for name in self.tokens} & {folded_name(name) for name in self.accounts}
         if both:
             raise ValueError(f"@{min(both)} stands in tokens and in accounts; one of them is enough")
         if not (self.tokens or self.accounts):
@@ -42,8 +43,8 @@ class TokensParser(PlatformParser):
 
     def __init__(self, settings: TokensSettings, clock: Clock = utc_now) -> None:
         super().__init__(settings, clock)
-        self._tokens = {_key(name): token for name, token in settings.tokens.items()}
-        self._names = {_key(name) for name in settings.accounts} | self._tokens.keys()
+        self._tokens = {folded_name(name): token for name, token in settings.tokens.items()}
+        self._names = {folded_name(name) for name in settings.accounts} | self._tokens.keys()
         self._fixed = [
             Grant(name, token.get_secret_value, key=f"[parsers.{settings.source}.tokens]")
             for name, token in settings.tokens.items()
@@ -59,12 +60,12 @@ class TokensParser(PlatformParser):
 
     def serves(self, account: Account) -> bool:
         """False for accounts without a token."""
-        return _key(name_of(account)) in self._names
+        return folded_name(name_of(account)) in self._names
 
     async def ask(self, session: Session, account: Account) -> Metrics | Partly | None:
         """As the base class; a rejected token affects this account only."""
-        name = _key(name_of(account))
-        grant = next((grant for grant in self.tokens() if _key(grant.account) == name), None)
+        name = folded_name(name_of(account))
+        grant = next((grant for grant in self.tokens() if folded_name(grant.account) == name), None)
         if grant is None:
             return None
         try:
@@ -106,7 +107,3 @@ class TokensParser(PlatformParser):
 
 def _bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
-
-
-def _key(name: str) -> str:
-    return name.strip().removeprefix("@").casefold()

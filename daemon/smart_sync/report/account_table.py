@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
+from smart_sync.core.history.growth import change
 from smart_sync.core.model import METRICS
 from smart_sync.report.charts import ProjectSeries, shown_metric
 from smart_sync.report.headline import horizon_name
 from smart_sync.report.inputs import AccountFacts, ProjectFacts
 from smart_sync.report.markup import Html, change_cell, el, join, named, short, table
-from smart_sync.report.trend import FOLLOWERS, VIEWS, WEEK, Horizon, Series, Window, change, newest, sparkline
+from smart_sync.report.trend import FOLLOWERS, VIEWS, WEEK, Horizon, Series, Window, newest, sparkline
 from smart_sync.report.words import Words
 
 MAX_LINK = 500

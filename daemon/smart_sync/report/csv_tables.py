@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
-from smart_sync.core.history.growth import Growth
+from smart_sync.core.history.growth import Growth, change
 from smart_sync.core.model import METRICS
 from smart_sync.errors import SmartSyncError
 from smart_sync.report.inputs import ProjectFacts, ReportInputs
 from smart_sync.report.totals import breakdowns, lifetime_sources, standing, weighed
-from smart_sync.report.trend import FOLLOWERS, VIEWS, WEEK, change, newest, total, total_change, window
+from smart_sync.report.trend import FOLLOWERS, VIEWS, WEEK, newest, total, total_change, window
 
 Cell = str | int | float | None
 Row = Sequence[Cell]

@@ -22,6 +22,7 @@ from smart_sync.core.merge.counting_changes import (
 )
 from smart_sync.core.merge.decisions import foresee
 from smart_sync.core.merge.strategies import Policy, Rule
+from smart_sync.core.merge.suspects import believed_before
 from smart_sync.core.merge.votes import is_campaign_counted
 from smart_sync.core.model import METRICS, Account, Precision, Problem
 from smart_sync.core.parsed import INBOX, Votes, VoteTerms, terms
@@ -44,7 +45,6 @@ from smart_sync.store import (
 from smart_sync.store.accounts import AccountDetails, KnownAccount
 from smart_sync.store.clock_changes import day_at
 from smart_sync.store.engine import Database
-from smart_sync.store.open_suspects import believed_before
 from smart_sync.store.schema import open_existing
 
 #: How much of the past is told unless more is asked for: days; with them passes of the project, and at most so many

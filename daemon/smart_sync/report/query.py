@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 from smart_sync.config.database_url import Location
@@ -41,8 +42,10 @@ async def read(
     """The inputs for all active projects in the database at ``where``, or for ``project`` (id, else name).
 
     ``days`` is how far back charts go, unless ``options`` say since when; ``vote_terms`` is what parsed values are
-    judged by.  Raises `DatabaseError` where there is no readable database, and `UnknownProject`.
+    judged by.  The database is only read.  Raises `DatabaseError` where there is no readable one, and `UnknownProject`.
     """
+    if isinstance(where, Path) and where.is_file() and not where.stat().st_size:  # nobody has made a table yet
+        return ReportInputs()
     async with open_existing(where, read_only=True) as database, database.steady():
         today = date.fromisoformat(await day_at(database, stamp(now)))
         projects = await projects_shown(database, project)

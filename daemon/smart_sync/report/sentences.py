@@ -37,7 +37,7 @@ def sentence(metric: str, answer: MetricAnswer, cell: str = "", *, gone: bool = 
 
 def _now(answer: MetricAnswer, cell: str, *, gone: bool) -> list[str]:
     value, sheet, parsed = answer["value"], answer["sheet"], answer["parsed"]
-    place, parser = f" ({cell})" if cell else "", f"the parser{_named(answer)}"
+    place, parser = f" ({cell})" if cell else "", f"the parser {answer['source'] or ''}".rstrip()
     if value is None:
         return _nothing(answer)
     if answer["winner"] == Winner.CARRIED:
@@ -78,7 +78,3 @@ def _reason(answer: MetricAnswer, sheet: int | None, parsed: int | None) -> list
     if answer["precision"] == "rounded" and answer["strategy"] == "max" and sheet < parsed:
         return ["the parsed value is rounded, and the exact one counts"]
     return [_REASONS[answer["strategy"], answer["winner"] != Winner.PARSED].format(rule=answer["rule"])]
-
-
-def _named(answer: MetricAnswer) -> str:
-    return f" {answer['source']}" if answer["source"] else ""

@@ -10,8 +10,6 @@ from smart_sync.core.model import METRICS
 from smart_sync.report.inputs import AccountFacts, ProjectFacts
 from smart_sync.report.markup import Html, el
 
-__all__ = ["change"]
-
 
 class Horizon(NamedTuple):
     """The period of a change: a number of days, or since a day (an ordinal)."""

@@ -104,7 +104,8 @@ def _parsed(content: str, place: str, otherwise: str) -> Credentials:
             logs.protect(run)
     if info is None:
         raise SheetUnavailable(f"{place} is {otherwise}", _HOW, step="key", trouble="google-key")
-    if missing := [name for name, form in _FORMS.items() if not _is_text(info.get(name), form)]:
+    texts = {name: text for name, text in info.items() if isinstance(text, str)}
+    if missing := [name for name, form in _FORMS.items() if not form.fullmatch(texts.get(name, ""))]:
         raise SheetUnavailable(
             f'{place} is not the key of a service account (it lacks "{missing[0]}")',
             "an OAuth client or an API key will not do: " + _HOW,
@@ -119,10 +120,6 @@ def _parsed(content: str, place: str, otherwise: str) -> Credentials:
         "token_uri": token_uri if isinstance(token_uri, str) and token_uri else TOKEN_URI,
     }
     return _built(info | whole, place)
-
-
-def _is_text(value: object, form: re.Pattern[str]) -> bool:
-    return isinstance(value, str) and form.fullmatch(value) is not None
 
 
 def _object(content: str) -> dict[str, Any] | None:

@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TypeVar
 
 import stamina
 
 from smart_sync import logs
+from smart_sync.clock import utc_now
 from smart_sync.sheets.google_errors import is_passing, retry_after, trouble
 
 T = TypeVar("T")
@@ -42,7 +42,7 @@ async def retried(
         if not is_passing(error):
             return False
         failed(error)
-        asked_for = retry_after(error, datetime.now(UTC))
+        asked_for = retry_after(error, utc_now())
         seconds = backs_off_for if asked_for is None else asked_for
         if asked_for is not None and asyncio.get_running_loop().time() + seconds >= ends:
             return False

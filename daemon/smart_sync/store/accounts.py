@@ -9,7 +9,7 @@ from smart_sync.core.links.identity import owner, same
 from smart_sync.core.model import METRICS, Account, Project
 from smart_sync.core.state import as_text, sound
 from smart_sync.core.wording import nearest_of
-from smart_sync.store.clock_changes import in_order, local_day
+from smart_sync.store.clock_changes import IN_ORDER, local_day
 from smart_sync.store.engine import Database
 
 
@@ -18,7 +18,7 @@ def active_project(alias: str = "projects") -> str:
     return f"CAST({alias}.is_active AS BIGINT) = 1"
 
 
-def active_account(alias: str = "project_social_accounts") -> str:
+def active_account(alias: str) -> str:
     """The SQL condition that a row of ``project_social_accounts`` is active, whatever its project is."""
     return f"CAST(coalesce({alias}.is_active, 1) AS BIGINT) = 1"
 
@@ -190,7 +190,7 @@ async def snapshots_of(database: Database, account_id: str) -> list[TimedSnapsho
     rows = await database.fetch(
         f"SELECT strftime('%Y-%m-%dT%H:%M:%S', snapshot_time), {local_day('snapshot_time')}, {_NAMES}"
         " FROM account_snapshots WHERE account_id = ? AND datetime(snapshot_time) IS NOT NULL"
-        f" ORDER BY {in_order('snapshot_time')}, id DESC",
+        f" ORDER BY {IN_ORDER}, id DESC",
         (account_id,),
     )
     return [TimedSnapshot(at, day, sound(values)[0]) for at, day, *values in rows]

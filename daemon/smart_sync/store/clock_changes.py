@@ -17,18 +17,10 @@ def local_day(moment: str) -> str:
     )
 
 
-def in_order(moment: str) -> str:
-    """The SQL terms to order by ``moment`` in any notation: `datetime` drops fractions of a second."""
-    return ", ".join(_terms(moment))
-
-
-def newest_first(moment: str) -> str:
-    """`in_order`, descending."""
-    return ", ".join(f"{term} DESC" for term in _terms(moment))
-
-
-def _terms(moment: str) -> tuple[str, ...]:
-    return f"datetime({moment})", f"strftime('%f', {moment})", f"replace({moment}, 'T', ' ')"
+_ORDER = ("datetime(snapshot_time)", "strftime('%f', snapshot_time)", "replace(snapshot_time, 'T', ' ')")
+#: The SQL terms that order snapshots by their time, whatever its notation (`datetime` cuts fractions of a second off),
+#: and the other way round.
+IN_ORDER, NEWEST_FIRST = ", ".join(_ORDER), ", ".join(f"{term} DESC" for term in _ORDER)
 
 
 async def set_clocks(transaction: Transaction, timezone: str) -> None:

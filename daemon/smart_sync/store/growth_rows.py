@@ -22,7 +22,7 @@ from smart_sync.core.results.coverage import kind_of
 from smart_sync.core.state import AccountState, as_text
 from smart_sync.core.wording import shown
 from smart_sync.store import account_states, unread_projects
-from smart_sync.store.clock_changes import local_day, newest_first
+from smart_sync.store.clock_changes import NEWEST_FIRST, local_day
 from smart_sync.store.engine import Database
 
 #: Snapshots that are older are mistakes.
@@ -55,7 +55,7 @@ def _last_of_day(metrics: Sequence[str] = METRICS, source: str = "account_snapsh
     FROM {source}
 ), last_of_day AS (
     SELECT account_id, day, {_each("{m}", metrics)},
-           row_number() OVER (PARTITION BY account_id, day ORDER BY {newest_first("snapshot_time")}, id) AS nth
+           row_number() OVER (PARTITION BY account_id, day ORDER BY {NEWEST_FIRST}, id) AS nth
     FROM labelled
 )"""
 

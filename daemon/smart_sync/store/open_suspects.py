@@ -8,7 +8,7 @@ from datetime import datetime
 
 from smart_sync.core.days import stamp
 from smart_sync.core.merge.plan import Plan
-from smart_sync.core.merge.suspects import STANDS, Suspect, Suspects
+from smart_sync.core.merge.suspects import Suspect, Suspects, believed_before
 from smart_sync.core.model import Problem
 from smart_sync.core.parsed import AHEAD
 from smart_sync.core.results.results import ProjectResult
@@ -23,11 +23,6 @@ WHERE a.id = s.account_id AND a.project_id IN (SELECT value FROM json_each(?)) A
 ORDER BY s.since, s.account_id, s.metric
 """
 _COLUMNS = "account_id, metric, old, was_unknown, new, since, place, cause, typed, held, told"
-
-
-def believed_before(now: datetime) -> str:
-    """The stamp: suspects that began before it have stood long enough to be believed."""
-    return stamp(now - STANDS)
 
 
 async def of_projects(database: Database, project_ids: Sequence[str], now: datetime) -> dict[str, Suspects]:

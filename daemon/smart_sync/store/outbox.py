@@ -35,11 +35,10 @@ async def troubles(transaction: Transaction) -> dict[str, Trouble]:
     """The reported troubles by project id; those of inactive projects are deleted."""
     await transaction.execute(f"DELETE FROM project_troubles WHERE project_id NOT IN ({ACTIVE_PROJECT_IDS})")
     rows = await transaction.fetch("SELECT project_id, outcome, since, told, ends FROM project_troubles")
-    return {row[0]: _trouble(*row[1:]) for row in rows}
-
-
-def _trouble(outcome: str, since: str, reported: int, ends: str) -> Trouble:
-    return Trouble(Outcome(outcome) if outcome else None, since, bool(reported), tuple(ends.split()))
+    return {
+        project_id: Trouble(Outcome(outcome) if outcome else None, since, bool(told), tuple(ends.split()))
+        for project_id, outcome, since, told, ends in rows
+    }
 
 
 async def remember_troubles(transaction: Transaction, changed: Mapping[str, Trouble | None]) -> None:

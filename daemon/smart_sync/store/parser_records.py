@@ -90,7 +90,6 @@ _OF_ONE = "SELECT at, requests FROM parser_requests WHERE parser = ? ORDER BY at
 class Grant:
     """Requests that may be made; if none, not before ``free_at``."""
 
-    id: str
     requests: int
     free_at: datetime
     #: What the budget has left besides them.
@@ -121,9 +120,9 @@ async def reserve(
                 "INSERT INTO parser_requests (id, parser, at, requests) VALUES (?, ?, ?, ?)",
                 (block, parser, stamp(max(now, until)), granted),
             )
-            return Grant(block, granted, now, left - granted)
+            return Grant(granted, now, left - granted)
     oldest = next((row[0] for row in rows if row[1]), stamp(now))
-    return Grant(block, 0, moment(oldest) + WINDOW)
+    return Grant(0, moment(oldest) + WINDOW)
 
 
 async def settle(database: Database, blocks: dict[str, int], now: datetime) -> None:

@@ -3,15 +3,15 @@
 import json
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import asdict
-from datetime import datetime
 from itertools import chain, islice
 from typing import Any, TypeVar, cast
 
 from smart_sync.core.answers import ProjectRun, Run
 from smart_sync.core.counts import Counts, PassCounts, Where, as_json, names
+from smart_sync.core.days import seconds_between
+from smart_sync.core.history.clock_jumps import GAP
 from smart_sync.core.history.timeline import Asked
 from smart_sync.core.model import Outcome, Problem, Trigger
-from smart_sync.core.notices.troubles import problem_on_record
 from smart_sync.core.project_names import written
 from smart_sync.core.results.results import MAX_PROBLEMS, PassResult, ProjectResult
 from smart_sync.core.state import as_text
@@ -31,10 +31,11 @@ _OF_PROJECT = (
 _PROJECT_RUN = f"INSERT INTO sync_project_runs ({', '.join(_OF_PROJECT)}) VALUES ({', '.join('?' * len(_OF_PROJECT))})"
 _FINISHED = "UPDATE sync_runs SET " + ", ".join(f"{name} = ?" for name in ("finished_at", *_COUNTED_OF_PASS, "calls"))
 
-#: The seconds between good reads: none if the last attempt failed, or the clock was set back.
+#: The seconds between good reads: none if the last attempt failed, else as `clock_jumps.counted_seconds` has it.
 TICK = (
     "clock = worksheet_reads.clock + CASE WHEN worksheet_reads.interrupted = 0"
     " AND julianday({now}) > julianday(worksheet_reads.read_at)"
+    f" AND julianday({{now}}) - julianday(worksheet_reads.read_at) <= {GAP.days}"
     " THEN round((julianday({now}) - julianday(worksheet_reads.read_at)) * 86400, 3) ELSE 0 END, interrupted = 0"
 )
 
@@ -124,14 +125,16 @@ async def recent_runs(
     ``project_id``: only passes that this project took part in.  ``failed``: only passes in which a project (this
     one) failed or that were cut off.  Each has ``results``: the project that is asked for, else whatever was not well.
     """
-    runs = await _runs(
-        database,
-        "(CAST(?2 AS TEXT) IS NULL OR id IN (SELECT run_id FROM sync_project_runs WHERE project_id = ?2))"
+    rows = await database.glance(
+        f"SELECT {COLUMNS} FROM sync_runs WHERE"
+        " (CAST(?2 AS TEXT) IS NULL OR id IN (SELECT run_id FROM sync_project_runs WHERE project_id = ?2))"
         " AND (?3 = 0 OR (CAST(?2 AS TEXT) IS NULL AND finished_at IS NULL)"
         " OR id IN (SELECT run_id FROM sync_project_runs"
-        " WHERE outcome = 'failed' AND (CAST(?2 AS TEXT) IS NULL OR project_id = ?2)))",
+        " WHERE outcome = 'failed' AND (CAST(?2 AS TEXT) IS NULL OR project_id = ?2)))"
+        " ORDER BY started_at DESC LIMIT ?1",
         (limit, project_id, failed),
     )
+    runs = [run_of(row) for row in rows]
     for run in runs:
         run |= {"outcome": _outcome(run), "seconds": _seconds(run)}
         run["results"] = await _project_runs(
@@ -154,7 +157,7 @@ def _outcome(run: Run) -> str:
 def _seconds(run: Run) -> float | None:
     if run["finished_at"] is None:
         return None
-    return (datetime.fromisoformat(run["finished_at"]) - datetime.fromisoformat(run["started_at"])).total_seconds()
+    return seconds_between(run["started_at"], run["finished_at"])
 
 
 async def project_id(database: Database, id_or_name: str) -> str | None:
@@ -176,25 +179,24 @@ async def project_runs(database: Database, project_id: str, limit: int) -> list[
 async def last_of_project(database: Database, project_id: str) -> tuple[ProjectRun | None, tuple[Problem, ...]]:
     """The newest pass of a project with its result; None if there was none."""
     rows = await database.glance(
-        "SELECT problems FROM sync_project_runs WHERE project_id = ? ORDER BY finished_at DESC LIMIT 1", (project_id,)
+        f"SELECT {', '.join(_OF_PROJECT)} FROM sync_project_runs WHERE project_id = ?"
+        " ORDER BY finished_at DESC LIMIT 1",
+        (project_id,),
     )
-    runs = await project_runs(database, project_id, 1)
-    problems = (problem_on_record(one) for row in rows for one in json.loads(row[0]))
-    return next(iter(runs), None), tuple(problems)
+    if not rows:
+        return None, ()
+    return _project_run(rows[0]), tuple(_problems(rows[0][-1]))
 
 
 async def newest_problems(database: Database, project_id: str | None = None) -> list[Problem]:
-    """The worksheet problems in the newest pass of each project, or of one.
-
-    What versions before 1.0 have left is not known by its place, and is left out until the next pass.
-    """
+    """The worksheet problems in the newest pass of each project, or of one."""
     rows = await database.glance(
         "SELECT r.problems FROM (SELECT project_id, max(finished_at) AS at FROM sync_project_runs GROUP BY project_id)"
         " n JOIN sync_project_runs r ON r.project_id = n.project_id AND r.finished_at = n.at"
         " WHERE CAST(?1 AS TEXT) IS NULL OR r.project_id = ?1 ORDER BY r.project_id",
         (project_id,),
     )
-    return [problem_on_record(one) for row in rows for one in json.loads(row[0]) if isinstance(one, dict)]
+    return [one for row in rows for one in _problems(row[0])]
 
 
 async def refused_by_database(database: Database) -> list[tuple[str, str, str]]:
@@ -209,8 +211,7 @@ async def refused_by_database(database: Database) -> list[tuple[str, str, str]]:
     of_database = [
         row
         for row in rows
-        if row[1] == Outcome.FAILED.value
-        or any(problem_on_record(one).code == "database-columns" for one in json.loads(row[3]) if isinstance(one, dict))
+        if row[1] == Outcome.FAILED.value or any(problem.code == "database-columns" for problem in _problems(row[3]))
     ]
     return [(as_text(name), error, at) for name, _, error, _, at in of_database]
 
@@ -237,13 +238,6 @@ async def reasons(database: Database, started_at: Collection[str]) -> dict[str, 
     return {started_at: Asked(trigger, requested_by) for started_at, trigger, requested_by in rows}
 
 
-async def _runs(database: Database, condition: str, parameters: tuple[Any, ...]) -> list[Run]:
-    rows = await database.glance(
-        f"SELECT {COLUMNS} FROM sync_runs WHERE {condition} ORDER BY started_at DESC LIMIT ?1", parameters
-    )
-    return [run_of(row) for row in rows]
-
-
 async def _project_runs(database: Database, condition: str, parameters: tuple[Any, ...]) -> list[ProjectRun]:
     rows = await database.glance(
         f"SELECT {', '.join(_OF_PROJECT)} FROM sync_project_runs WHERE {condition} LIMIT ?1", parameters
@@ -259,9 +253,14 @@ def _project_run(row: Sequence[Any]) -> ProjectRun:
     return cast("ProjectRun", run)
 
 
-def _problem_texts(problems: str) -> list[str]:
-    """The recorded problems as texts; versions before 1.0 stored texts."""
-    return [one if isinstance(one, str) else str(problem_on_record(one)) for one in json.loads(problems)]
+def _problems(recorded: str) -> list[Problem]:
+    """The recorded problems. The texts that 0.1.0 stored have no known place, and are replaced by the next pass."""
+    return [Problem(**one) for one in json.loads(recorded) if isinstance(one, dict)]
+
+
+def _problem_texts(recorded: str) -> list[str]:
+    """The recorded problems as texts; 0.1.0 stored texts."""
+    return [one if isinstance(one, str) else str(Problem(**one)) for one in json.loads(recorded)]
 
 
 #: Passes dated ahead of a stamp, where most are not: those of a clock that was ahead, not those before one behind.

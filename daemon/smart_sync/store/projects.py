@@ -5,14 +5,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from smart_sync.core import campaign
 from smart_sync.core.campaign import EVERYTHING, Campaign
 from smart_sync.core.links.identity import identity
 from smart_sync.core.matching.sheet_side import MOST_ACCOUNTS, account_id
 from smart_sync.core.model import Account, Project
-from smart_sync.core.project_names import written
 from smart_sync.core.state import as_text
 from smart_sync.core.wording import nearest
 from smart_sync.store.accounts import active_account, active_project
@@ -29,20 +28,7 @@ async def active_projects(database: Database) -> list[Project]:
         "SELECT id, name, google_sheet_name FROM projects"
         f" WHERE {active_project()} AND id IS NOT NULL ORDER BY name, id"
     )
-    return [_project(row) for row in rows]
-
-
-def _project(row: Sequence[Any]) -> Project:
-    return Project(str(row[0]), as_text(row[1]), as_text(row[2]))
-
-
-async def find(database: Database, id_or_name: str) -> Project | None:
-    """The active project with that id, else the one with that name."""
-    active = await active_projects(database)
-    by_id = [project for project in active if project.id == id_or_name]
-    name = written(id_or_name, [project.name for project in active])
-    by_name = [project for project in active if project.name == name]
-    return next(iter(by_id or by_name), None)
+    return [Project(str(row[0]), as_text(row[1]), as_text(row[2])) for row in rows]
 
 
 async def sizes(database: Database, project_ids: Sequence[str]) -> dict[str, int]:

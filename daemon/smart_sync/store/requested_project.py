@@ -1,6 +1,5 @@
 """The project that a request names, and the answer if it is not synced."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from smart_sync.core.answers import ProjectAnswer
@@ -89,12 +88,6 @@ def _refusal(requested: str, rows: list[_Row]) -> ProjectAnswer:
         answer["remedy"] = "set its is_active to 1 in projects to sync it"
     elif name in active:
         answer["remedy"] = f"that is a name; the id is {active[name]}"
-    elif meant := _nearest(requested, active):
+    elif meant := nearest(requested, active):
         answer["remedy"] = f'did you mean "{meant}"?'
     return answer
-
-
-def _nearest(requested: str, names: Mapping[str, str]) -> str:
-    """The name that was probably meant, ignoring case; "" if none is similar."""
-    folded = {name.casefold(): name for name in names}
-    return folded.get(nearest(requested.casefold(), folded), "")

@@ -89,7 +89,8 @@ async def open_database(
             async with database.transaction() as transaction:
                 await prepare(transaction, database, timezone)
             if is_old and keep_old:
-                emit("database.upgraded", path=database.name, before=before, now=len(MIGRATIONS), backup=_named(kept))
+                backup = None if kept is None else str(kept)
+                emit("database.upgraded", path=database.name, before=before, now=len(MIGRATIONS), backup=backup)
         except StoreError as error:
             raise error.meaning from None
         yield database
@@ -145,10 +146,6 @@ async def open_existing(
             yield database
     except StoreError as error:
         raise error.meaning from None
-
-
-def _named(kept: Path | None) -> str | None:
-    return None if kept is None else str(kept)
 
 
 async def version(source: Reader) -> int:

@@ -39,6 +39,12 @@ async def foreseen(source: Database | Transaction, result: PassResult, stale_aft
     return judge_freshness(result.results, before, read_at, stale_after)
 
 
+async def remedies(source: Database) -> dict[tuple[str, str], str]:
+    """What to do about the projects that could not be read at last: by project id and reason."""
+    rows = await source.fetch("SELECT project_id, reason, remedy FROM unread_projects")
+    return {(str(project_id), str(reason)): str(remedy) for project_id, reason, remedy in rows}
+
+
 async def remember(transaction: Transaction, result: PassResult, stale_after: float) -> Freshness:
     """Judge ``result`` and store which projects are stale; inactive ones are deleted."""
     await transaction.execute(f"DELETE FROM unread_projects WHERE project_id NOT IN ({ACTIVE_PROJECT_IDS})")

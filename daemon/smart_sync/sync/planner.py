@@ -148,7 +148,9 @@ class Planner:
         def understood(case: Case) -> _Prepared:
             project = case.project
             own = replace(doubts, open=suspects.get(project.id, {}))
-            return self._prepare(case, stored, self._terms(project, doubts.now, reads[project.id]), own)
+            last, gone_after, most = reads[project.id], self._sheets.gone_after, self._sheets.max_vanished
+            terms = Terms(own.now, project.id, project.name, last.clock, gone_after, most, last.accepted)
+            return self._prepare(case, stored, terms, own)
 
         found, decided = await _each(understood, {case.project.id: case for case in cases})
         groups = [*_in_batches(found.values())]
@@ -175,11 +177,6 @@ class Planner:
         drafts, crashed = await _each(drafted, {key: one for key, one in found.items() if key not in decided})
         await asyncio.to_thread(let_go, stored.rows, found)
         return {**decided, **crashed, **drafts}
-
-    def _terms(self, project: Project, now: str, last: absences.LastRead) -> Terms:
-        """The terms for judging missing rows and values now."""
-        sheets = self._sheets
-        return Terms(now, project.id, project.name, last.clock, sheets.gone_after, sheets.max_vanished, last.accepted)
 
     def _prepare(self, case: Case, stored: Stored, terms: Terms, doubts: Doubts) -> _Prepared:
         states, problems = stored.states(case.project)

@@ -176,7 +176,7 @@ class Reporter:
             reasons = Counter(result.trouble for result in stale)
             self(
                 "project.stale",
-                projects=[_last_read(result) for result in stale[:MAX_NAMED]],
+                projects=[f"{one.project.name} ({last_read(one.sheet_read_at)})" for one in stale[:MAX_NAMED]],
                 project_ids=[result.project.id for result in stale[:MAX_NAMED]],
                 left_out=len(stale[MAX_NAMED:]),
                 reason=next(iter(reasons)),
@@ -252,10 +252,6 @@ class Reporter:
         for conflict in self._first_few("value.conflicted", result.conflicts)[0]:
             fields = {**conflict._asdict(), "place": conflict.place or None}
             self("value.conflicted", project_id=project_id, **fields)
-
-
-def _last_read(result: ProjectResult) -> str:
-    return f"{result.project.name} ({last_read(result.sheet_read_at)})"
 
 
 def _rounded(seconds: float | None) -> float | None:

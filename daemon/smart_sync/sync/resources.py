@@ -54,41 +54,9 @@ class Collect(Protocol):
         """Ask about ``new`` accounts, or those of ``only`` these projects, or all."""
 
 
-class Means(Protocol):
-    """What syncing projects needs: `Resources`, or what a worker has."""
-
-    @property
-    def settings(self) -> Settings:
-        """The configuration."""
-
-    @property
-    def database(self) -> Database:
-        """The open database."""
-
-    @property
-    def sheets(self) -> SheetSource:
-        """The source of worksheets."""
-
-    @property
-    def collect(self) -> Collect:
-        """Asks the parsers."""
-
-    @property
-    def announce(self) -> Reporter:
-        """Reports events."""
-
-    @property
-    def clock(self) -> Clock:
-        """The clock."""
-
-    @property
-    def parsed_query(self) -> str:
-        """The result of `parsed_query.prepare` for ``[parsed] query``."""
-
-
 @dataclass(frozen=True, slots=True)
-class Resources:
-    """What passes work with, opened in order by `opened`, closed in reverse."""
+class Means:
+    """The means of syncing projects; all that a worker has."""
 
     settings: Settings
     database: Database
@@ -96,13 +64,19 @@ class Resources:
     collect: Collect
     announce: Reporter
     clock: Clock
+    #: What `parsed_query.prepare` made of ``[parsed] query``.
+    parsed_query: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resources(Means):
+    """The means of passes, opened in order by `opened`, closed in reverse."""
+
     webhooks: Webhooks
     ping: Ping
     digest: Digest
-    #: What `parsed_query.prepare` made of ``[parsed] query``.
-    parsed_query: str = ""
     #: What each parser reported last (`Collector.overview`).
-    parsers: Callable[[], list[ParserReport]] = list
+    parsers: Callable[[], list[ParserReport]]
 
 
 @contextlib.asynccontextmanager
@@ -181,8 +155,6 @@ def _build(
         fails_after=settings.sheets.stale_after,
         timezone=timezone,
     )
-    ping = Ping(settings.ping)
-    digest = Digest(settings, database, webhooks, clock)
     resources = Resources(
         settings,
         database,
@@ -190,10 +162,10 @@ def _build(
         collector.collect,
         announce,
         clock,
-        webhooks,
-        ping,
-        digest,
         query,
+        webhooks,
+        Ping(settings.ping),
+        Digest(settings, database, webhooks, clock),
         collector.overview,
     )
     return resources, collector

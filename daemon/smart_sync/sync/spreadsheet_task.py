@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from pydantic import TypeAdapter, ValidationError
 
 from smart_sync.aio.tasks import BackgroundTasks
-from smart_sync.clock import Clock, utc_now
+from smart_sync.clock import utc_now
 from smart_sync.config import Settings
 from smart_sync.config.database_url import Location, Server
 from smart_sync.core.days import day_of, moment, stamp
@@ -26,7 +26,7 @@ from smart_sync.core.worker_turns import OTHER_RULES, OTHER_VERSION
 from smart_sync.errors import SmartSyncError
 from smart_sync.logs import emit, redact
 from smart_sync.sheets import open_sheets
-from smart_sync.sheets.source import ReadUsage, SheetSource
+from smart_sync.sheets.source import ReadUsage
 from smart_sync.store import parsed_query, projects, schema
 from smart_sync.store.engine import Lost, StoreError, Transaction
 from smart_sync.store.postgres import turns
@@ -35,7 +35,7 @@ from smart_sync.store.spreadsheet_cache import SpreadsheetCache
 from smart_sync.sync.fan_out import PROJECTS, RESULT, VERSION, rules_digests
 from smart_sync.sync.project import Pass, ProjectSync
 from smart_sync.sync.reporter import Reporter
-from smart_sync.sync.resources import main_error
+from smart_sync.sync.resources import Means, main_error
 
 #: Signs of life in the time after which a worker without one is given up, and seconds between two looks at whether
 #: the parsed values are there.
@@ -45,19 +45,8 @@ UPGRADE = f"{OTHER_VERSION} than that of the pass; upgrade it"
 WRITING = 300.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Means:
-    """See `resources.Means`."""
-
-    settings: Settings
-    database: PostgresDatabase
-    sheets: SheetSource
-    announce: Reporter
-    clock: Clock
-    parsed_query: str
-
-    async def collect(self, new: Sequence[Account] | None = None, *, only: frozenset[str] | None = None) -> None:
-        """Nothing: the process that runs the pass asks the parsers."""
+async def _collect_nothing(new: Sequence[Account] | None = None, *, only: frozenset[str] | None = None) -> None:
+    """The process that runs the pass asks the parsers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +183,7 @@ class _Job:
         memory = SpreadsheetCache(self._database)
         async with open_sheets(settings.sheets, memory, None, announce, self._database.limit) as sheets:
             sheets.begin()
-            means = _Means(settings, self._database, sheets, announce, utc_now, query)
+            means = Means(settings, self._database, sheets, _collect_nothing, announce, utc_now, query)
             sync = ProjectSync(means, self._write)
             try:
                 async with asyncio.TaskGroup() as group:

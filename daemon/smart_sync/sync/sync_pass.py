@@ -5,7 +5,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol
 
@@ -20,6 +20,7 @@ from smart_sync.core.results.stale import Freshness
 from smart_sync.errors import DatabaseReplaced, SheetUnavailable
 from smart_sync.sheets.source import ReadUsage
 from smart_sync.store import open_suspects, pass_history, pin_rows, projects, sheet_edits, unread_projects
+from smart_sync.store.clock_doubts import clock_doubt, not_before
 from smart_sync.store.engine import OF_THE_WHOLE, Lost, StoreError, Transaction
 from smart_sync.sync.project import Pass, ProjectSync
 from smart_sync.sync.renamed_worksheets import Listed, without_renamed
@@ -69,6 +70,7 @@ class SyncPass:
         self._clock = resources.clock
         self._webhooks = resources.webhooks
         self._ping = resources.ping
+        self._is_clock_doubted = False
         self._projects = ProjectSync(resources)
         self._fan_out = fan_out_of(resources, self._projects)
 
@@ -241,7 +243,7 @@ class SyncPass:
         keep = timedelta(seconds=self._settings.history.keep)
         try:
             now = self._clock()
-            before = stamp(now - keep)
+            before = not_before(await self._doubted(now), now - keep)
             await pass_history.prune(self._database, before, stamp(now + AHEAD))
             await sheet_edits.prune(self._database, before, stamp(now))
         except StoreError as error:
@@ -249,10 +251,19 @@ class SyncPass:
             self._announce("history.prune_failed", reason=str(error.meaning))
         return judged
 
+    async def _doubted(self, now: datetime) -> str:
+        """Why nothing is deleted as too old now, told once; "" if it is."""
+        doubted = await clock_doubt(self._database, now)
+        if doubted and not self._is_clock_doubted:
+            self._announce("clock.doubted", reason=doubted)
+        self._is_clock_doubted = bool(doubted)
+        return doubted
+
     async def _write_with_result(self, transaction: Transaction, result: PassResult, today: str) -> Freshness:
         """Write what belongs to the result's transaction: messages, and that they were reported."""
         project_ids = [one.project.id for one in result.results if one.outcome is not Outcome.FAILED]
-        await pin_rows.remove_past(transaction, project_ids, today)
+        if not await clock_doubt(transaction, self._clock()):
+            await pin_rows.remove_past(transaction, project_ids, today)
         await open_suspects.forget_believed(transaction, self._clock())
         await self._projects.reported_findings.keep(transaction, result.results)
         judged = await unread_projects.remember(transaction, result, self._settings.sheets.stale_after)

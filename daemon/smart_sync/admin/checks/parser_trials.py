@@ -99,7 +99,7 @@ async def token_overview(settings: Settings, clock: Clock = utc_now) -> TokensAn
             if source.book is not None:
                 try:
                     async with http.opened() as client, asking(client, allow(source)) as means:
-                        await source.adapted.inspect_tokens(means)
+                        await source.inspect_tokens(means)
                 except SmartSyncError as error:
                     failure = redact(str(error))
                 await source.book.look()
@@ -214,7 +214,7 @@ async def _unknown_video_findings(
 def _terms(sources: Sequence[ConfiguredParser]) -> Iterator[Finding]:
     """What a platform's terms require for storing its numbers, until the configuration accepts them."""
     for source in sources:
-        terms = source.adapted.terms
+        terms = source.terms
         if terms and not options(source.settings).accepted:
             silence = f"if you keep to that: [parsers.{source.table}] accepted = true"
             yield Finding("warning", f"parser {source.name}: {terms}; {silence}", trouble="parser-terms")

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,6 +22,7 @@ from smart_sync.cli.commands.common import (
     show,
 )
 from smart_sync.cli.complete import account_names, all_names
+from smart_sync.clock import utc_now
 from smart_sync.core.model import METRICS
 
 
@@ -41,7 +42,7 @@ def confirm(what: str, metric: str | None, as_json: bool) -> None:
     from smart_sync.cli.output.data import show_confirmed
 
     _path, settings = load()
-    show(asyncio.run(findings.confirm(settings, what, metric, _now())), as_json, show_confirmed)
+    show(asyncio.run(findings.confirm(settings, what, metric, utc_now())), as_json, show_confirmed)
 
 
 @click.command(
@@ -68,7 +69,7 @@ def pin(account: str, metric: str, value: int | None, until: datetime | None, wh
 
     _path, settings = load()
     request = PinRequest(account, metric, value, until.date() if until else None, why)
-    show(asyncio.run(pins.pin(settings, request, _now())), as_json, show_pinned)
+    show(asyncio.run(pins.pin(settings, request, utc_now())), as_json, show_pinned)
 
 
 @click.command(epilog=example("smart-sync unpin nova views"))
@@ -131,7 +132,7 @@ def snapshots_repair(account: str, day: datetime, as_json: bool, **values: int |
     typed = {metric: value for metric, value in values.items() if value is not None}
     if not typed:
         raise click.UsageError("say what it should have been, such as --views 1200")
-    answer = asyncio.run(corrections.repair(settings, account, day.date(), typed, _now()))
+    answer = asyncio.run(corrections.repair(settings, account, day.date(), typed, utc_now()))
     show(answer, as_json, show_repaired)
 
 
@@ -162,19 +163,15 @@ def ingest(
         raise click.UsageError("--metric goes with --forget and --forget-source")
     _path, settings = load()
     if file is None:
-        answer = asyncio.run(ingest.forget(settings, forget, forget_source, metric, _now()))
+        answer = asyncio.run(ingest.forget(settings, forget, forget_source, metric, utc_now()))
         show(answer, as_json, show_forgotten)
         return
     text = ingest.read_text(file, file.name)
-    done = asyncio.run(ingest.ingest(settings.database.where, text, ingest.format_of(file.name, text), _now()))
+    done = asyncio.run(ingest.ingest(settings.database.where, text, ingest.format_of(file.name, text), utc_now()))
     for mistake in done.mistakes:
         complain(f"{file.name}: {mistake}")
     show(done.answer(), as_json, show_ingested)
     sys.exit(SOME_FAILED if done.mistakes else 0)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 @click.command(epilog=example("smart-sync backup view_counter.backup.db"))
@@ -192,8 +189,7 @@ def backup(file: Path, as_json: bool) -> None:
     if str(file) == "-":
         raise click.UsageError("a backup is verified before it has its name, so it needs one; give a file, not -")
     _path, settings = load()
-    made = back_up(settings.database.where, file).answer()
-    show(made, as_json, show_backup)
+    show(back_up(settings.database.where, file), as_json, show_backup)
 
 
 @click.command("migrate-store", epilog=example("smart-sync migrate-store view_counter.db env:DATABASE_URL"))

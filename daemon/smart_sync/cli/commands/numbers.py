@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from smart_sync.cli.commands.common import (
     show,
 )
 from smart_sync.cli.complete import account_names, project_names
+from smart_sync.clock import utc_now
 from smart_sync.core.history.growth import SORTS
 from smart_sync.core.model import METRICS
 
@@ -46,7 +47,7 @@ def explain(account: str, metric: str | None, days: int, everything: bool, as_js
     settings = load_readable()
     chosen = METRICS if metric is None else (metric,)
     past = explain.ALL_DAYS if everything else days
-    show(asyncio.run(explain.explain(settings, account, chosen, _now(), past)), as_json, show_explanations)
+    show(asyncio.run(explain.explain(settings, account, chosen, utc_now(), past)), as_json, show_explanations)
 
 
 @click.command(epilog=example("smart-sync history --failed --limit 5"))
@@ -83,7 +84,7 @@ def growth(project: str | None, days: int, metric: str, sort: str, top: int | No
     from smart_sync.core.days import stamp
 
     _path, settings = load()
-    path, now = settings.database.where, _now()
+    path, now = settings.database.where, utc_now()
     vote_terms = settings.vote_terms(stamp(now))
     answer = asyncio.run(history_of.growth(path, project, metric, days, now, vote_terms, sort=sort, top=top))
     show(answer, as_json, show_growth)
@@ -129,22 +130,22 @@ def report(
     Whether each project is on target, its totals, what is to be put right.  Days and times are those of
     [schedule] timezone.
     """
-    from smart_sync import report as growth
     from smart_sync.core.days import day_of, stamp
-    from smart_sync.report import csv_tables
+    from smart_sync.report import build, csv_tables, query
     from smart_sync.report.inputs import Options
 
     _path, settings = load()
-    now = _now()
+    now = utc_now()
     if since is not None and since.date().isoformat() > day_of(now, settings.schedule.timezone).label:
         raise click.UsageError("--since lies ahead; give a day that has been")
     options = Options(
         audience, lang, settings.schedule.timezone, title, since.date() if since else None, settings.lifetime_sources()
     )
-    facts = growth.gather_inputs(settings.database.where, project, days, now, settings.vote_terms(stamp(now)), options)
+    path, vote_terms = settings.database.where, settings.vote_terms(stamp(now))
+    facts = asyncio.run(query.read(path, project, days, now, vote_terms, options))
     if folder is not None:
         csv_tables.write(folder, csv_tables.tables(facts, days, options.since, options.lifetime))
-    page = growth.page(facts, days, now, options).encode()
+    page = build.page(facts, days, now, options).encode()
     if str(output) == "-":
         with printing():
             sys.stdout.buffer.write(page)
@@ -152,7 +153,3 @@ def report(
         return
     csv_tables.write_page(output, page)
     complain(f"{output}: {len(page):,} bytes")
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

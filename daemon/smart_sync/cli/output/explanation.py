@@ -22,8 +22,7 @@ from smart_sync.core.explain_answer import (
     WithoutVote,
 )
 from smart_sync.core.model import METRICS
-from smart_sync.core.notices.troubles import with_code
-from smart_sync.core.wording import confirm, counted, unread_snapshots
+from smart_sync.core.wording import confirm, counted, unread_snapshots, with_code
 from smart_sync.logs import printable
 
 

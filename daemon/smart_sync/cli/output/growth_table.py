@@ -8,8 +8,7 @@ from rich.console import Console
 from smart_sync.cli.output.terminal import Column, console, count, left_over, print_line, print_table, when
 from smart_sync.core.answers import GrownAccount, GrownTotal, GrowthAnswer, NamedAccount
 from smart_sync.core.history.growth import condensed, sparkline
-from smart_sync.core.notices.troubles import with_code
-from smart_sync.core.wording import counted, listed, unread_snapshots
+from smart_sync.core.wording import counted, listed, unread_snapshots, with_code
 from smart_sync.logs import printable
 
 #: Bars of a sparkline: it takes what the terminal has left beside names and numbers, and is left out below the least.

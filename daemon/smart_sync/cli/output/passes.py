@@ -17,9 +17,8 @@ from smart_sync.cli.output.terminal import Column, count, duration, print_line, 
 from smart_sync.config import ENVIRONMENT
 from smart_sync.core.answers import MetricChangeAnswer, ProjectAnswer, SyncAnswer
 from smart_sync.core.model import METRICS
-from smart_sync.core.notices.troubles import with_code
 from smart_sync.core.results.coverage import Coverage
-from smart_sync.core.wording import by_text, counted, last_read, listed
+from smart_sync.core.wording import by_text, counted, last_read, listed, with_code
 from smart_sync.logs import printable
 
 

@@ -2,7 +2,8 @@
 
 Growth over some days is the newest value less the last known one at or before that many days ago; where there is
 none that old, less the first that is known since.  The command and the report say so where it is not the very day.
-A day that ends a carried stretch holds the growth of several: it is marked, and averages and movers leave it out.
+A day that ends a carried period holds the growth of several: it is marked, and movers leave it out.  Averages leave
+out the days before it too on which the value stood still: what is carried has not been measured to be 0.
 """
 
 from bisect import bisect_right
@@ -185,10 +186,16 @@ def total(values: Iterable[N | None]) -> N | None:
 
 
 def average(history: History, metric: int, after: int, until: int) -> float | None:
-    """The mean daily growth after ``after``, up to ``until``, of the days with a growth that end no carried period."""
-    ends = history.ends_within(metric, after, until)
-    daily = zip(range(after + 1, until + 1), history.daily(metric, after + 1, until - after), strict=True)
-    counted = [delta for day, delta in daily if delta is not None and day not in ends]
+    """The mean daily growth after ``after``, up to ``until``, of the days with a growth and outside carried periods."""
+    daily = history.daily(metric, after + 1, until - after)
+    for end in history.ends_within(metric, after, until):
+        place = end - after - 1
+        daily[place] = None
+        # Which days were carried is not recorded; on all of them the value was that of the day before.
+        while place > 0 and daily[place - 1] == 0:
+            place -= 1
+            daily[place] = None
+    counted = [delta for delta in daily if delta is not None]
     return sum(counted) / len(counted) if counted else None
 
 

@@ -54,7 +54,8 @@ def match(table: Table, accounts: Sequence[AccountState]) -> Matches:
         *_duplicates(table.worksheet, found.values()),
         *_duplicate_accounts(table.worksheet, duplicates.values(), found),
     ]
-    without = [a.id for group in duplicates.values() if _any_in(group, found) for a in group if a.active]
+    with_row = [group for group in duplicates.values() if any(account.id in found for account in group)]
+    without = [account.id for group in with_row for account in group if account.active]
     return Matches(rows, tuple(unmatched), tuple(problems), frozenset(without) - found.keys())
 
 
@@ -70,10 +71,6 @@ def _claimant(group: Sequence[AccountState], link: str) -> AccountState:
     several = [account for account in group if account.active] or group
     several = [account for account in several if account.link == link] or several
     return min(several, key=lambda account: (account.added_at is None, account.added_at or "", account.id))
-
-
-def _any_in(group: Iterable[AccountState], found: Mapping[str, object]) -> bool:
-    return any(account.id in found for account in group)
 
 
 def _duplicate_accounts(

@@ -156,7 +156,7 @@ def _examine(typed: Typed, worksheet: Worksheet, terms: Terms, *, calm: bool, wh
         cells = [(away, metric) for away, metric in cells if away in whole]
     if outside and not cells and (far := worksheet.anywhere(typed)):
         cells = [far]
-    ago = _days_ago(typed, sound, last, terms.now)
+    ago = None if inside and _takes_back(typed, changes, terms.now) else _days_ago(typed, sound, last, terms.now)
     if not (outside or cells or ago):
         return None
     named = [worksheet.named(typed, away, metric) for away, metric in cells]
@@ -186,6 +186,11 @@ def _days_ago(typed: Typed, sound: Sequence[Point], last: Sequence[Point], now: 
         return None
     earlier = next((point for point in reversed(sound) if point.value == typed.new), None)
     return None if earlier is None else max(1, round(now - earlier.at))
+
+
+def _takes_back(typed: Typed, changes: Sequence[Point], now: float) -> bool:
+    """Whether a typed number is the one from before the last change, which is less than a day old: a correction."""
+    return [point.value for point in changes[-2:]] == [typed.new, typed.old] and now - changes[-1].at < 1
 
 
 def _last_numbers(typed: Typed, changes: Sequence[Point], sound: Sequence[Point], own: Band, now: float) -> list[Point]:

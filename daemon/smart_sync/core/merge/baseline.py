@@ -168,8 +168,7 @@ def likely_cause(seen: Evidence) -> str:
             return f"this is {name}'s number"
         return f"this is the number of its {metric}"
     if seen.days_ago is not None:
-        when = "last week's" if seen.days_ago in _WEEK else f"that of {seen.days_ago} days ago"
-        return f"looks like {when}"
+        return _looks_old(seen.days_ago)
     if not seen.usual:
         return "unlike what the parser says"
     tens = [10**at for at in range(len(str(seen.new)))]
@@ -187,6 +186,12 @@ def likely_cause(seen: Evidence) -> str:
     if seen.new and any(low - last <= seen.new <= high - last for (low, high), last in growth):
         return "looks like the growth, not the total"
     return "it has fallen" if all(seen.new < low for low, _ in seen.usual) else "far above how it has grown"
+
+
+def _looks_old(days: int) -> str:
+    if days == 1:
+        return "looks like yesterday's"
+    return "looks like last week's" if days in _WEEK else f"looks like that of {days} days ago"
 
 
 def _is_usual(value: int, seen: Evidence) -> bool:

@@ -25,6 +25,8 @@ class Winner:
     PINNED: Final = "pinned"
 
 
+#: The metrics that only grow, if nothing else is configured.
+COUNTERS: Final = frozenset(METRICS) - {"followers"}
 #: A pinned value is nobody's to compare with: when the pin goes, both sides are looked at anew.
 _WINNERS = frozenset({Winner.SHEET, Winner.PARSED, Winner.BOTH, Winner.CARRIED})
 
@@ -63,16 +65,12 @@ def highest(sheet: int | None, parsed: int | None, _before: Before | None = None
 
 def sheet_first(sheet: int | None, parsed: int | None, _before: Before | None = None) -> Decision:
     """The sheet when it has a positive value, else parsed."""
-    if sheet or parsed is None:
-        return _both_if_equal(_sheet_decision(sheet), sheet, parsed)
-    return _both_if_equal(Decision(parsed, Winner.PARSED), sheet, parsed)
+    return _won_by(Winner.SHEET if sheet or parsed is None else Winner.PARSED, sheet, parsed)
 
 
 def parsed_first(sheet: int | None, parsed: int | None, _before: Before | None = None) -> Decision:
     """Parsed when it has a positive value, else the sheet."""
-    if parsed or sheet is None:
-        return _both_if_equal(_parsed_decision(parsed), sheet, parsed)
-    return _both_if_equal(Decision(sheet, Winner.SHEET), sheet, parsed)
+    return _won_by(Winner.PARSED if parsed or sheet is None else Winner.SHEET, sheet, parsed)
 
 
 def latest(sheet: int | None, parsed: int | None, before: Before | None) -> Decision:
@@ -81,12 +79,11 @@ def latest(sheet: int | None, parsed: int | None, before: Before | None) -> Deci
     A parser that has no value has not changed; a manager who empties a cell withdraws its value.
     """
     if before is None or before.winner not in _WINNERS:
-        return sheet_first(sheet, parsed) if sheet is None else _both_if_equal(_sheet_decision(sheet), sheet, parsed)
+        return _won_by(Winner.PARSED if sheet is None else Winner.SHEET, sheet, parsed)
     sheet_changed = sheet != before.sheet
     parsed_changed = parsed is not None and parsed != before.parsed
     if sheet_changed and sheet is not None:
-        conflict = parsed_changed and sheet != parsed
-        return _both_if_equal(Decision(sheet, Winner.SHEET, conflict), sheet, parsed)
+        return _won_by(Winner.SHEET, sheet, parsed)._replace(conflict=parsed_changed and sheet != parsed)
     if parsed_changed or (sheet_changed and parsed is not None):
         return Decision(parsed, Winner.PARSED)
     if sheet is None and parsed is None:
@@ -144,17 +141,12 @@ def decide(
     return decision
 
 
-def _sheet_decision(sheet: int | None) -> Decision:
-    return Decision(sheet, Winner.SHEET) if sheet is not None else NOBODY
-
-
-def _parsed_decision(parsed: int | None) -> Decision:
-    return Decision(parsed, Winner.PARSED) if parsed is not None else NOBODY
-
-
-def _both_if_equal(decision: Decision, sheet: int | None, parsed: int | None) -> Decision:
-    same = sheet is not None and sheet == parsed
-    return decision._replace(winner=Winner.BOTH) if same else decision
+def _won_by(winner: str, sheet: int | None, parsed: int | None) -> Decision:
+    """The decision for the ``winner``'s side: `NOBODY` if it has no value, both if the sides agree."""
+    value = sheet if winner == Winner.SHEET else parsed
+    if value is None:
+        return NOBODY
+    return Decision(value, Winner.BOTH if sheet == parsed else winner)
 
 
 class Rule(NamedTuple):
@@ -182,7 +174,7 @@ class Policy:
     platforms: Mapping[str, Choices] = field(default_factory=dict)
     projects: Mapping[str, Choices] = field(default_factory=dict)
     #: The metrics that only grow (``[merge.kinds]``: "counter"); the others go both ways ("gauge").
-    counters: frozenset[str] = frozenset(METRICS) - {"followers"}
+    counters: frozenset[str] = COUNTERS
 
     def rule(self, project: str, platform: str, metric: str) -> Rule:
         """The rule for one metric of an account: project, then platform, then metric, then the default."""

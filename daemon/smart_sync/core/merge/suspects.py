@@ -15,17 +15,16 @@ first one too: going back there is a correction), when it has stood for `STANDS`
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from smart_sync.core.days import moment, stamp
+from smart_sync.core.merge.strategies import COUNTERS
 from smart_sync.core.model import METRICS, Metrics
 from smart_sync.core.parsed import OWN, ParsedValue
 
 #: Below it numbers multiply every day: 1 becomes 12 without any doubt.
 FLOOR = 1000
-#: The metrics that only grow, if nothing else is configured.
-COUNTERS: Final = frozenset(METRICS) - {"followers"}
 #: What has stood so long is believed.
 STANDS = timedelta(days=1)
 
@@ -63,6 +62,12 @@ class MergedChange(NamedTuple):
 #: The cell that the new value of an account's metric comes from, "" if it comes from none; asked for suspects alone.
 Place = Callable[[str, str], str]
 
+
+def believed_before(now: datetime) -> str:
+    """The stamp up to which suspects have stood long enough to be believed."""
+    return stamp(now - STANDS)
+
+
 #: Suspects by account id and metric.
 Suspects = Mapping[tuple[str, str], Suspect]
 
@@ -86,7 +91,7 @@ class Doubts:
     @property
     def believed(self) -> str:
         """The stamp: suspects that began before it have stood long enough to be believed."""
-        return stamp(moment(self.now) - STANDS)
+        return believed_before(moment(self.now))
 
 
 class Judged(NamedTuple):

@@ -94,6 +94,7 @@ CELLS = {
     "this is {name}'s number": "это число аккаунта {name}",
     "this is the number of its {metric}": "это число из столбца {metric}",
     "looks like last week's": "похоже на число недельной давности",
+    "looks like yesterday's": "похоже на вчерашнее число",
     "looks like that of {days} days ago": "похоже на число {days} дней назад",
     "unlike what the parser says": "парсер говорит другое",
     # Pins.

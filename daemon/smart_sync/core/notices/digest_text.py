@@ -3,14 +3,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, time, timedelta
-from typing import cast
 from zoneinfo import ZoneInfo
 
 from smart_sync.core.days import stamp
 from smart_sync.core.model import Problem
 from smart_sync.core.notices.phrases import counted, number
 from smart_sync.core.notices.reader import Data, Reader, jump, plain
-from smart_sync.core.notices.troubles import problem_on_record
 from smart_sync.core.results.webhook_messages import Message, message
 
 DIGEST = "digest"
@@ -41,16 +39,14 @@ class DigestFacts:
     day: str
     projects: Sequence[DigestProject] = ()
     suspects: Sequence[Data] = ()
-    #: As on record: ``Worksheet!B7: reason (value)``.
-    problems: Sequence[str] = ()
+    #: The first, as `problem_shown` has them.
+    problems: Sequence[Data] = ()
     stale: Sequence[Data] = ()
-    #: How many problems there are, of which ``problems`` are some.
+    #: How many problems there are.
     problem_count: int = 0
     #: Projects whose last pass failed or was degraded and that are not stale; parsers that are failing.
     unwell: Sequence[Data] = ()
     parsers: Sequence[Data] = ()
-    #: The first of ``problems`` in parts: what a person reads of them.
-    shown_problems: Sequence[Data] = ()
 
 
 def due_day(now: datetime, at: time, timezone: str) -> str | None:
@@ -87,14 +83,12 @@ def text(facts: Data, reader: Reader) -> str:
 
 
 def _to_do(facts: Data, reader: Reader) -> Iterator[str]:
-    problems = [_problem(one, reader) for one in _problems(facts)]
+    problems = [_problem(one, reader) for one in facts["problems"]]
     yield from _listed("suspects_head", [jump(reader, one) for one in facts["suspects"]], reader, "see_status")
-    count = max(facts["problem_count"], len(facts["problems"]))
-    yield from _listed("problems_head", problems, reader, "see_check", count)
+    yield from _listed("problems_head", problems, reader, "see_check", facts["problem_count"])
     yield from _listed("stale_head", [_stale(one, reader) for one in facts["stale"]], reader, "see_status")
-    # A digest of an earlier version may still wait to be sent.
-    yield from _listed("unwell_head", [_unwell(one, reader) for one in facts.get("unwell", ())], reader, "see_status")
-    yield from _listed("parsers_head", [_parser(one, reader) for one in facts.get("parsers", ())], reader, "see_status")
+    yield from _listed("unwell_head", [_unwell(one, reader) for one in facts["unwell"]], reader, "see_status")
+    yield from _listed("parsers_head", [_parser(one, reader) for one in facts["parsers"]], reader, "see_status")
 
 
 def _listed(head: str, rows: Sequence[str], reader: Reader, see: str, count: int = 0) -> Iterator[str]:
@@ -114,27 +108,23 @@ def problem_shown(one: Problem) -> Data:
     return {"place": one.place, "reason": one.reason, "value": one.value, "code": one.code}
 
 
-def _problems(facts: Data) -> Sequence[Data]:
-    """The problems shown; a message queued by an earlier version has only sentences."""
-    if parts := facts.get("shown_problems"):
-        return cast("Sequence[Data]", parts)
-    return [problem_shown(problem_on_record(told)) for told in facts["problems"][:MAX_EACH]]
-
-
 def _problem(one: Data, reader: Reader) -> str:
-    value = f" ({plain(one['value'], 58)})" if one["value"] else ""
-    return f"{plain(one['place'], 60)}: {reader.translated(one['reason'])}{value}"
+    return reader.problem(plain(one["place"], 60), one["reason"], one["value"])
 
 
 def _stale(one: Data, reader: Reader) -> str:
     when = reader.when(one["read_at"]) if one["read_at"] else reader.say("never_read")
-    return reader.say(
-        "stale_line", project=plain(one["project_name"], 40), when=when, reason=reader.translated(one["reason"])
-    )
+    return reader.say("stale_line", project=plain(one["project_name"], 40), when=when, reason=_why(one, reader))
 
 
 def _unwell(one: Data, reader: Reader) -> str:
-    return f"{plain(one['project_name'], 40)}: {reader.translated(one['reason'])}"
+    return f"{plain(one['project_name'], 40)}: {_why(one, reader)}"
+
+
+def _why(one: Data, reader: Reader) -> str:
+    """Why a project is in trouble, and what to do where that is known."""
+    # A digest of an earlier version that still waits has no remedies.
+    return "; ".join(reader.translated(one[key]) for key in ("reason", "remedy") if one.get(key))
 
 
 def _parser(one: Data, reader: Reader) -> str:

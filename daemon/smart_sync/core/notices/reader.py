@@ -10,10 +10,13 @@ from zoneinfo import ZoneInfo
 from smart_sync.core.notices.phrases import METRIC_NAMES, Language, number, phrase
 from smart_sync.core.notices.translation import translated
 
-#: Characters of a line: ten of them are less than the 2,000 that Discord takes of a message.
-MAX_LINE = 190
+#: Characters of a line: a reason and what to do about it, whole.  Where a service takes fewer than ten such lines, its
+#: message has fewer lines.
+MAX_LINE = 400
 #: Names that a line lists.
 MAX_NAMES = 8
+#: How our sentences tell a moment.
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d) UTC\b")
 _CONTROL = re.compile(r"[\x00-\x20\x7f-\xa0\u2028-\u202f\u2066-\u2069]+")
 #: What calls everybody in a chat.
 _CALL = re.compile(r"@(?=(?:everyone|here|channel|all)\b)", re.IGNORECASE)
@@ -43,8 +46,15 @@ class Reader:
             return plain(moment)
 
     def translated(self, text: str) -> str:
-        """A reason or remedy of ours in the reader's language, as far as it has translations."""
-        return translated(plain(text, 400), self.lang)
+        """A reason or remedy of ours in the reader's language, as far as it has translations, on their clock."""
+        told = translated(plain(text, MAX_LINE), self.lang)
+        return _MOMENT.sub(lambda found: self.when(found[1]), told)
+
+    def problem(self, place: str, reason: str, value: str) -> str:
+        """A worksheet's problem on one line: where, why and what to do, and the value unless that names it."""
+        told = self.translated(reason)
+        shown = plain(value, 58)
+        return f"{place}: {told} ({shown})" if shown and shown not in told else f"{place}: {told}"
 
     def names(self, names: Sequence[str]) -> str:
         """``A, B and 3 more``."""

@@ -153,8 +153,7 @@ def _finished(data: Sequence[Data], reader: Reader) -> _Text:
 def _problem(one: Data, reader: Reader) -> str:
     """A worksheet's problem on one line: its cell, why, and the cell's text."""
     cell = f"!{one['column'] or ''}{one['row']}" if one["row"] is not None else ""
-    value = f" ({plain(one['value'], 40)})" if one["value"] else ""
-    return f"{plain(one['worksheet'], 40)}{cell}: {reader.translated(one['reason'])}{value}"
+    return reader.problem(f"{plain(one['worksheet'], 40)}{cell}", one["reason"], one["value"])
 
 
 def _suspected(data: Sequence[Data], reader: Reader) -> _Text:

@@ -92,7 +92,8 @@ def _outcome(plan: Plan, written: Written, not_created: Mapping[str, str]) -> tu
         troubles.append(_Trouble(reason, "switch the web app's own sync off, or drop the rule", "two-masters"))
     if troubles:
         return Outcome.DEGRADED, troubles
-    return Outcome.SYNCED if _writes(plan) or written.snapshots else Outcome.UNCHANGED, []
+    writes = plan.merged or plan.sheet or plan.absent or plan.left or plan.returned or written.snapshots
+    return Outcome.SYNCED if writes else Outcome.UNCHANGED, []
 
 
 def _refusal(what: str, reasons: Mapping[str, str]) -> _Trouble:
@@ -168,11 +169,6 @@ def _some_refused(place: str, found: Sequence[Problem]) -> Iterator[Problem]:
     if (more := len(found) - MAX_REFUSED) > 0:
         reason = f"the database refuses {counted(more, 'account')} more"
         yield Problem(reason, place, code="database-columns", count=more)
-
-
-def _writes(plan: Plan) -> bool:
-    """Whether writing ``plan`` changes any account."""
-    return bool(plan.merged or plan.sheet or plan.absent or plan.left or plan.returned)
 
 
 def dry_run_result(

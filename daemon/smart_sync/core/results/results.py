@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, cast
+from typing import Literal, NamedTuple, cast
 
-from smart_sync.core.answers import ConflictInPass, PassAnswer, ProjectAnswer, SuspectInPass
+from smart_sync.core.answers import ConflictInPass, MetricChangeAnswer, PassAnswer, ProjectAnswer, SuspectInPass
 from smart_sync.core.counts import Counts, PassCounts, Where, as_json
 from smart_sync.core.merge.plan import Conflict
 from smart_sync.core.merge.suspects import Suspect
@@ -18,8 +18,7 @@ from smart_sync.core.wording import counted
 MAX_PROBLEMS = 100
 
 
-@dataclass(frozen=True, slots=True)
-class MetricChange:
+class MetricChange(NamedTuple):
     """A merged value that a pass changed, or would change; ``before`` is None for a new account.
 
     ``after`` is None where it had a value and has none from now on.
@@ -119,10 +118,7 @@ class ProjectResult:
         said["suspects"] = [cast("SuspectInPass", one._asdict()) for one in self.suspects[:MAX_PROBLEMS]]
         said["conflicts"] = [cast("ConflictInPass", one._asdict()) for one in self.conflicts[:MAX_PROBLEMS]]
         if self.changes:
-            said["changes"] = [
-                {"account_id": c.account_id, "link": c.link, "metric": c.metric, "before": c.before, "after": c.after}
-                for c in self.changes
-            ]
+            said["changes"] = [cast("MetricChangeAnswer", one._asdict()) for one in self.changes]
         return said
 
 

@@ -6,8 +6,8 @@ makes a project stale.  Judged at the end of a pass.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 
+from smart_sync.core.days import seconds_between
 from smart_sync.core.results.results import ProjectResult
 
 
@@ -78,11 +78,6 @@ def _unread(result: ProjectResult, old: Unread | None, stale_after: float) -> Un
     # A clock that was put back must not keep a project from ever becoming stale.
     since = min(old.since, now) if old is not None else now
     stale_since = old.stale_since if old is not None else None
-    if stale_since is None and _seconds(since, now) > stale_after:
+    if stale_since is None and seconds_between(since, now) > stale_after:
         stale_since = now
     return Unread(since, stale_since, result.error, result.remedy)
-
-
-def _seconds(since: str, now: str) -> float:
-    """The seconds between two stamps."""
-    return (datetime.fromisoformat(now) - datetime.fromisoformat(since)).total_seconds()

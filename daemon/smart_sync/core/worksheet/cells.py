@@ -32,7 +32,7 @@ tr_TR).  Otherwise, and after a decimal sign that is not the locale's, case, spa
 and the words of the locale, of English and Russian and those that mean the same in every locale are looked up
 together; a word on which they disagree (``1.2B`` in tr_TR), and ``t``, is a problem.
 
-In a worksheet a ``!`` at the end of the cell pins the number (`core.worksheet.pin_marks`).
+In a worksheet a ``!`` at the end of the cell pins the number (`core.worksheet.table`).
 
 Always a problem: errors (``#REF!``), ``Loading...``, words, percentages, currencies, negatives, NaN, infinities,
 booleans, dates and durations, fractions (``1.5``, but not ``1.5K``), a noun of another metric, an arrow up or down

@@ -43,15 +43,9 @@ def why_unreadable(link: str, text: str, behind: Sequence[str]) -> str:
         return "an error of the spreadsheet"
     if link.casefold().startswith(("loading", "загрузка")) and "/" not in link:
         return "not computed yet"
-    handle = _handle_in(link) if behind and _HANDLE.fullmatch(text) else ""
+    # The name in the older addresses of a channel or page need not be its handle.
+    has_handle = behind and _HANDLE.fullmatch(text) and ("/@" in link or platform(link) == "instagram")
+    handle = username(link) if has_handle else ""
     if handle and folded(handle) != folded(text[1:]):
         return f"the cell shows {shown(text)}, and the link behind it is @{shown(handle)}'s; correct one of them"
     return ""
-
-
-def _handle_in(link: str) -> str:
-    """The handle in a link, without its ``@``; "" if it has none.
-
-    The name in the older addresses of a channel or page need not be its handle.
-    """
-    return username(link) if "/@" in link or platform(link) == "instagram" else ""

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from itertools import islice
 from sys import intern
 
+from smart_sync.core.foreign_text import INVISIBLE
 from smart_sync.core.links.identity import profile_link
 from smart_sync.core.links.link_text import PLAIN_LINK
 from smart_sync.core.model import METRICS, NO_METRICS, Cell, Metrics, SheetRow, Table, Worksheet
 from smart_sync.core.wording import listed, shown
 from smart_sync.core.worksheet import headers
-from smart_sync.core.worksheet.cells import NO_VALUE, Unreadable, read_count
+from smart_sync.core.worksheet.cells import FULL_WIDTH, NO_VALUE, Unreadable, read_count
 from smart_sync.core.worksheet.headers import Header, letters
 from smart_sync.core.worksheet.link_cells import UNUSABLE, link_of, why_unreadable
-from smart_sync.core.worksheet.pin_marks import read_pinned
 from smart_sync.core.worksheet.problem_list import ProblemList
 from smart_sync.core.worksheet.titles import MAX_TITLE, Titles, is_total, normal
 
@@ -21,6 +21,8 @@ _NOTHING: frozenset[str] = frozenset()
 _NO_OWNER = [-1] * 4
 #: Rows in which numbers are looked for under titles that nobody understood.
 MAX_LOOKED_AT = 1000
+#: ``950!`` pins its cell: it means 950, whatever the parsers say, until the mark goes; pictures and full-width too.
+_PINS = FULL_WIDTH | dict.fromkeys(map(ord, "❗❕"), "!")
 
 
 class NoHeader(ValueError):
@@ -122,10 +124,8 @@ class _Reader:
             text = _text(cells, self._link)
             link = link_of(text, self._worksheet.links.get(number, ())) if text else ""
             if profile_link(link) and any(self._read_metrics(number, cells, ProblemList(""))[0]):
-                reason = (
-                    f"this row is not read, for the header is below it, in row {header_row + 1}; move it below that"
-                )
-                self.problems.add("link-unreadable", reason, number, self._link, link)
+                reason = f"this row is not read, for the header is below it, in row {header_row + 1}"
+                self.problems.add("link-unreadable", f"{reason}; move it below that", number, self._link, link)
 
     def not_understood(self) -> tuple[str, ...]:
         """The titles of count columns that were not understood, if a metric has no column."""
@@ -258,6 +258,22 @@ class _Reader:
 
 def _texts(cells: Sequence[Cell]) -> tuple[str, ...]:
     return tuple(shown(cell) for cell in cells if isinstance(cell, str) and normal(cell))
+
+
+def read_pinned(cell: Cell, how: tuple[str, str, int], problem: Unreadable) -> tuple[int | None, Unreadable | None]:
+    """The pinned number of a cell that is no plain number, or why it cannot be read.
+
+    ``how``: the locale, metric and scale of `read_count`, which has raised ``problem``.  The mark is the cell's last
+    sign, with or without a space before it (as in French); what stands before it is read as any cell is.
+    """
+    text = cell.translate(INVISIBLE).translate(_PINS).strip() if isinstance(cell, str) else ""
+    if not text.endswith("!") or text.startswith("#"):  # an error of the spreadsheet bears no mark
+        return None, problem
+    try:
+        count = read_count(text.removesuffix("!").rstrip(), *how)
+    except Unreadable as other:
+        return None, other
+    return count, Unreadable("a mark that pins, and no number") if count is None else None
 
 
 def _is_word(text: str) -> bool:

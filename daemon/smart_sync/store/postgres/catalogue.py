@@ -55,9 +55,9 @@ class PostgresDialect:
     size = "pg_database_size(current_database())"
 
     def __init__(self, schema: str) -> None:
-        self.schema = _quoted(schema)
+        self.schema = quoted(schema)
         #: Where our functions and views of the web app's types are: not in the way of the web app.
-        self.helpers = "smart_sync" if schema == "public" else _quoted(f"smart_sync_{schema}")
+        self.helpers = "smart_sync" if schema == "public" else quoted(f"smart_sync_{schema}")
         self.path = f"{self.helpers}, {self.schema}"
 
     def as_json(self, columns: str) -> str:
@@ -125,12 +125,12 @@ class PostgresDialect:
             columns = await transaction.fetch(_COLUMNS, (f"{self.schema}.{table}",))
             read = [_read_as(name, kind, self.helpers) for name, kind in columns]
             existing = await transaction.fetch(_MADE, (self.helpers, table))
-            if all(one == _quoted(name) for one, (name, _) in zip(read, columns, strict=True)):
+            if all(one == quoted(name) for one, (name, _) in zip(read, columns, strict=True)):
                 if existing:
                     await self._drop_views_upon(transaction, table)
                 continue
             named = ", ".join(
-                one if one == _quoted(name) else f"{one} AS {_quoted(name)}"
+                one if one == quoted(name) else f"{one} AS {quoted(name)}"
                 for one, (name, _) in zip(read, columns, strict=True)
             )
             text = f"SELECT {named} FROM {self.schema}.{table}"
@@ -162,7 +162,7 @@ class PostgresDialect:
 
 def _read_as(name: str, kind: str, helpers: str) -> str:
     """The expression that reads a column of some type as ours."""
-    column, wanted = _quoted(name), _READ_AS.get(name, "")
+    column, wanted = quoted(name), _READ_AS.get(name, "")
     if kind == "text" and wanted in ("text", "stamp", ""):
         return column
     if wanted == "text":
@@ -180,8 +180,8 @@ def _read_as(name: str, kind: str, helpers: str) -> str:
     return column
 
 
-def _quoted(name: str) -> str:
-    """``name`` as an identifier, quoted if needed."""
+def quoted(name: str) -> str:
+    """``name`` as an identifier; a plain one as it is."""
     return name if re.fullmatch(r"[a-z_][a-z0-9_]*", name) else '"{}"'.format(name.replace('"', '""'))
 
 

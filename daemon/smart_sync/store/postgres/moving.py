@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from smart_sync.config.database_url import Server
+from smart_sync.core.foreign_text import storable
 from smart_sync.core.model import METRICS
 from smart_sync.errors import DatabaseError, DatabaseUnusable
 from smart_sync.logs import printable
 from smart_sync.store import schema
 from smart_sync.store.engine import Refused, StoreError
-from smart_sync.store.postgres.catalogue import ADOPTED
+from smart_sync.store.postgres.catalogue import ADOPTED, quoted
 from smart_sync.store.postgres.lease import held
 from smart_sync.store.postgres.postgres_database import PostgresDatabase
 from smart_sync.store.postgres.postgres_transaction import PostgresTransaction
@@ -146,10 +147,10 @@ async def _copy_table(
             moved.left.append(f"{table}.{name}")
         elif name not in existing:  # a column of the web app's own
             number = "BIGINT" if "INT" in kind.upper() else "TEXT"
-            await transaction.execute(f"ALTER TABLE {table} ADD COLUMN {_quoted(name)} {number}")
+            await transaction.execute(f"ALTER TABLE {table} ADD COLUMN {quoted(name)} {number}")
     columns = [_Column(*row) for row in await transaction.dialect.types(transaction, table) if row[0] in
                {column[1] for column in declared}]  # fmt: skip
-    names = ", ".join(_quoted(column.name) for column in columns)
+    names = ", ".join(quoted(column.name) for column in columns)
     cursor = await asyncio.to_thread(file.execute, f"SELECT {names} FROM {table}")
     count, sums = 0, [0] * len(columns)
     # Not the view through which we read the web app's types.
@@ -213,10 +214,9 @@ def _value(table: str, key: object, column: _Column, value: Any, moved: Moved) -
     if column.kind == "bytea":
         return value if isinstance(value, bytes) else str(value).encode()
     text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
-    if "\0" in text or not _is_unicode(text) or (isinstance(value, bytes) and "\ufffd" in text):
+    if storable(text) != text or (isinstance(value, bytes) and "\ufffd" in text):
         moved.note(table, key, column.name, text, "it has lost what is no character")
-        text = text.replace("\0", "").encode(errors="replace").decode()
-    return text
+    return storable(text)
 
 
 def _text(raw: bytes) -> str | bytes:
@@ -227,18 +227,10 @@ def _text(raw: bytes) -> str | bytes:
         return raw
 
 
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 async def _compare(
     transaction: PostgresTransaction, table: str, columns: Sequence[_Column], count: int, sums: Sequence[int]
 ) -> None:
-    expressions = ["count(*)"] + [f"sum({_quoted(c.name)})" for c in columns if c.is_count]
+    expressions = ["count(*)"] + [f"sum({quoted(c.name)})" for c in columns if c.is_count]
     (found,) = await transaction.fetch(f"SELECT {', '.join(expressions)} FROM {table}")
     sent = [count] + [one for one, column in zip(sums, columns, strict=True) if column.is_count]
     if [value or 0 for value in found] != sent:
@@ -252,7 +244,3 @@ async def _compare(
                 f"SELECT setval(pg_get_serial_sequence('{table}', 'seq'), coalesce(max(seq), 0) + 1, false)"
                 f" FROM {table}"
             )
-
-
-def _quoted(name: str) -> str:
-    return '"{}"'.format(name.replace('"', '""'))

@@ -172,21 +172,19 @@ class SqliteDatabase:
         self, connection: aiosqlite.Connection, sql: str, parameters: Sequence[Any] = (), patience: float | None = None
     ) -> list[Any]:
         """All rows, retried while the file is busy."""
+        timeout = self._patience if patience is None else patience
         with self._translated_errors():
-            return await self._tried(connection, sql, parameters, patience)
-
-    async def _tried(
-        self, connection: aiosqlite.Connection, sql: str, parameters: Sequence[Any], patience: float | None
-    ) -> list[Any]:
-        try:  # at first by itself: what is nearly always enough must not pay for setting up the tries
-            return await rows_of(connection, sql, parameters)
-        except sqlite3.OperationalError as error:
-            if not is_busy(error):
-                raise
-        with self._waiting():
-            async for attempt in self._attempts(patience):
-                with attempt:
-                    return await rows_of(connection, sql, parameters)
+            try:  # at first by itself: what is nearly always enough must not pay for setting up the tries
+                return await rows_of(connection, sql, parameters)
+            except sqlite3.OperationalError as error:
+                if not is_busy(error):
+                    raise
+            with self._waiting():
+                async for attempt in stamina.retry_context(
+                    on=is_busy, attempts=None, timeout=timeout, wait_initial=0.02, wait_max=0.5, wait_jitter=0.05
+                ):
+                    with attempt:
+                        return await rows_of(connection, sql, parameters)
         raise AssertionError("unreachable")
 
     def locked_seconds(self) -> float:
@@ -240,12 +238,6 @@ class SqliteDatabase:
 
     def limit(self, name: str, calls: int, seconds: float) -> None:
         """None: only one process uses the file, and keeps the limits itself."""
-
-    def _attempts(self, patience: float | None = None) -> Any:
-        timeout = self._patience if patience is None else patience
-        return stamina.retry_context(
-            on=is_busy, attempts=None, timeout=timeout, wait_initial=0.02, wait_max=0.5, wait_jitter=0.05
-        )
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -30,20 +30,20 @@ def connect(
     path: Path,
     mode: Literal["ro", "rw", "rwc"] = "ro",
     *,
-    timeout: float | None = None,
+    timeout: float = READING_PATIENCE,
     any_thread: bool = False,
     own_transactions: bool = False,
 ) -> sqlite3.Connection:
     """The one way to open an SQLite file, whatever characters its path has. Raises `sqlite3.Error`.
 
     ``mode``: with "ro" nothing can be written, whatever it is told; with "rwc" the file is made where there is none.
-    ``timeout``: seconds that a statement waits for another process, `READING_PATIENCE` unless told.
+    ``timeout``: seconds that a statement waits for another process.
     ``any_thread``: several take turns with it.  ``own_transactions``: none is begun but by BEGIN.
     """
     return sqlite3.connect(
         uri(path, mode),
         uri=True,
-        timeout=READING_PATIENCE if timeout is None else timeout,
+        timeout=timeout,
         check_same_thread=not any_thread,
         isolation_level=None if own_transactions else "DEFERRED",
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from smart_sync.core.days import stamp
 from smart_sync.core.merge.day_snapshot import OwnSnapshots
 from smart_sync.core.model import METRICS
-from smart_sync.store import clock_changes
+from smart_sync.store.clock_changes import NEWEST_FIRST
 from smart_sync.store.schema import REQUIRED
 from smart_sync.store.sqlite import scratch_copy
 from smart_sync.store.sqlite.driver import connect
@@ -20,7 +20,7 @@ _NAMES = ", ".join(METRICS)
 RECENT = timedelta(days=2)
 _LATELY = f"""
 SELECT account_id, id, snapshot_time, {_NAMES} FROM account_snapshots WHERE datetime(snapshot_time) >= datetime(?)
-ORDER BY {clock_changes.newest_first("snapshot_time")}, id
+ORDER BY {NEWEST_FIRST}, id
 """
 
 
@@ -146,7 +146,7 @@ def _spreadsheets(source: sqlite3.Connection) -> tuple[str, ...]:
 def _newest_stamp(source: sqlite3.Connection) -> str:
     row = source.execute(
         "SELECT snapshot_time FROM account_snapshots WHERE datetime(snapshot_time) IS NOT NULL"
-        f" ORDER BY {clock_changes.newest_first('snapshot_time')} LIMIT 1"
+        f" ORDER BY {NEWEST_FIRST} LIMIT 1"
     ).fetchone()
     return str(row[0]) if row else ""
 

@@ -14,7 +14,7 @@ from smart_sync.core.model import METRICS
 from smart_sync.core.parsed import AHEAD
 from smart_sync.core.state import as_text
 from smart_sync.store.accounts import has_unclear_flag
-from smart_sync.store.clock_changes import local_day, newest_first
+from smart_sync.store.clock_changes import NEWEST_FIRST, local_day
 from smart_sync.store.engine import Database
 from smart_sync.store.growth_rows import ABOVE_ZERO
 from smart_sync.store.projects import TABLES, Given, unknown_columns
@@ -187,7 +187,7 @@ def zeros_between(source: sqlite3.Connection, timezone: str) -> list[tuple[str, 
     )
     last_of_day = (
         f"SELECT *, row_number() OVER (PARTITION BY account_id, {local_day('snapshot_time')}"
-        f" ORDER BY {newest_first('snapshot_time')}, id DESC) AS nth FROM account_snapshots"
+        f" ORDER BY {NEWEST_FIRST}, id DESC) AS nth FROM account_snapshots"
     )
     rows = source.execute(
         f"WITH last_of_day AS (SELECT * FROM ({last_of_day}) WHERE nth = 1) {' UNION '.join(found)} ORDER BY 1, 2, 3"
@@ -219,11 +219,13 @@ def unknown_at(path: Path, defaults: Given) -> dict[str, str]:
     wanted = {section: values for section, values in defaults.items() if values}
     if not wanted:
         return {}
+    if not path.is_file():
+        return unknown_among({}, wanted)
     try:
-        columns = _columns_at(path, wanted) if path.is_file() else {}
+        with closing(connect(path)) as source:
+            return unknown_among(_columns_of(source, wanted), wanted)
     except sqlite3.Error:
         return {}  # what is wrong with the file is reported where it is opened
-    return unknown_among(columns, wanted)
 
 
 def unknown_among(columns: Mapping[str, list[str]], wanted: Given) -> dict[str, str]:
@@ -235,11 +237,6 @@ def unknown_among(columns: Mapping[str, list[str]], wanted: Given) -> dict[str, 
     for section, values in wanted.items():
         found |= dict(unknown_columns(section, values, columns.get(section) or made[section]))
     return found
-
-
-def _columns_at(path: Path, sections: Iterable[str]) -> dict[str, list[str]]:
-    with closing(connect(path)) as source:
-        return _columns_of(source, sections)
 
 
 def _columns_of(source: sqlite3.Connection, sections: Iterable[str]) -> dict[str, list[str]]:
