@@ -134,7 +134,7 @@ BOTH_ENGINES = {
     *("test_new_rows", "test_adoption", "test_missing", "test_votes", "test_explain", "test_explain_nobody"),
     *("test_growth_rows", "test_parsed_query", "test_ingest", "test_history", "test_freshness", "test_coverage"),
     *("test_writer", "test_parsers_retention", "test_parser_health", "test_parsers_schedule"),
-    *("test_webhooks_findings", "test_kill", "test_adopt", "test_names", "test_people"),
+    *("test_webhooks_findings", "test_kill", "test_adopt", "test_names", "test_people", "test_clock_doubts"),
     *("test_campaign", "test_campaign_votes", "test_campaign_answers"),
 }
 

@@ -85,7 +85,7 @@ _WITHOUT = (
 #: Their messages are made of parts, in several modules.
 _SAID_IN_PARTS = (
     *("parser-terms", "no-projects", "stale", "same-account", "link-unreadable", "number-ambiguous", "suspect-value"),
-    *("number-unreadable", "pinned", "campaign-unclear"),
+    *("number-unreadable", "pinned", "campaign-unclear", "clock"),
 )
 
 

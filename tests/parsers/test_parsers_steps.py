@@ -263,6 +263,13 @@ async def test_a_short_figure_is_rounded(text: str, precision: str) -> None:
     assert values(found)[0].precision is Precision(precision)
 
 
+async def test_a_short_figure_leaves_the_others_exact() -> None:
+    """Followers of 1000 beside likes of "1.2M" are 1000: the sheet's 960 does not count as the same figure."""
+    step = {"url": "u?n={username}", "metrics": {"followers": "a", "likes": "b"}}
+    (told,) = values((await asked(in_turn({"a": 1000, "b": "1.2M"}), step))[0])
+    assert (told.precision_of("followers"), told.precision_of("likes")) == (Precision.EXACT, Precision.ROUNDED)
+
+
 async def test_a_paid_job_is_not_started_twice() -> None:
     """A POST that fails is not repeated in the same pass; a GET is."""
     found, calls = await asked(in_turn(Reply({}, 502)), LIST | {"json": {"u": "{username}"}})

@@ -1,16 +1,61 @@
 """Worksheets from a directory of CSV files."""
 
+import asyncio
 import os
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from smart_sync.config import SheetsSettings
+from smart_sync.config import ScheduleSettings, SheetsSettings
+from smart_sync.control import daemon_status
 from smart_sync.core.model import Metrics, Project, Table
 from smart_sync.core.worksheet.table import read_table
 from smart_sync.core.worksheet.titles import Titles
-from smart_sync.errors import SheetUnavailable
+from smart_sync.errors import ParserFailed, SheetUnavailable
+from smart_sync.parsers import csv_files
 from smart_sync.sheets import csv_directory, open_sheets
+from smart_sync.sync.reporter import Reporter
+from smart_sync.sync.resources import opened
+from smart_sync.sync.scheduler import Scheduler
+from smart_sync.sync.sync_pass import SyncPass
+from world import World
+
+
+class Drive:
+    """A folder on a drive that hangs while `hangs`: whoever looks there waits until `end`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.hangs, self._back = folder, False, threading.Event()
+
+    def end(self) -> None:
+        """It answers again."""
+        self.hangs = False
+        self._back.set()
+
+    def slow(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        """The system's ``call``, as it is for what lies there."""
+
+        def called(path: Any, *arguments: Any, **options: Any) -> Any:
+            if self.hangs and isinstance(path, str | Path) and Path(path).is_relative_to(self.folder):
+                self._back.wait(20)
+            return call(path, *arguments, **options)
+
+        return called
+
+
+@pytest.fixture
+def hanging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Drive]:
+    """A folder that can be made to hang."""
+    drive = Drive(tmp_path / "drive")
+    drive.folder.mkdir()
+    for name in ("open", "stat", "listdir", "scandir"):
+        monkeypatch.setattr(os, name, drive.slow(getattr(os, name)))
+    yield drive
+    drive.end()
 
 
 async def read(directory: Path, title: str, **settings: object) -> list[list[object]]:
@@ -96,6 +141,51 @@ async def test_a_missing_directory_is_a_failure(tmp_path: Path) -> None:
     """Without its directory the source says which one it wanted."""
     with pytest.raises(SheetUnavailable, match="gone"):
         await read(tmp_path / "gone", "A")
+
+
+async def test_a_drive_that_hangs_costs_a_deadline_and_few_threads(hanging: Drive) -> None:
+    """The directory is named by the deadline; however many worksheets and passes, no more threads hang than may."""
+    directory = hanging.folder
+    (directory / "A.csv").write_text("Link\n")
+    hanging.hangs = True
+    before = threading.active_count()
+    settings = SheetsSettings(source="csv", directory=directory, deadline=0.05, concurrency=2)
+    async with open_sheets(settings) as sheets:
+        for _ in range(2):
+            sheets.begin()
+            reads = (sheets.read(Project("1", name)) for name in ("A", "B", "C", "A"))
+            told = await asyncio.gather(*reads, sheets.titles(), return_exceptions=True)
+            assert {str(one) for one in told} == {
+                (
+                    f"the directory of worksheets {directory} cannot be read: no answer within 0.05 s;"
+                    " if it is on a network drive, check that drive"
+                )
+            }
+        assert threading.active_count() - before <= 2
+        hanging.end()
+        sheets.begin()
+        assert [list(row) for row in (await sheets.read(Project("1", "A"))).rows] == [["Link"]]
+
+
+async def test_files_and_health_wait_for_no_drive_that_hangs(
+    hanging: Drive, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file of a parser is told by its name, the directory of worksheets in the health; nobody waits in vain."""
+    path = hanging.folder / "parsed.csv"
+    path.write_text("link,views\n")
+    monkeypatch.setattr(csv_files, "FILE_PATIENCE", 0.05)
+    monkeypatch.setattr(daemon_status, "LOOK", 0.05)
+    hanging.hangs = True
+    parser = csv_files.CsvParser(csv_files.CsvSettings(path=path))
+    with pytest.raises(ParserFailed, match=r"parsed\.csv cannot be read: no answer within"):
+        await anext(parser.fetch([]))
+    world.sections["sheets"] = {"source": "csv", "directory": hanging.folder}
+    async with opened(world.settings, Reporter()) as resources:
+        runner = Scheduler(SyncPass(resources).run, ScheduleSettings(), resources.clock, resources.database.rest)
+        judge = daemon_status.DaemonStatus(resources, runner, time.monotonic())
+        said = f"the directory of worksheets {hanging.folder} does not answer; if it is on a network drive"
+        assert said in " ".join((await judge.healthz())["reasons"])
+    hanging.end()
 
 
 @pytest.mark.parametrize(

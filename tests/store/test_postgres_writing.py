@@ -18,7 +18,9 @@ from nasty import NASTY
 from postgres_server import Server
 from smart_sync.admin.checks import check
 from smart_sync.config.database_url import server
-from smart_sync.store.engine import Database, Refused, StoreError, upsert
+from smart_sync.store.engine import Database, Down, Refused, StoreError, upsert
+from smart_sync.store.postgres import bounded_connection
+from smart_sync.store.postgres.server_connection import Connection
 from smart_sync.store.postgres.statements import LEAST, MOST, parts
 from smart_sync.store.schema import open_database, open_existing
 from standby_processes import Proxy, through
@@ -283,3 +285,33 @@ async def test_what_is_checked_at_the_end_costs_its_own_rows_alone(
     assert list(result.failed_accounts) == ["account-b"]
     assert [world.merged(name) for name in "ab"] == [(1,) * 5, None]
     assert world.execute("SELECT count(*) FROM project_social_accounts") == [(2,)]
+
+
+@pytest.mark.parametrize("ends", ["by itself", pytest.param("cancelled", marks=pytest.mark.at_length)])
+async def test_a_line_into_which_everything_vanishes_ends_each_wait(
+    prepared: str, postgres_server: Server | None, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    """A server that takes what it is sent and never answers costs the time that it has for a statement, and some more.
+
+    Whoever waits is told that it is away, or is gone at once if cancelled: a worker is never lost to its pool.
+    """
+    monkeypatch.setattr(bounded_connection, "OVERDUE", 0.2)
+    assert postgres_server is not None
+    proxy = Proxy(postgres_server.folder)
+    try:
+        connection = Connection(server(through(prepared, proxy)), {"statement_timeout": "100"}, patience=0.0)
+        assert await connection.fetch("SELECT 1") == [(1,)]
+        proxy.stop()
+        waiting = asyncio.create_task(connection.fetch("SELECT 2"))
+        if ends == "cancelled":
+            await asyncio.sleep(0.05)
+            waiting.cancel()
+        done, _ = await asyncio.wait({waiting}, timeout=10)
+        assert done, "it still waits"
+        if ends == "cancelled":
+            assert waiting.cancelled()
+        else:
+            assert isinstance(waiting.exception(), Down)
+        await connection.close()
+    finally:
+        proxy.close()

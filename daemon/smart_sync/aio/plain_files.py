@@ -5,6 +5,9 @@ import os
 import stat
 from pathlib import Path
 
+#: Seconds that a file is waited for where no deadline of the configuration says otherwise; why nothing came of it.
+FILE_PATIENCE = 10.0
+NO_ANSWER = f"no answer within {FILE_PATIENCE:g} s; if it is on a network drive, check that drive"
 _KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a FIFO",

@@ -1,8 +1,11 @@
 """Background tasks, bounded concurrency, shared wake-ups, and running a coroutine from blocking code."""
 
 import asyncio
+import contextlib
+import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -23,6 +26,48 @@ def outside_of_loops(call: Callable[[], T]) -> T:
 async def until_tick(seconds: float) -> None:
     """Sleep until the event loop's clock is at a multiple of ``seconds``: periodic tasks then share one wake-up."""
     await asyncio.sleep(seconds - asyncio.get_running_loop().time() % seconds)
+
+
+class DetachedThreads:
+    """Calls that may hang for ever, such as reading a file of a network drive, at most ``most`` of them at a time.
+
+    Each has a thread of its own, for which nothing is waited when the process ends.
+    """
+
+    def __init__(self, most: int = 1) -> None:
+        self._room = asyncio.Semaphore(most)
+
+    async def run(self, seconds: float, call: Callable[..., T], *arguments: object) -> T:
+        """What ``call`` returns or raises.
+
+        Raises TimeoutError where that takes longer than ``seconds``, with the time in which others leave no room.  The
+        call goes on then, and keeps its room: a drive that hangs never costs more than that many threads.
+        """
+        async with asyncio.timeout(seconds):
+            await self._room.acquire()
+            return await asyncio.shield(self._started(partial(call, *arguments)))
+
+    def _started(self, call: Callable[[], T]) -> asyncio.Future[T]:
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[T] = loop.create_future()
+        # Of a call that nobody waits for any more no failure is told.
+        done.add_done_callback(lambda future: future.cancelled() or future.exception())
+
+        def finish(settle: Callable[[], None]) -> None:
+            self._room.release()
+            if not done.done():
+                settle()
+
+        def work() -> None:
+            try:
+                settle = partial(done.set_result, call())
+            except BaseException as error:
+                settle = partial(done.set_exception, error)
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(finish, settle)
+
+        threading.Thread(target=work, name="smart-sync-detached", daemon=True).start()
+        return done
 
 
 class BackgroundTasks:

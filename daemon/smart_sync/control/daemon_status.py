@@ -3,13 +3,13 @@
 What health is made of is gathered here and judged by `core.results.health`.
 """
 
-import asyncio
 import os
 import sqlite3
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from smart_sync import __version__
+from smart_sync.aio.tasks import DetachedThreads
 from smart_sync.core.answers import ProjectAnswer
 from smart_sync.core.daemon_answers import (
     AliveAnswer,
@@ -23,6 +23,7 @@ from smart_sync.core.days import stamp
 from smart_sync.core.model import Outcome
 from smart_sync.core.results import health
 from smart_sync.store import parser_records
+from smart_sync.store.clock_doubts import clock_doubt
 from smart_sync.store.engine import StoreError
 from smart_sync.store.sqlite.driver import version_at_risk
 from smart_sync.store.unread_projects import Standing, standing
@@ -33,6 +34,8 @@ from smart_sync.sync.scheduler import Scheduler
 LONGEST = 3600.0
 #: Seconds that a pass may take besides reading the worksheets: waiting for the parsers and the database, writing.
 BESIDE_READING = 180.0
+#: Seconds that the directory of worksheets is waited for: who asks for the health waits for it.
+LOOK = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class DaemonStatus:
     runner: Scheduler
     started: float
     leader: str | None = None
+    files: DetachedThreads = field(default_factory=DetachedThreads)
 
     async def facts(self) -> tuple[health.HealthInputs, Standing | None]:
         """The current inputs; without the database's part if it cannot be read."""
@@ -69,7 +73,8 @@ class DaemonStatus:
             creates_projects=settings.sync.create_missing == "projects",
             refused=self.resources.announce.refused_projects,
             made_database=str(settings.database.where) if stands and stands.made_at else "",
-            missing_directory=await self._missing_directory(),
+            directory=str(settings.sheets.directory),
+            directory_trouble=await self._directory_trouble(),
             failing_parsers=self._failing_parsers(stands),
             ending_tokens=[
                 f"{parser['parser']}: {token['warning']}"
@@ -78,6 +83,7 @@ class DaemonStatus:
                 if token["warning"] and not token["dead"]
             ],
             unreached=await self.resources.webhooks.unreached() if stands else (),
+            clock_doubt=await self._clock_doubt(),
             locked=self.resources.database.locked_seconds(),
         )
 
@@ -221,12 +227,23 @@ class DaemonStatus:
             shown.append(entry)
         return shown
 
-    async def _missing_directory(self) -> str:
+    async def _directory_trouble(self) -> str:
+        """What keeps the directory of worksheets from being read; "" if nothing does."""
         sheets = self.resources.settings.sheets
         if sheets.source != "csv" or sheets.directory is None:
             return ""
-        exists = await asyncio.to_thread(os.path.isdir, sheets.directory)
-        return "" if exists else str(sheets.directory)
+        try:
+            exists = await self.files.run(LOOK, os.path.isdir, sheets.directory)
+        except TimeoutError:
+            return "does not answer; if it is on a network drive, check that drive"
+        return "" if exists else "does not exist; correct [sheets] directory"
+
+    async def _clock_doubt(self) -> str:
+        """Why the clock is doubted; "" if it is not, or that cannot be told."""
+        try:
+            return await clock_doubt(self.resources.database, self.resources.clock())
+        except StoreError:
+            return ""
 
     def _failing_parsers(self, stands: Standing | None) -> list[str]:
         """Those of the configuration that fail, as was told, or cannot read a part of their source; each with why."""

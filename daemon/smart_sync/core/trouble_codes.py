@@ -9,7 +9,7 @@ from typing import Literal
 Code = Literal[
     "daemon-not-running", "instance-busy", "control-socket", "config-mistake", "secret-readable", "drill",
     "disk-full", "database-locked", "database-damaged", "database-replaced", "database-version", "database-rights",
-    "database-server", "no-projects", "database-missing", "two-masters", "database-clock", "database-columns",
+    "database-server", "no-projects", "database-missing", "two-masters", "database-clock", "clock", "database-columns",
     "snapshot-zeros", "google-api-off", "google-key", "google-quota", "sheet-not-shared", "not-a-spreadsheet",
     "no-spreadsheet", "no-worker", "google-away", "parsed-values", "csv-file", "stale", "sheet-missing",
     "sheet-unclaimed", "rows-gone", "column-emptied", "sheet-empty", "column-missing", "same-account", "no-account",

@@ -140,6 +140,13 @@ EVENTS = (
         "if it repeats, do what the reason says",
     ),
     Event(
+        "clock.doubted",
+        "warning",
+        "by the passes on record the clock of this machine may have jumped: nothing is deleted as too old",
+        {"reason": "str: between which passes, and until when nothing is deleted"},
+        "set the clock right if it is wrong; else nothing",
+    ),
+    Event(
         "project.crashed",
         "error",
         "a bug of ours in merging a project; the others go on",

@@ -9,7 +9,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
 from smart_sync import logs
+from smart_sync.aio.plain_files import FILE_PATIENCE, NO_ANSWER
 from smart_sync.aio.rate_limit import Limit
+from smart_sync.aio.tasks import DetachedThreads
 from smart_sync.config import secrets
 from smart_sync.config.parser_options import options
 from smart_sync.core.daemon_answers import ParserReport
@@ -62,11 +64,10 @@ class Collector:
         fails_after: float = math.inf,
         timezone: str = "UTC",
     ) -> None:
-        self._timezone = timezone
-        self._webhooks = webhooks
-        self._fails_after, self._sources = fails_after, sources
-        self._database = database
+        self._timezone, self._webhooks, self._fails_after = timezone, webhooks, fails_after
+        self._sources, self._database = sources, database
         self._clock, self._wait, self._say = clock, wait, say
+        self._files = DetachedThreads()
         #: Parser → the last that was said of it.
         self._last: dict[str, ParserReport] = {}
         #: When (the loop's time) what the parsers remember was last written.
@@ -184,12 +185,11 @@ class Collector:
         for source in self._sources:
             for one in secrets.files_in(source.settings):
                 try:
-                    is_new = await asyncio.to_thread(one.follow)
-                except ValueError as error:
-                    self._say("secret.unreadable", parser=source.name, path=str(one.path), reason=str(error))
-                    continue
-                if is_new:
-                    source.asked.retry_failed()
+                    if await self._files.run(FILE_PATIENCE, one.follow):
+                        source.asked.retry_failed()
+                except (ValueError, TimeoutError) as error:
+                    why = str(error) or NO_ANSWER
+                    self._say("secret.unreadable", parser=source.name, path=str(one.path), reason=why)
 
     async def _load_state(self) -> None:
         """Read the stored state once: while we hold the lock, nobody else writes it."""

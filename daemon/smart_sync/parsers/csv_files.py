@@ -10,6 +10,8 @@ from typing import ClassVar
 
 from smart_sync import logs
 from smart_sync.aio import plain_files
+from smart_sync.aio.plain_files import FILE_PATIENCE, NO_ANSWER
+from smart_sync.aio.tasks import DetachedThreads
 from smart_sync.config import ParserSettings
 from smart_sync.config.values import PlainPath
 from smart_sync.core.links.identity import by_identity, identity
@@ -39,6 +41,7 @@ class CsvParser:
 
     def __init__(self, settings: CsvSettings) -> None:
         self._settings = settings
+        self._files = DetachedThreads()
         self._reported: tuple[float, int] | None = None
         #: Which lines of the file could not be used in the last pass; empty if none.
         self.flaw = ""
@@ -46,7 +49,10 @@ class CsvParser:
     async def fetch(self, accounts: Sequence[Account]) -> AsyncIterator[Fetched]:
         """The file's values for ``accounts``. Raises `ParserFailed` if it cannot be read, or has no values."""
         self.flaw = ""
-        found, state = await asyncio.to_thread(_read, self._settings.path)
+        try:
+            found, state = await self._files.run(FILE_PATIENCE, _read, self._settings.path)
+        except TimeoutError:
+            raise ParserFailed(f"{self._settings.path} cannot be read: {NO_ANSWER}", trouble="csv-file") from None
         rows = [line for line in found if isinstance(line, Row)]
         matched, torn = await asyncio.to_thread(match, rows, accounts)
         bad = sorted([*torn, *(line for line in found if isinstance(line, BadLine))], key=lambda line: line.line)

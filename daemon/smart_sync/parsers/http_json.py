@@ -248,11 +248,13 @@ class HttpJson(PlatformParser):
             raise AccountFailed("the answer holds none of the metrics" + (f": {flaw}" if flaw else ""))
         precision = found.precision(self._own.precision)
         values = ParsedMetrics(account.id, found.metrics, self._settings.source, self._clock(), precision, flaw)
+        # Likes of "1.2M" say nothing of the followers beside them.
+        exact = frozenset(METRICS) - found.rounded if self._own.precision is Precision.EXACT else frozenset()
         if not self.counts_campaign:
-            return values
+            return replace(values, exact=exact) if found.rounded else values
         # What is counted video by video is as exact as these are, however the followers are shown.
-        exact = {"videos"} if self._own.precision is Precision.ROUNDED else {*METRICS} - found.rounded
-        return replace(values, counted=account.campaign.key, exact=frozenset(exact), unfinished=found.unfinished)
+        exact = exact or frozenset({"videos"})
+        return replace(values, counted=account.campaign.key, exact=exact, unfinished=found.unfinished)
 
     def _campaign(self, account: Account) -> Campaign:
         """The videos that count, if a step finds videos."""

@@ -11,6 +11,8 @@ import google.auth.transport
 import requests
 from google.auth.exceptions import GoogleAuthError
 
+from smart_sync.aio.plain_files import FILE_PATIENCE, NO_ANSWER
+from smart_sync.aio.tasks import DetachedThreads
 from smart_sync.core.foreign_text import read_json
 from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets.credentials import Credentials
@@ -70,6 +72,7 @@ class Token:
         self._backoff = backoff
         self._credentials: Credentials | None = None
         self._lock = asyncio.Lock()
+        self._files = DetachedThreads()
         self._failures = 0
         self._failure = SpreadsheetUnavailable("", trouble="google-key")
         #: What the last try of a refresh that is still being tried has come to.
@@ -113,7 +116,12 @@ class Token:
         return credentials
 
     async def _load(self) -> Credentials:
-        return await asyncio.to_thread(self._find)
+        try:
+            return await self._files.run(FILE_PATIENCE, self._find)
+        except TimeoutError:
+            raise SpreadsheetUnavailable(
+                f"the file of the Google credentials cannot be read: {NO_ANSWER}", trouble="google-key"
+            ) from None
 
     async def _refresh(self, credentials: Credentials, ends: float) -> None:
         async def once(_number: int) -> None:

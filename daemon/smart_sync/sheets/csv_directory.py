@@ -4,13 +4,14 @@ import asyncio
 import csv
 import errno
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from smart_sync.aio import plain_files
+from smart_sync.aio.tasks import DetachedThreads
 from smart_sync.config import SheetsSettings
 from smart_sync.core.foreign_text import DELIMITER_LINES, declared_delimiter, delimiter_of, storable
 from smart_sync.core.model import Project, Worksheet
@@ -23,6 +24,8 @@ from smart_sync.sheets.source import ReadUsage
 
 MAX_FILE_BYTES = 32 * 2**20
 
+T = TypeVar("T")
+
 
 class CsvSheets:
     """The worksheets of a directory; see `source.SheetSource`. Files are read in threads."""
@@ -33,7 +36,10 @@ class CsvSheets:
         self._directory = settings.directory
         self._locale = settings.locale or "en_US"
         self._titles = Titles({str(name): titles for name, titles in settings.columns.items()})
-        self._room = asyncio.Semaphore(settings.concurrency)
+        self._deadline = settings.deadline
+        #: Until when the reads of this pass must be done, by the event loop's clock; None: of no pass.
+        self._ends: float | None = None
+        self._files = DetachedThreads(settings.concurrency)
         #: One is taken apart at a time: threads that compute side by side only take the interpreter from each other,
         #: and a client of the daemon waits for each (p99 of its status in a pass of 100,000 accounts: half of before).
         self._turn = asyncio.Lock()
@@ -48,8 +54,9 @@ class CsvSheets:
         """Nothing is held open."""
 
     def begin(self) -> None:
-        """A pass begins: `usage` counts from here."""
+        """A pass begins: `usage` counts from here, and its reads must be done within ``[sheets] deadline``."""
         self._usage = ReadUsage()
+        self._ends = asyncio.get_running_loop().time() + self._deadline
 
     def usage(self) -> ReadUsage:
         """The files read since `begin`."""
@@ -57,17 +64,29 @@ class CsvSheets:
 
     async def read(self, project: Project) -> Worksheet:
         """The worksheet of ``project``.  Raises `SheetUnavailable`."""
-        async with self._room:
-            content = await asyncio.to_thread(read_file, self._directory, project.name)
-            async with self._turn:
-                rows = await asyncio.to_thread(rows_of, content, project.name, self._titles)
+        content = await self._looked(read_file, project.name)
+        async with self._turn:
+            rows = await asyncio.to_thread(rows_of, content, project.name, self._titles)
         self._usage = ReadUsage(files=self._usage.files + 1)
         unfinished = not content.endswith((b"\n", b"\r"))
         return Worksheet(project.name, rows, self._locale, delimited=True, unfinished=unfinished)
 
     async def titles(self) -> list[str]:
         """The titles of all worksheets.  Raises `SheetUnavailable`."""
-        return await asyncio.to_thread(titles_in, self._directory)
+        return await self._looked(titles_in)
+
+    async def _looked(self, look: Callable[..., T], *arguments: object) -> T:
+        """What ``look`` finds in the directory; a drive that hangs is told when the deadline has passed."""
+        now = asyncio.get_running_loop().time()
+        seconds = self._deadline if self._ends is None else self._ends - now
+        try:
+            return await self._files.run(max(0.0, seconds), look, self._directory, *arguments)
+        except TimeoutError:
+            raise SheetUnavailable(
+                f"the directory of worksheets {self._directory} cannot be read: no answer within {self._deadline:g} s",
+                "if it is on a network drive, check that drive",
+                trouble="csv-file",
+            ) from None
 
 
 def read_file(directory: Path, title: str) -> bytes:

@@ -19,8 +19,8 @@ from smart_sync.sheets.source import NEVER, Memory, dated, locale_fact, title_fa
 from smart_sync.sheets.spreadsheet_names import Name, differ_by_case, find, missing_worksheet
 
 #: The projects of a pass start together: a request waits while others still join, looking this often (seconds).
-GATHER_SECONDS = 0.005
-GATHER_ROUNDS = 20
+GATHER_SECONDS = 0.001
+GATHER_ROUNDS = 100
 #: How long a spreadsheet's locale and title are believed, and how long before Google is asked again for the locale
 #: when it did not answer.
 BELIEVED = timedelta(days=1)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from smart_sync.core.history.clock_jumps import counted_seconds
 from smart_sync.core.matching.doubtful_rows import EarlierDoubt, Elsewhere
 from smart_sync.core.merge.plan import Confirmation, Plan
 from smart_sync.core.model import METRICS, Account, Project, SheetRow
@@ -59,7 +60,7 @@ def _ids(project_ids: Iterable[str]) -> str:
 
 def _seconds(since: object, now: str) -> float:
     try:
-        return max(0.0, (datetime.fromisoformat(now) - datetime.fromisoformat(str(since))).total_seconds())
+        return counted_seconds(datetime.fromisoformat(str(since)), datetime.fromisoformat(now))
     except (ValueError, TypeError):
         return 0.0
 

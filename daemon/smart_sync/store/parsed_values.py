@@ -12,6 +12,7 @@ from smart_sync.core.merge.votes import has_vote, is_outdated
 from smart_sync.core.model import METRICS, ParsedMetrics, Precision
 from smart_sync.core.parsed import NO_PAST, OWN, Mark, ParsedAccount, ParsedValue, terms
 from smart_sync.core.state import as_text
+from smart_sync.store.clock_doubts import clock_doubt
 from smart_sync.store.engine import Database, Reader, Transaction, upsert
 from smart_sync.store.vote_records import gather, save_marks
 
@@ -160,6 +161,8 @@ async def apply_retention(database: Database, source: str, now: datetime, keep: 
     limit = stamp(now - timedelta(seconds=keep))
     reason = f"kept no longer than {keep / 86400:g} days"
     async with database.transaction() as transaction:
+        if await clock_doubt(transaction, now):
+            return 0  # by a clock that has jumped everything would be too old
         await transaction.execute(_DECIDED, (source, limit, OWN))
         await transaction.execute(_MARKS, (source, reason))
         rows = await transaction.fetch(_OLD, (source, limit))

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 from smart_sync.core.answers import ProjectRun, Run
 from smart_sync.core.counts import Counts, PassCounts, Where, as_json, names
 from smart_sync.core.days import seconds_between
+from smart_sync.core.history.clock_jumps import GAP
 from smart_sync.core.history.timeline import Asked
 from smart_sync.core.model import Outcome, Problem, Trigger
 from smart_sync.core.project_names import written
@@ -30,10 +31,11 @@ _OF_PROJECT = (
 _PROJECT_RUN = f"INSERT INTO sync_project_runs ({', '.join(_OF_PROJECT)}) VALUES ({', '.join('?' * len(_OF_PROJECT))})"
 _FINISHED = "UPDATE sync_runs SET " + ", ".join(f"{name} = ?" for name in ("finished_at", *_COUNTED_OF_PASS, "calls"))
 
-#: The seconds between good reads: none if the last attempt failed, or the clock was set back.
+#: The seconds between good reads: none if the last attempt failed, else as `clock_jumps.counted_seconds` has it.
 TICK = (
     "clock = worksheet_reads.clock + CASE WHEN worksheet_reads.interrupted = 0"
     " AND julianday({now}) > julianday(worksheet_reads.read_at)"
+    f" AND julianday({{now}}) - julianday(worksheet_reads.read_at) <= {GAP.days}"
     " THEN round((julianday({now}) - julianday(worksheet_reads.read_at)) * 86400, 3) ELSE 0 END, interrupted = 0"
 )
 

@@ -5,7 +5,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol
 
@@ -20,6 +20,7 @@ from smart_sync.core.results.stale import Freshness
 from smart_sync.errors import DatabaseReplaced, SheetUnavailable
 from smart_sync.sheets.source import ReadUsage
 from smart_sync.store import open_suspects, pass_history, pin_rows, projects, sheet_edits, unread_projects
+from smart_sync.store.clock_doubts import clock_doubt, not_before
 from smart_sync.store.engine import OF_THE_WHOLE, Lost, StoreError, Transaction
 from smart_sync.sync.project import Pass, ProjectSync
 from smart_sync.sync.renamed_worksheets import Listed, without_renamed
@@ -69,6 +70,7 @@ class SyncPass:
         self._clock = resources.clock
         self._webhooks = resources.webhooks
         self._ping = resources.ping
+        self._is_clock_doubted = False
         self._projects = ProjectSync(resources)
         self._fan_out = fan_out_of(resources, self._projects)
 
@@ -106,10 +108,6 @@ class SyncPass:
 
     async def _run(self, request: PassRequest, this: Pass) -> PassResult:
         started = time.perf_counter()
-        if not this.dry_run:
-            await pass_history.start_run(
-                self._database, this.id, request.trigger, request.requested_by, stamp(this.now)
-            )
         await self._projects.reported_findings.load()
         self._sheets.begin()
         selected, created, listed = await self._select(request, this)
@@ -119,7 +117,7 @@ class SyncPass:
         only = None if request.project_ids is None else frozenset(p.id for p in selected)
         sizes = await projects.sizes(self._database, [project.id for project in selected])
         this = replace(this, sizes=sizes, renamed=listed.renamed)
-        results = await self._run_projects(selected, only, this)
+        results = await self._run_projects(selected, only, request, this)
         # What was written into a file that nobody sees any more must not be acknowledged.
         await self._database.check_in_place()
         seconds = time.perf_counter() - started
@@ -207,18 +205,23 @@ class SyncPass:
         return created
 
     async def _run_projects(
-        self, selected: Sequence[Project], only: frozenset[str] | None, this: Pass
+        self, selected: Sequence[Project], only: frozenset[str] | None, request: PassRequest, this: Pass
     ) -> tuple[ProjectResult, ...]:
         """Sync all projects concurrently, each after its own worksheet, while the parsers (for ``only`` these) run."""
         with ungrouped_failures():
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._collect_parsed(only, this), name="pass:parsers")
+                group.create_task(self._begin(only, request, this), name="pass:begin")
                 if self._fan_out is not None and not this.dry_run:
                     return tuple(await self._fan_out.run(selected, this))
                 tasks = [group.create_task(self._projects.run(p, this), name=f"pass:project:{p.id}") for p in selected]
         return tuple(task.result() for task in tasks)
 
-    async def _collect_parsed(self, only: frozenset[str] | None, this: Pass) -> None:
+    async def _begin(self, only: frozenset[str] | None, request: PassRequest, this: Pass) -> None:
+        """Record the pass and bring the inbox up to date while worksheets are read; `Pass.parsed` is set after both."""
+        if not this.dry_run:
+            await pass_history.start_run(
+                self._database, this.id, request.trigger, request.requested_by, stamp(this.now)
+            )
         try:
             if not this.dry_run:
                 await self._collect(only=only)
@@ -241,7 +244,7 @@ class SyncPass:
         keep = timedelta(seconds=self._settings.history.keep)
         try:
             now = self._clock()
-            before = stamp(now - keep)
+            before = not_before(await self._doubted(now), now - keep)
             await pass_history.prune(self._database, before, stamp(now + AHEAD))
             await sheet_edits.prune(self._database, before, stamp(now))
         except StoreError as error:
@@ -249,10 +252,19 @@ class SyncPass:
             self._announce("history.prune_failed", reason=str(error.meaning))
         return judged
 
+    async def _doubted(self, now: datetime) -> str:
+        """Why nothing is deleted as too old now, told once; "" if it is."""
+        doubted = await clock_doubt(self._database, now)
+        if doubted and not self._is_clock_doubted:
+            self._announce("clock.doubted", reason=doubted)
+        self._is_clock_doubted = bool(doubted)
+        return doubted
+
     async def _write_with_result(self, transaction: Transaction, result: PassResult, today: str) -> Freshness:
         """Write what belongs to the result's transaction: messages, and that they were reported."""
         project_ids = [one.project.id for one in result.results if one.outcome is not Outcome.FAILED]
-        await pin_rows.remove_past(transaction, project_ids, today)
+        if not await clock_doubt(transaction, self._clock()):
+            await pin_rows.remove_past(transaction, project_ids, today)
         await open_suspects.forget_believed(transaction, self._clock())
         await self._projects.reported_findings.keep(transaction, result.results)
         judged = await unread_projects.remember(transaction, result, self._settings.sheets.stale_after)

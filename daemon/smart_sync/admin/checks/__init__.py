@@ -81,7 +81,7 @@ async def check(settings: Settings, clock: Clock = utc_now, *, offline: bool = F
         of_parsers = await check_parsers(settings, copy, clock, query, offline=offline)
         findings += [*of_database, *of_query, *of_worksheets, *of_parsers]
         if was_read:
-            findings += await check_last_pass(settings.database.where)
+            findings += await check_last_pass(settings.database.where, clock())
             findings += [Finding("warning", told) for told in await unreached(settings)]
     findings += await asyncio.to_thread(lambda: list(_open_secrets(settings)))
     return Report(tuple(findings), tuple(_rules(settings)))

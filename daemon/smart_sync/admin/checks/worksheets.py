@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 from smart_sync.admin.checks.findings import Finding, default_spreadsheets, shared_names, unknown_names
@@ -16,6 +17,7 @@ from smart_sync.core.results.results import PassResult, ProjectResult
 from smart_sync.core.wording import by_text, confirm, counted, last_read, listed
 from smart_sync.errors import DatabaseError, SheetUnavailable, SmartSyncError
 from smart_sync.store import parser_records, pass_history
+from smart_sync.store.clock_doubts import clock_doubt
 from smart_sync.store.engine import StoreError
 from smart_sync.store.pin_rows import everything
 from smart_sync.store.schema import open_existing
@@ -52,14 +54,19 @@ async def check_worksheets(
         return [Finding("error", str(error), trouble=error.trouble)]
 
 
-async def check_last_pass(where: Location) -> list[Finding]:
-    """What the database refused in the newest pass of each project, which a dry run on a copy cannot find out."""
+async def check_last_pass(where: Location, now: datetime) -> list[Finding]:
+    """What only passes can tell: what the database refused in each project's newest one, and whether a clock jumped."""
     found: list[tuple[str, str, str]] = []
+    doubted = ""
     with contextlib.suppress(DatabaseError):  # one without our tables of today has been told of
         async with open_existing(where, read_only=True) as database:
             found = await pass_history.refused_by_database(database)
+            doubted = await clock_doubt(database, now)
     errors = by_text((name, f"the last pass, {at[:16].replace('T', ' ')} UTC: {error}") for name, error, at in found)
-    return [Finding("error", f"{listed(names)}: {text}", trouble="database-columns") for text, names in errors.items()]
+    of_clock = [Finding("warning", doubted, trouble="clock")] if doubted else []
+    return of_clock + [
+        Finding("error", f"{listed(names)}: {text}", trouble="database-columns") for text, names in errors.items()
+    ]
 
 
 def _gauge_findings(settings: Settings) -> Iterator[Finding]:

@@ -50,6 +50,8 @@ RUSSIAN = {
     "look for an unclosed quote": "найдите незакрытую кавычку",
     "the directory of worksheets {path} cannot be read: {why}": "папка с листами {path} не читается: {why}",
     "correct [sheets] directory": "исправьте [sheets] directory",
+    "if it is on a network drive, check that drive": "если он на сетевом диске, проверьте этот диск",
+    "the file of the Google credentials cannot be read: {why}": "файл ключа Google не читается: {why}",
     "reading was stopped": "чтение прервано",
     'Google cannot read worksheet "{title}"': "Google не может прочитать лист «{title}»",
     "is it a chart?": "возможно, это диаграмма",

@@ -35,14 +35,17 @@ class HealthInputs:
     refused: Mapping[str, str] = field(default_factory=dict)
     #: The database, if Smart Sync made it because there was none.
     made_database: str = ""
-    #: The directory of worksheets, if it is missing.
-    missing_directory: str = ""
+    #: The directory of worksheets, and what keeps it from being read, "" if nothing does.
+    directory: str = ""
+    directory_trouble: str = ""
     #: Parsers that are failing, or cannot read a part of their source, each with its reason.
     failing_parsers: Sequence[str] = ()
     #: Tokens of parsers that will soon end, each with when.
     ending_tokens: Sequence[str] = ()
     #: Webhooks and targets that have accepted nothing for an hour, each with since when and what it answers.
     unreached: Sequence[str] = ()
+    #: Why the clock of this machine is doubted; "" if it is not.
+    clock_doubt: str = ""
     #: Seconds for which another process has held the database locked.
     locked: float = 0.0
 
@@ -73,10 +76,8 @@ def reasons(facts: HealthInputs) -> list[str]:
             f"{counted(len(facts.stale), 'project is', 'projects are')} stale: {listed(facts.stale, MAX_NAMED)};"
             " see smart-sync status"
         )
-    if facts.missing_directory:
-        found.append(
-            f"the directory of worksheets {facts.missing_directory} does not exist; correct [sheets] directory"
-        )
+    if facts.directory_trouble:
+        found.append(f"the directory of worksheets {facts.directory} {facts.directory_trouble}")
     if not facts.database_error:
         found.append(no_projects(facts))
     return [reason for reason in found if reason]
@@ -121,6 +122,8 @@ def warnings(facts: HealthInputs) -> list[str]:
         found.append(_unclear(facts))
     if facts.projects and not facts.active and not facts.unclear:
         found.append("no project is active; there is nothing to sync")
+    if facts.clock_doubt:
+        found.append(facts.clock_doubt)
     if facts.locked:
         found.append(f"another process has held the database locked for {facts.locked:.0f} s; find it with fuser")
     return found

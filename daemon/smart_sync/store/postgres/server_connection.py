@@ -5,8 +5,6 @@ No pool of psycopg_pool: it does not tell why a connection has failed, and waits
 
 import asyncio
 import contextlib
-import os
-import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,6 +13,7 @@ from smart_sync.config.database_url import Server
 from smart_sync.core.trouble_codes import Code
 from smart_sync.errors import DatabaseError, DatabaseUnusable
 from smart_sync.store.engine import Busy, Down, Lost, Refused, StoreError
+from smart_sync.store.postgres.bounded_connection import bounded_connection, shut
 from smart_sync.store.postgres.sqlstates import translated
 from smart_sync.store.postgres.statements import numbered
 
@@ -110,8 +109,7 @@ class Connection:
         self._over = self._over or error
         if self._connection is None or self._connection.closed:
             return False
-        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(self._connection.fileno())) as line:
-            line.shutdown(socket.SHUT_RDWR)
+        shut(self._connection)
         return True
 
     async def answered(self, work: Coroutine[Any, Any, Any], seconds: float) -> Any:
@@ -215,7 +213,7 @@ async def connect(server: Server, settings: Mapping[str, str]) -> "AsyncConnecti
     import psycopg
 
     try:
-        connection = await psycopg.AsyncConnection.connect(
+        connection = await bounded_connection(settings.get("statement_timeout", "")).connect(
             server.url.get_secret_value(),
             autocommit=True,
             connect_timeout=CONNECTING,
