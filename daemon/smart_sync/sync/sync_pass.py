@@ -174,8 +174,8 @@ class SyncPass:
             if not await unread_projects.is_known(self._database, trouble.reason):
                 self._announce("sheets.unavailable", reason=trouble.reason, remedy=trouble.remedy or None)
             return Listed(None, why=str(trouble))
-        known = {name_key(name) for name in await projects.project_names(self._database)}
-        new = {key: title for title in reversed(titles) if (key := name_key(title)) not in known}
+        names = {name_key(name) for name in await projects.project_names(self._database)}
+        new = {key: title for title in reversed(titles) if (key := name_key(title)) not in names}
         named = self._default_name
         wanted = [Project(str(uuid.uuid5(NAMESPACE, title)), title, named) for title in reversed(new.values())]
         return Listed(wanted, titles)
@@ -230,8 +230,8 @@ class SyncPass:
 
     def _usage(self) -> ReadUsage:
         """The cost of reading, of this process and the workers."""
-        own = self._sheets.usage()
-        return own if self._fan_out is None else own.plus(self._fan_out.usage)
+        usage = self._sheets.usage()
+        return usage if self._fan_out is None else usage.plus(self._fan_out.usage)
 
     async def _remember(self, result: PassResult, today: str) -> Freshness:
         """Store the result of a pass, unless it was a dry run; return which projects are stale."""
