@@ -44,7 +44,7 @@ class SlowPlatform:
 async def hurried_passes(
     world: World, platform: SlowPlatform
 ) -> AsyncIterator[tuple[SyncPass, asyncio.Event, SyncPass]]:
-    """Passes that wait 0.05 s for ``platform``, an event for when it has answered for all accounts, passes without it."""
+    """Passes that wait 0.05 s for ``platform``, an event for when it has answered, and passes without it."""
     finished = asyncio.Event()
 
     def said(event: str, **_fields: object) -> None:

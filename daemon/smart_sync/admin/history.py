@@ -39,8 +39,8 @@ async def history(where: Location, limit: int, project: str | None, *, failed: b
             project_id = await pass_history.project_id(database, project)
             if project_id is None:
                 raise UnknownProject(f"no pass on record had a project {project!r}")
-        found = await pass_history.recent_runs(database, limit, project_id, failed=failed)
-    return {"success": True, "runs": found}
+        passes = await pass_history.recent_runs(database, limit, project_id, failed=failed)
+    return {"success": True, "runs": passes}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +74,9 @@ async def growth(
     async with open_existing(where, read_only=True) as database, database.steady():
         until = date.fromisoformat(await day_at(database, stamp(now)))
         projects = await projects_shown(database, project)
-        found = [one for one in await accounts.of_projects(database, projects) if one.counts or one.left_since]
-        told = await growth_rows.histories(database, [known.row_id for known in found], (metric,), days, until)
-        unread = await growth_rows.unread(database, [known.row_id for known in found])
+        candidates = [one for one in await accounts.of_projects(database, projects) if one.counts or one.left_since]
+        told = await growth_rows.histories(database, [known.row_id for known in candidates], (metric,), days, until)
+        unread = await growth_rows.unread(database, [known.row_id for known in candidates])
         kinds = await growth_rows.account_kinds(database, projects, vote_terms or terms(stamp(now), None))
     histories = [(known, told.get(known.account.id, History())) for known in candidates]
     grown: list[_AccountGrowth] = []

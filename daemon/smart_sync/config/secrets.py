@@ -143,10 +143,10 @@ _PLACES: Mapping[str, Callable[[str], SecretStr]] = {
 
 
 def _found(value: SecretStr) -> SecretStr:
-    found, _ = _looked_up(value.get_secret_value())
-    protect(found.get_secret_value())
-    _usable(found.get_secret_value())
-    return found
+    secret, _ = _looked_up(value.get_secret_value())
+    protect(secret.get_secret_value())
+    _usable(secret.get_secret_value())
+    return secret
 
 
 def value_of(text: str) -> str:
@@ -194,9 +194,9 @@ def is_elsewhere(text: str) -> bool:
 def _perhaps(value: SecretStr) -> SecretStr:
     secret, elsewhere = _looked_up(value.get_secret_value())
     if elsewhere:
-        protect(found.get_secret_value())
-    _usable(found.get_secret_value())
-    return found
+        protect(secret.get_secret_value())
+    _usable(secret.get_secret_value())
+    return secret
 
 
 def protect_named(given: dict[str, SecretStr]) -> dict[str, SecretStr]:

@@ -60,7 +60,7 @@ async def read(
         projects_read = [await reading.project(one, accounts_of[one.id], histories) for one in projects]
         passes = await pass_history.recent_runs(database, LAST_PASSES)
         left_out = await growth_rows.left_out(database, ids, today)
-        return ReportInputs(tuple(found), passes, left_out, today.toordinal())
+        return ReportInputs(tuple(projects_read), passes, left_out, today.toordinal())
 
 
 @dataclass(frozen=True, slots=True)
