@@ -222,7 +222,8 @@ def test_the_command_draws_a_line_per_account(grown: World) -> None:
     as_json = run_command("growth", "P", "--metric", "likes", "--json", "--config", str(config))
     assert (shown.returncode, as_json.returncode) == (0, 0), shown.stderr
     (row,) = [line.split() for line in shown.stdout.splitlines() if "+40.0%" in line]
-    assert (row[0], row[-1]) == ("a", "····▁█")
+    # Past midnight since the snapshots were made, there is none of today.
+    assert (row[0], row[-1]) in (("a", "····▁█"), ("a", "···▁█·"))
     assert row[3:5] == ["+200", "+40.0%"]
     assert row[5:-1] in (["10", "Mar"], ["2026-03-10"])
     assert "account  platform" in shown.stdout
