@@ -8,6 +8,7 @@ import reference_configuration
 import reference_database
 import reference_events
 import reference_http
+import reference_messages
 import reference_python
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
@@ -18,6 +19,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "exit-codes": reference_commands.exit_page,
     "events": reference_events.as_markdown,
     "http-api": reference_http.as_markdown,
+    "webhook-messages": reference_messages.as_markdown,
     "python-api": reference_python.as_markdown,
     "database": reference_database.as_markdown,
 }

@@ -4,13 +4,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Required, get_args, get_origin, get_type_hints, is_typeddict
 
-from smart_sync.core import answers, daemon_answers, explain_answer
+from smart_sync.core import answers, daemon_answers, explain_answer, message_answers
 from source_comments import own_comments, paragraphs
 
 #: Every JSON object that is declared, by name; those of the passes first.
 OBJECTS: dict[str, Any] = {
     name: one
-    for module in (answers, daemon_answers, explain_answer)
+    for module in (answers, daemon_answers, explain_answer, message_answers)
     for name, one in vars(module).items()
     if is_typeddict(one)
 }
@@ -61,7 +61,8 @@ def object_lines(name: str) -> Iterator[str]:
     """The table of an object."""
     declared = OBJECTS[name]
     # At runtime a TypedDict no longer knows what it was derived from.
-    bases = [one for one in OBJECTS.values() if one.__annotations__.items() < declared.__annotations__.items()]
+    near = [one for one in OBJECTS.values() if one.__module__ == declared.__module__]
+    bases = [one for one in near if one.__annotations__.items() < declared.__annotations__.items()]
     meanings = {key: text for one in (*bases, declared) for key, text in own_comments(one).items()}
     yield from (f"### {name}", "", linked(" ".join(paragraphs(declared.__doc__))), "", "| key | type | meaning |")
     yield "|---|---|---|"

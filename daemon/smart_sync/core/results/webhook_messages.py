@@ -4,10 +4,21 @@ import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from smart_sync.core.counts import Where, as_json
 from smart_sync.core.merge.suspects import Suspect
+from smart_sync.core.message_answers import (
+    CreatedInMessage,
+    NamedProject,
+    ParserMessage,
+    ProblemInMessage,
+    ProjectInMessage,
+    ProjectMessage,
+    StaleInMessage,
+    StaleMessage,
+    SuspectInMessage,
+)
 from smart_sync.core.model import Outcome, Problem, Project, Trigger
 from smart_sync.core.results.alerts import PROJECT_STALE, SYNC_FINISHED, Alert, AlertDecision
 from smart_sync.core.results.parser_health import Attempt, ParserState, Verdict
@@ -18,6 +29,8 @@ MAX_BYTES = 19_000
 #: Characters of a name, and of a reason or remedy.  A character is at most 12 bytes in ASCII JSON.
 MAX_NAME = 120
 MAX_TEXT = 400
+
+_Entry = TypeVar("_Entry", bound=Mapping[str, object])
 
 SYNC_RECOVERED = "sync.recovered"
 _NAMESPACE = uuid.UUID("5e0dd5a1-9c4d-5a2c-8b43-1f0a3c6f7a11")
@@ -62,7 +75,7 @@ def message(name: str, type_: str, timestamp: str, data: Mapping[str, Any]) -> M
 def parser_message(verdict: Verdict, attempt: Attempt, state: ParserState, now: str) -> Message:
     """The message that a parser is failing, as in ``state``, or has recovered."""
     since = state.since or now
-    data = {
+    data: ParserMessage = {
         "parser": attempt.parser[:MAX_NAME],
         "since": _utc(since),
         "projects": state.projects[:MAX_TEXT],
@@ -76,7 +89,7 @@ def parser_message(verdict: Verdict, attempt: Attempt, state: ParserState, now: 
 
 def _alert(result: PassResult, alert: Alert) -> Message:
     project = alert.result
-    data = {
+    data: ProjectMessage = {
         **_project(project),
         "remedy": project.remedy[:MAX_TEXT],
         "since": _utc(alert.since),
@@ -109,24 +122,25 @@ def _troubled_projects(result: PassResult) -> dict[str, object]:
 
 def _stale(result: PassResult, projects: Sequence[ProjectResult]) -> Message:
     """One message for all projects that became stale in a pass, as many as fit."""
-    shown = _fitting(
-        _named(project)
-        | {
-            "read_at": _utc(project.sheet_read_at) if project.sheet_read_at else None,
-            "reason": project.error[:MAX_TEXT],
-            "remedy": project.remedy[:MAX_TEXT],
-        }
-        for project in projects
-    )
-    data = {"projects": shown, "left_out": len(projects) - len(shown)}
+    shown = _fitting(map(_stale_project, projects))
+    data: StaleMessage = {"projects": shown, "left_out": len(projects) - len(shown)}
     return message(f"{result.id}:{PROJECT_STALE}", PROJECT_STALE, result.timestamp, data)
+
+
+def _stale_project(project: ProjectResult) -> StaleInMessage:
+    return {
+        **_named(project),
+        "read_at": _utc(project.sheet_read_at) if project.sheet_read_at else None,
+        "reason": project.error[:MAX_TEXT],
+        "remedy": project.remedy[:MAX_TEXT],
+    }
 
 
 def _findings(result: PassResult) -> list[Message]:
     """The findings of a pass: a message each for suspects, worksheet problems and created accounts."""
     results = result.results
     created = [r for r in results if r.counts.new_accounts]
-    found: dict[str, tuple[str, int, Iterable[dict[str, object]]]] = {
+    found: dict[str, tuple[str, int, Iterable[SuspectInMessage | ProblemInMessage | CreatedInMessage]]] = {
         "value.suspected": (
             "values",
             sum(len(r.new_suspects) for r in results),
@@ -140,7 +154,7 @@ def _findings(result: PassResult) -> list[Message]:
         "accounts.created": (
             "projects",
             len(created),
-            (_named(r) | {"accounts": r.counts.new_accounts} for r in created),
+            ({**_named(r), "accounts": r.counts.new_accounts} for r in created),
         ),
     }
     told = []
@@ -163,7 +177,7 @@ def recovery_message(since: str, now: str) -> Message:
     return message(f"{SYNC_RECOVERED}:{since}", SYNC_RECOVERED, now, {"since": _utc(since)})
 
 
-def suspect_data(project: Project, one: Suspect) -> dict[str, object]:
+def suspect_data(project: Project, one: Suspect) -> SuspectInMessage:
     """A suspect as messages have it."""
     return {
         "project_id": project.id[:MAX_NAME],
@@ -179,8 +193,9 @@ def suspect_data(project: Project, one: Suspect) -> dict[str, object]:
     }
 
 
-def _problem(result: ProjectResult, one: Problem) -> dict[str, object]:
-    return _named(result) | {
+def _problem(result: ProjectResult, one: Problem) -> ProblemInMessage:
+    return {
+        **_named(result),
         "worksheet": one.worksheet[:MAX_NAME],
         "row": one.row,
         "column": one.column,
@@ -189,14 +204,14 @@ def _problem(result: ProjectResult, one: Problem) -> dict[str, object]:
     }
 
 
-def _named(result: ProjectResult) -> dict[str, object]:
+def _named(result: ProjectResult) -> NamedProject:
     return {"project_id": result.project.id[:MAX_NAME], "project_name": result.project.name[:MAX_NAME]}
 
 
-def _fitting(entries: Iterable[dict[str, object]]) -> list[dict[str, object]]:
+def _fitting(entries: Iterable[_Entry]) -> list[_Entry]:
     """The first of ``entries``, as many as fit into a message."""
     room = MAX_BYTES - 2_000
-    shown: list[dict[str, object]] = []
+    shown: list[_Entry] = []
     for entry in entries:
         room -= len(json.dumps(entry)) + 2
         if room < 0:
@@ -205,8 +220,9 @@ def _fitting(entries: Iterable[dict[str, object]]) -> list[dict[str, object]]:
     return shown
 
 
-def _project(result: ProjectResult) -> dict[str, object]:
-    return _named(result) | {
+def _project(result: ProjectResult) -> ProjectInMessage:
+    return {
+        **_named(result),
         "outcome": result.outcome.value,
         "reason": result.error[:MAX_TEXT],
     }
