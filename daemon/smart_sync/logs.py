@@ -91,7 +91,7 @@ def redacted(value: Any) -> Any:
 
 def printable(text: object, limit: int = MAX_TEXT) -> str:
     """``text`` on one line without control characters: it can neither forge a line nor control a terminal."""
-    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], str(text)[:limit])
+    return _CONTROL.sub(lambda match: repr(match[0])[1:-1], str(text)[:limit])
 
 
 def emit(event: str, *, exc_info: BaseException | None = None, **fields: Any) -> None:
@@ -289,7 +289,7 @@ def is_journal(stream: TextIO) -> bool:
     ``$JOURNAL_STREAM`` names device and inode, because a child may inherit the variable and not the stream.
     """
     try:
-        found = os.fstat(stream.fileno())
+        status = os.fstat(stream.fileno())
     except (OSError, ValueError, AttributeError):  # no file behind it, or a closed one
         return False
-    return os.environ.get("JOURNAL_STREAM", "") == f"{found.st_dev}:{found.st_ino}"
+    return os.environ.get("JOURNAL_STREAM", "") == f"{status.st_dev}:{status.st_ino}"

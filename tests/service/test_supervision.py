@@ -16,7 +16,7 @@ from world import KEY, World
 
 #: The beginnings of the names of all tasks that a daemon has beside its main one.
 TASKS = (
-    "service:watchdog", "service:runner", "service:reload", "control:client", "pass:parsers", "pass:project",
+    "service:watchdog", "service:runner", "service:reload", "control:client", "pass:begin", "pass:project",
     "parsers:collect", "parser:own", "spreadsheet", "webhook:", "ping",
 )  # fmt: skip
 

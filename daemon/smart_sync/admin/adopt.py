@@ -42,12 +42,12 @@ async def adopt(where: Location, now: datetime) -> tuple[Report, Inventory]:
     with tempfile.TemporaryDirectory(prefix="smart-sync-adopt-") as folder:
         copy = Path(folder) / "copy.db"
         refusals = await _refusals(where, copy)
-        found = await _take_inventory(where, copy, now)
-    clashes = list(_clashes(found, now))
+        inventory = await _take_inventory(where, copy, now)
+    clashes = list(_clashes(inventory, now))
     messages = {clash.message for clash in clashes}
     refused = [finding for finding in refusals if finding.message not in messages]
-    findings = [*_contents(found), *clashes, *refused, *(await _name_clashes(where) if isinstance(where, Path) else ())]
-    return Report((*findings, *_plans(found))), found
+    names = await _name_clashes(where) if isinstance(where, Path) else ()
+    return Report((*_contents(inventory), *clashes, *refused, *names, *_plans(inventory))), inventory
 
 
 def write_configuration(output: Path, database: str, spreadsheet: str, credentials: str) -> None:
@@ -56,82 +56,84 @@ def write_configuration(output: Path, database: str, spreadsheet: str, credentia
     init.write(output, init.Answers(spreadsheet, credentials, place))
 
 
-def _contents(found: Inventory) -> Iterator[Finding]:
+def _contents(inventory: Inventory) -> Iterator[Finding]:
     for table in REQUIRED:
-        if table not in found.rows:
+        if table not in inventory.rows:
             yield Finding("ok", f"table {table}: missing; it will be created")
             continue
-        types = " and ".join(found.id_types.get(table, ()))
+        types = " and ".join(inventory.id_types.get(table, ()))
         yield Finding(
-            "ok", f"table {table}: {counted(found.rows[table], 'row')}" + (f", ids are {types}" if types else "")
+            "ok", f"table {table}: {counted(inventory.rows[table], 'row')}" + (f", ids are {types}" if types else "")
         )
-    if found.references:
-        yield Finding("ok", f"{', '.join(found.references)} refer to these tables; Smart Sync deletes no row of theirs")
+    if inventory.references:
+        yield Finding(
+            "ok", f"{', '.join(inventory.references)} refer to these tables; Smart Sync deletes no row of theirs"
+        )
 
 
-def _clashes(found: Inventory, now: datetime) -> Iterator[Finding]:
-    if found.journal_mode not in ("wal", ""):  # "" on a server
+def _clashes(inventory: Inventory, now: datetime) -> Iterator[Finding]:
+    if inventory.journal_mode not in ("wal", ""):  # "" on a server
         yield Finding(
             "warning",
-            f"journal mode {found.journal_mode}: readers wait while a pass writes; with every program stopped:"
+            f"journal mode {inventory.journal_mode}: readers wait while a pass writes; with every program stopped:"
             " sqlite3 FILE 'PRAGMA journal_mode = WAL' (Smart Sync never changes it)",
             trouble="database-columns",
         )
-    for name, table in found.triggers.items():
+    for name, table in inventory.triggers.items():
         yield Finding(
             "warning",
             f"trigger {name} on {table} runs for each row that a pass writes; passes take longer with it",
             trouble="database-columns",
         )
-    if not found.unique_links:
+    if not inventory.unique_links:
         yield Finding(
             "warning",
             "project_social_accounts has no UNIQUE (project_id, profile_link): a link may be there twice, and the"
             " row of the sheet then goes to one of the accounts",
             trouble="database-columns",
         )
-    if found.unreadable_stamps:
+    if inventory.unreadable_stamps:
         yield Finding(
             "warning",
-            f"{counted(found.unreadable_stamps, 'snapshot')} whose snapshot_time is no text in ISO 8601, such as"
+            f"{counted(inventory.unreadable_stamps, 'snapshot')} whose snapshot_time is no text in ISO 8601, such as"
             " 2026-03-10T12:00:00: Smart Sync does not see them, and what it writes there is such text",
             trouble="database-clock",
         )
-    yield from _other_clock(found)
-    yield from _other_writer(found, now)
+    yield from _other_clock(inventory)
+    yield from _other_writer(inventory, now)
 
 
-def _other_clock(found: Inventory) -> Iterator[Finding]:
+def _other_clock(inventory: Inventory) -> Iterator[Finding]:
     """Findings about snapshots whose times are not in UTC: they name a zone, or lie after the file's last change."""
-    if found.zoned_stamp:
+    if inventory.zoned_stamp:
         yield Finding(
             "warning",
-            f"snapshots bear a zone (the newest: {found.zoned_stamp}), those of Smart Sync are UTC without one: where"
-            " the web app orders them as text the newest is not always the last one; let it write UTC too",
+            f"snapshots bear a zone (the newest: {inventory.zoned_stamp}), those of Smart Sync are UTC without one:"
+            " where the web app orders them as text the newest is not always the last one; let it write UTC too",
             trouble="database-clock",
         )
-    if found.newest_at is None or found.written_at is None:
+    if inventory.newest_at is None or inventory.written_at is None:
         return
-    ahead = found.newest_at - found.written_at
+    ahead = inventory.newest_at - inventory.written_at
     if ahead > _TOLERANCE:
         hours = round(ahead / _QUARTER) / 4
         yield Finding(
             "warning",
-            f"the newest snapshot_time ({found.newest_stamp}) is {hours:g} h ahead of the file's last change in UTC:"
-            " the web app seems to write local time, Smart Sync writes UTC; let the web app write UTC too, or the"
+            f"the newest snapshot_time ({inventory.newest_stamp}) is {hours:g} h ahead of the file's last change in"
+            " UTC: the web app seems to write local time, Smart Sync writes UTC; let the web app write UTC too, or the"
             " newest snapshot is not always the last one",
             trouble="database-clock",
         )
 
 
-def _other_writer(found: Inventory, now: datetime) -> Iterator[Finding]:
-    if found.other is not None:
-        yield two_masters(found.other)
-    elif found.newest_at is not None and not found.adopted and abs(now - found.newest_at) <= RECENT:
+def _other_writer(inventory: Inventory, now: datetime) -> Iterator[Finding]:
+    if inventory.other is not None:
+        yield two_masters(inventory.other)
+    elif inventory.newest_at is not None and not inventory.adopted and abs(now - inventory.newest_at) <= RECENT:
         yield Finding(
             "warning",
-            f"another program has written snapshots lately (the newest: {found.newest_stamp}); if it is the web app's"
-            " own sync, switch it off before the daemon starts",
+            f"another program has written snapshots lately (the newest: {inventory.newest_stamp}); if it is the web"
+            " app's own sync, switch it off before the daemon starts",
             trouble="two-masters",
         )
 
@@ -140,11 +142,11 @@ async def _take_inventory(where: Location, copy: Path, now: datetime) -> Invento
     """Read what the database holds; fill ``copy`` with what a pass would read."""
     if isinstance(where, Server):
         try:
-            found = await server_inventory.take(where, now)
+            taken = await server_inventory.take(where, now)
         except StoreError as error:
             raise error.meaning from None
         with closing(connect(copy)) as source:
-            return replace(found, other=inventory.other_writer(source, now))
+            return replace(taken, other=inventory.other_writer(source, now))
     try:
         return await asyncio.to_thread(inventory.take, where, now)
     except sqlite3.Error as error:
@@ -198,8 +200,8 @@ def _modules_of_our_name(folder: Path) -> Iterator[Path]:
                     yield module
 
 
-def _plans(found: Inventory) -> Iterator[Finding]:
+def _plans(inventory: Inventory) -> Iterator[Finding]:
     """List what a running daemon will write."""
-    own = "its own tables are there already" if found.adopted else "tables and views of its own will be added"
-    yield Finding("ok", f"{own} (account_metrics has the merged values); no table of the web app's is altered")
+    tables = "its own tables are there already" if inventory.adopted else "tables and views of its own will be added"
+    yield Finding("ok", f"{tables} (account_metrics has the merged values); no table of the web app's is altered")
     yield Finding("ok", "account_snapshots gets one row per account and day; rows of others are left alone")

@@ -34,7 +34,7 @@ class _Scope:
     rows: list[DoubtfulRow] = field(default_factory=list)
 
 
-async def confirm(settings: Settings, sought: str, metric: str | None, now: datetime) -> ConfirmAnswer:
+async def confirm(settings: Settings, wanted: str, metric: str | None, now: datetime) -> ConfirmAnswer:
     """Accept what the last pass reported, and nothing else.
 
     A daemon may be at work: this is one short transaction of its own.  Raises `NothingToConfirm` (also where
@@ -42,10 +42,10 @@ async def confirm(settings: Settings, sought: str, metric: str | None, now: date
     """
     async with open_existing(settings.database.where, read_only=False) as database:
         query = await parsed_query.prepare(database, settings.parsed.query)
-        scope = await _scope(database, sought, settings.vote_terms(stamp(now)), query)
+        scope = await _scope(database, wanted, settings.vote_terms(stamp(now)), query)
         findings = await _findings(database, scope, metric)
         if not findings:
-            raise NothingToConfirm(_nothing(scope, sought, metric))
+            raise NothingToConfirm(_nothing(scope, wanted, metric))
         await _accept(database, scope, findings, stamp(now), settings.sync.defaults.accounts)
     links = list(dict.fromkeys(finding.link for finding in findings if finding.link))
     return {
@@ -56,38 +56,38 @@ async def confirm(settings: Settings, sought: str, metric: str | None, now: date
     }
 
 
-def _nothing(scope: _Scope, sought: str, metric: str | None) -> str:
+def _nothing(scope: _Scope, wanted: str, metric: str | None) -> str:
     if not (scope.projects or scope.accounts or scope.rows):
-        return f"no account or project matches {sought!r}; give a link, an id, a name, or a project's name"
-    what = f"the {metric} of {sought}" if metric else sought
+        return f"no account or project matches {wanted!r}; give a link, an id, a name, or a project's name"
+    what = f"the {metric} of {wanted}" if metric else wanted
     return f"the last pass found nothing about {what} that could be confirmed; see: smart-sync check"
 
 
-async def _scope(database: Database, sought: str, vote_terms: VoteTerms, query: str) -> _Scope:
+async def _scope(database: Database, wanted: str, vote_terms: VoteTerms, query: str) -> _Scope:
     scope = _Scope()
-    project = (await choose(database, sought, by_name=True)).project
+    project = (await choose(database, wanted, by_name=True)).project
     doubts = await absences.doubtful_rows(database)
     if project is not None:
         states, _ = await account_states.read(database, project, vote_terms, query)
         scope.projects.append(project)
         scope.accounts += [(project, state) for state in states]
         scope.rows += [row for row in doubts if row.project_id == project.id]
-    for known in await accounts.find(database, sought):
-        if known.project not in scope.projects:
-            states, _ = await account_states.read(database, known.project, vote_terms, query, [known.account.id])
-            scope.accounts += [(known.project, state) for state in states]
-    scope.rows += [row for row in doubts if row not in scope.rows and _is_meant(row, sought)]
+    for account in await accounts.find(database, wanted):
+        if account.project not in scope.projects:
+            states, _ = await account_states.read(database, account.project, vote_terms, query, [account.account.id])
+            scope.accounts += [(account.project, state) for state in states]
+    scope.rows += [row for row in doubts if row not in scope.rows and _is_meant(row, wanted)]
     return scope
 
 
-def _is_meant(row: DoubtfulRow, sought: str) -> bool:
-    if sought.startswith("@"):
-        return sought[1:].casefold() in {row.username.casefold(), owner(row.link).username.casefold()}
-    return sought == row.link or same(sought, row.link, row.platform)
+def _is_meant(row: DoubtfulRow, wanted: str) -> bool:
+    if wanted.startswith("@"):
+        return wanted[1:].casefold() in {row.username.casefold(), owner(row.link).username.casefold()}
+    return wanted == row.link or same(wanted, row.link, row.platform)
 
 
 async def _findings(database: Database, scope: _Scope, metric: str | None) -> list[Confirmation]:
-    found = [
+    findings = [
         Confirmation("worksheet", project.id)
         for project in scope.projects
         if metric is None and await absences.has_no_worksheet(database, project.id)
@@ -96,10 +96,10 @@ async def _findings(database: Database, scope: _Scope, metric: str | None) -> li
     lost = {project_id: await absences.lost_columns(database, project_id) for project_id in ids}
     suspect = await absences.suspect_values(database)
     for project, state in scope.accounts:
-        found += of_account(state, project.id, metric, lost[project.id], suspect.get(state.id, {}))
+        findings += of_account(state, project.id, metric, lost[project.id], suspect.get(state.id, {}))
     if metric is None:
-        found += [Confirmation("doubtful", row.project_id, link=row.link) for row in scope.rows]
-    return found
+        findings += [Confirmation("doubtful", row.project_id, link=row.link) for row in scope.rows]
+    return findings
 
 
 async def _accept(

@@ -30,10 +30,10 @@ async def pin(settings: Settings, request: PinRequest, now: datetime) -> PinnedN
         return await pin_rows.pin(database, request, pin_rows.person(os.getuid()), stamp(now), today)
 
 
-async def unpin(settings: Settings, sought: str, metric: str | None) -> Unpinned:
+async def unpin(settings: Settings, wanted: str, metric: str | None) -> Unpinned:
     """Remove the pins that the command set on an account, for one metric or all. Raises as `pin` does."""
     async with open_existing(settings.database.where, read_only=False) as database:
-        return await pin_rows.unpin(database, sought, metric)
+        return await pin_rows.unpin(database, wanted, metric)
 
 
 async def list_pins(settings: Settings) -> PinsAnswer:
@@ -47,7 +47,7 @@ class NothingToRepair(SmartSyncError):
 
 
 async def repair(
-    settings: Settings, sought: str, day: date, values: Mapping[str, int], now: datetime
+    settings: Settings, wanted: str, day: date, values: Mapping[str, int], now: datetime
 ) -> RepairedAnswer:
     """Set the ``values`` (counts by metric) of our snapshot of a past ``day``.
 
@@ -56,33 +56,33 @@ async def repair(
     A daemon may be at work: this is one short transaction of its own.  Raises `NothingToRepair`, `UnknownAccount`
     and `DatabaseError`.
     """
-    wanted = day.isoformat()
+    label = day.isoformat()
     async with open_existing(settings.database.where, read_only=False) as database:
-        if wanted >= await day_at(database, stamp(now)):
+        if label >= await day_at(database, stamp(now)):
             raise NothingToRepair(
-                f"{wanted} is not over: its snapshot follows the passes; correct the cell, or what the parser reads"
+                f"{label} is not over: its snapshot follows the passes; correct the cell, or what the parser reads"
             )
-        found = await accounts.find(database, sought)
-        if not found:
-            raise UnknownAccount(sought)
-        if len(found) > 1:
-            ids = ", ".join(known.account.id for known in found)
-            raise NothingToRepair(f"{sought!r} means several accounts; give the id of one: {ids}")
-        account = found[0].account
+        matches = await accounts.find(database, wanted)
+        if not matches:
+            raise UnknownAccount(wanted)
+        if len(matches) > 1:
+            ids = ", ".join(known.account.id for known in matches)
+            raise NothingToRepair(f"{wanted!r} means several accounts; give the id of one: {ids}")
+        account = matches[0].account
         async with database.transaction() as transaction:
-            changes = await snapshots.repair(transaction, account.id, wanted, values, stamp(now))
+            changes = await snapshots.repair(transaction, account.id, label, values, stamp(now))
         if changes is None:
-            raise NothingToRepair(f"{account.link}: Smart Sync has written no snapshot of {wanted}")
+            raise NothingToRepair(f"{account.link}: Smart Sync has written no snapshot of {label}")
         if not changes:
-            raise NothingToRepair(f"{account.link}: the snapshot of {wanted} has these values already")
-        days = await growth_rows.newest_days(database, found[0].row_id, METRICS)
+            raise NothingToRepair(f"{account.link}: the snapshot of {label} has these values already")
+        days = await growth_rows.newest_days(database, matches[0].row_id, METRICS)
         shown = {row["day"]: row for row in days}
-    counts = all(shown.get(wanted, {}).get(metric) == new for metric, (_, new) in changes.items())
+    counts = all(shown.get(label, {}).get(metric) == new for metric, (_, new) in changes.items())
     return {
         "success": True,
         "account_id": account.id,
         "link": account.link,
-        "day": wanted,
+        "day": label,
         "changes": {metric: {"old": old, "new": new} for metric, (old, new) in changes.items()},
         "counts": counts,
     }

@@ -41,8 +41,8 @@ async def history(where: Location, limit: int, project: str | None, *, failed: b
             project_id = await runs.project_id(database, project)
             if project_id is None:
                 raise UnknownProject(f"no pass on record had a project {project!r}")
-        found = await runs.recent_runs(database, limit, project_id, failed=failed)
-    return {"success": True, "runs": found}
+        passes = await runs.recent_runs(database, limit, project_id, failed=failed)
+    return {"success": True, "runs": passes}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +76,11 @@ async def growth(
     async with open_existing(where, read_only=True) as database, database.steady():
         until = date.fromisoformat(await day_at(database, stamp(now)))
         projects = await projects_shown(database, project)
-        found = [one for one in await accounts.of_projects(database, projects) if one.counts or one.left_since]
-        told = await store.histories(database, [known.row_id for known in found], (metric,), days, until)
-        unread = await store.unread(database, [known.row_id for known in found])
+        candidates = [one for one in await accounts.of_projects(database, projects) if one.counts or one.left_since]
+        told = await store.histories(database, [known.row_id for known in candidates], (metric,), days, until)
+        unread = await store.unread(database, [known.row_id for known in candidates])
         kinds = await growth_rows.account_kinds(database, projects, vote_terms or terms(stamp(now), None))
-    histories = [(known, told.get(known.account.id, History())) for known in found]
+    histories = [(known, told.get(known.account.id, History())) for known in candidates]
     grown: list[_AccountGrowth] = []
     for own in _grouped([one for one in histories if one[0].counts], lambda one: one[0].project.id).values():
         as_of = newest_day(history for _, history in own)
@@ -88,7 +88,7 @@ async def growth(
     left = [one for one in histories if not one[0].counts]
     answer = _answer(metric, period(until, days), projects, grown, left, kinds)
     answer["unread_snapshots"] = [
-        {**_named(known), **unread[known.account.id]} for known in found if known.account.id in unread
+        {**_named(known), **unread[known.account.id]} for known in candidates if known.account.id in unread
     ]
     answer["accounts"] = _chosen(answer["accounts"], sort, top)
     return answer
@@ -108,10 +108,12 @@ def _rank(entry: GrownAccount, sort: str) -> tuple[bool, float, str]:
     return value is None, -(value or 0), name
 
 
-def _account_growth(known: KnownAccount, history: History, as_of: int | None, days: int, until: date) -> _AccountGrowth:
+def _account_growth(
+    account: KnownAccount, history: History, as_of: int | None, days: int, until: date
+) -> _AccountGrowth:
     last = until.toordinal()
     grown = None if as_of is None else change(history, 0, as_of, days)
-    return _AccountGrowth(known, history, grown, average(history, 0, last - days, last))
+    return _AccountGrowth(account, history, grown, average(history, 0, last - days, last))
 
 
 def _answer(
@@ -146,14 +148,14 @@ def _grouped(several: Iterable[T], key: Callable[[T], str]) -> dict[str, list[T]
     return groups
 
 
-def _named(known: KnownAccount) -> NamedAccount:
+def _named(account: KnownAccount) -> NamedAccount:
     return {
-        "account_id": known.account.id,
-        "link": known.account.link,
-        "username": known.account.username,
-        "platform": known.account.platform,
-        "project_id": known.project.id,
-        "project_name": known.project.name,
+        "account_id": account.account.id,
+        "link": account.account.link,
+        "username": account.account.username,
+        "platform": account.account.platform,
+        "project_id": account.project.id,
+        "project_name": account.project.name,
     }
 
 
@@ -174,8 +176,8 @@ def _account(one: _AccountGrowth, labels: Sequence[str]) -> GrownAccount:
     }
 
 
-def _left(known: KnownAccount, history: History) -> LeftAccount:
-    return {**_named(known), "left_since": known.left_since, "last": _last(history)}
+def _left(account: KnownAccount, history: History) -> LeftAccount:
+    return {**_named(account), "left_since": account.left_since, "last": _last(history)}
 
 
 def _last(history: History) -> int | None:

@@ -82,11 +82,11 @@ async def ingest(where: Location, text: str, form: Format, now: datetime) -> Ing
     Raises `DatabaseError`.
     """
     async with open_existing(where, read_only=False) as database:
-        known = [entry.account for entry in await accounts.everyone(database)]
-        found = list(read_rows(io.StringIO(text, newline=""), form))
-        rows, mistakes = [row for row in found if isinstance(row, Row)], [r for r in found if isinstance(r, BadLine)]
-        matched, torn = match(rows, known)
-        if not (found or text.strip()):
+        known_accounts = [entry.account for entry in await accounts.everyone(database)]
+        lines = list(read_rows(io.StringIO(text, newline=""), form))
+        rows, mistakes = [row for row in lines if isinstance(row, Row)], [r for r in lines if isinstance(r, BadLine)]
+        matched, torn = match(rows, known_accounts)
+        if not (lines or text.strip()):
             mistakes.append(BadLine(1, "the input is empty; did what should have written it fail?"))
         mistakes += [*torn, *_unknown_accounts(rows, {*(row.line for _, row in matched), *(bad.line for bad in torn)})]
         values = [row.of(account, BY_HAND, now) for account, row in matched]
@@ -122,22 +122,22 @@ async def forget(
         query = await parsed_query.prepare(database, settings.parsed.query)
         meant = await (accounts.everyone(database) if account is None else accounts.find(database, account))
         links = {known.account.id: known.account.link for known in meant}
-        found: list[tuple[str, list[Mark]]] = []
+        marks_by_account: list[tuple[str, list[Mark]]] = []
         for project in {known.project.id: known.project for known in meant}.values():
             only = None if account is None else list(links)
             for one in await account_states.parsed_of_project(database, project, query, only):
                 wanted = [s for s in one.said if source in (None, s.source) and metric in (None, s.metric)]
-                found.append(
+                marks_by_account.append(
                     (one.account_id, take_back(wanted, one.past, one.whose, vote_terms, any_source=source is None))
                 )
-        if not any(taken for _, taken in found):
+        if not any(taken for _, taken in marks_by_account):
             raise NothingToForget(_nothing(account, source, metric, known=bool(meant)))
         async with database.transaction() as transaction:
-            marks = ((account_id, mark) for account_id, taken in found for mark in taken)
+            marks = ((account_id, mark) for account_id, taken in marks_by_account for mark in taken)
             await vote_records.save_marks(transaction, marks, stamp(now))
     values: list[ForgottenValue] = [
         {"account_id": key, "link": links[key], "metric": mark.metric, "value": mark.value, "source": mark.source}
-        for key, taken in found
+        for key, taken in marks_by_account
         for mark in taken
     ]
     return {"success": True, "forgotten": len(values), "values": values}

@@ -195,8 +195,8 @@ def has_projects(server: Server) -> bool:
 
 def _absolute(path: str) -> str:
     """The absolute path of the key file; the key itself is returned unchanged."""
-    found = secrets.path_or_secret(path)
-    return str(found.expanduser().absolute()) if isinstance(found, Path) else found.get_secret_value()
+    path_or_key = secrets.path_or_secret(path)
+    return str(path_or_key.expanduser().absolute()) if isinstance(path_or_key, Path) else path_or_key.get_secret_value()
 
 
 def _quoted(text: str) -> str:
@@ -222,8 +222,8 @@ async def trial(settings: Settings) -> AsyncIterator[SetupStep]:
 def local_timezone(environment: Mapping[str, str], link: Path = Path("/etc/localtime")) -> str:
     """The name of this machine's time zone, from $TZ or the target of ``link``; UTC if neither names one."""
     named = environment.get("TZ", "").removeprefix(":")
-    found = named or os.path.realpath(link).partition("/zoneinfo/")[2]
-    return found if is_timezone(found) else "UTC"
+    name = named or os.path.realpath(link).partition("/zoneinfo/")[2]
+    return name if is_timezone(name) else "UTC"
 
 
 def is_timezone(name: str) -> bool:
@@ -239,10 +239,10 @@ async def _credentials(settings: Settings) -> list[SetupStep]:
     from smart_sync.sheets import credentials
 
     try:
-        found = await asyncio.to_thread(credentials.find, settings.sheets.credentials)
+        key = await asyncio.to_thread(credentials.find, settings.sheets.credentials)
     except SheetUnavailable as trouble:
         return [_failed("credentials", trouble)]
-    return [SetupStep("credentials", True, f"the service account {found.service_account_email}")]
+    return [SetupStep("credentials", True, f"the service account {key.service_account_email}")]
 
 
 async def _worksheets(settings: Settings) -> list[SetupStep]:

@@ -30,9 +30,9 @@ def read_file(path: Path, limit: int, *, links: bool = True) -> tuple[bytes, os.
     except ValueError:
         raise OSError(errno.EINVAL, "no file can have this name") from None
     try:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            kind = _KINDS.get(stat.S_IFMT(found.st_mode), "something else")
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            kind = _KINDS.get(stat.S_IFMT(status.st_mode), "something else")
             raise OSError(errno.EINVAL, f"it is {kind}, not a file")
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             content = file.read(limit + 1) or b""
@@ -40,4 +40,4 @@ def read_file(path: Path, limit: int, *, links: bool = True) -> tuple[bytes, os.
         os.close(descriptor)
     if len(content) > limit:
         raise OSError(errno.EFBIG, f"it is larger than {limit:,} bytes".replace(",", " "))
-    return content, found
+    return content, status

@@ -52,11 +52,11 @@ def _candidates(context: click.Context, names: Names, prefix: str) -> list[Compl
 
     with contextlib.suppress(Exception):  # a shell that waits for a key has no place for messages
         settings, _ = config.load_readable(config.find(context.ensure_object(dict).get("config")))
-        found = asyncio.run(names(settings.database.where))
+        candidates = asyncio.run(names(settings.database.where))
         at = "@" if prefix.startswith("@") else ""
         return [
             CompletionItem(at + name, help=about)
-            for name, about in found
+            for name, about in candidates
             if name and not _CONTROL.search(name) and (at + name).casefold().startswith(prefix.casefold())
         ][:_MOST]
     return []

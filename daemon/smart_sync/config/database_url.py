@@ -65,7 +65,7 @@ Location = Path | Server
 
 def looked_up(url: str) -> Server:
     """The server for ``url``, or for the URL that it refers to (``env:NAME`` etc.). Raises ValueError."""
-    return server(secrets.found(url))
+    return server(secrets.value_of(url))
 
 
 def _looked_up(url: object) -> object:
@@ -83,15 +83,15 @@ DatabaseUrl = Annotated[Server, BeforeValidator(_looked_up)]
 def server(url: str) -> Server:
     """The server for a URL; its password is removed from all output from now on. Raises ValueError."""
     protect_password(url)
-    found = _URL.fullmatch(url)
-    if found is None or _BAD_PERCENT.search(url) or not _is_whole_password(found["more"] or ""):
+    parts = _URL.fullmatch(url)
+    if parts is None or _BAD_PERCENT.search(url) or not _is_whole_password(parts["more"] or ""):
         secrets.protect(url)
         raise ValueError(
             "expected postgresql://HOST/DATABASE with user and password before the host (not shown); in a password,"
             " write @ as %40, / as %2F, # as %23, ? as %3F, & as %26 and % as %25"
         )
-    hosts, name = found["hosts"], unquote(found["name"] or "")
-    more = dict(parse_qsl(found["more"] or "", keep_blank_values=True))
+    hosts, name = parts["hosts"], unquote(parts["name"] or "")
+    more = dict(parse_qsl(parts["more"] or "", keep_blank_values=True))
     hosts = hosts or more.get("host", "")
     name = name or more.get("dbname", "")
     if not (_HOSTS.fullmatch(hosts) or re.fullmatch(r"(?:/[\w.-]+)+", hosts)) or not _NAME.fullmatch(name):

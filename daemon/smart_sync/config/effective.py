@@ -28,14 +28,14 @@ def effective(path: Path) -> list[Effective]:
     """Every key of the configuration at ``path``, section by section.  Raises `ConfigError` with every mistake."""
     settings = load(path)
     written = read(path)
-    found = []
+    rows = []
     for key, value in _leaves((), settings):
         origin = _origin(key, path, written)
         if key == ("database", "path") and settings.database.url is not None:
             continue  # the default of what is not used
         shown = _shown(value, _typed(written, key) if origin == str(path) else None)
-        found.append(Effective(logs.printable(logs.redact(".".join(key))), shown, origin))
-    return found
+        rows.append(Effective(logs.printable(logs.redact(".".join(key))), shown, origin))
+    return rows
 
 
 def _leaves(key: tuple[str, ...], value: Any) -> Iterator[tuple[tuple[str, ...], Any]]:

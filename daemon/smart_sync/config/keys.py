@@ -77,8 +77,8 @@ def misspelt(environment: Mapping[str, str], values: Mapping[str, Any]) -> Itera
 def _nearest_variable(name: str) -> str:
     # One underscore in place of two is the likeliest slip.
     plain = {known.replace(LEVEL, "_"): known for known in (*OTHERS, *map(variable, _keys()))}
-    found = nearest(name.replace(LEVEL, "_").removeprefix(PREFIX), (p.removeprefix(PREFIX) for p in plain))
-    return plain[PREFIX + found] if found else ""
+    nearest_name = nearest(name.replace(LEVEL, "_").removeprefix(PREFIX), (p.removeprefix(PREFIX) for p in plain))
+    return plain[PREFIX + nearest_name] if nearest_name else ""
 
 
 @cache

@@ -60,8 +60,8 @@ def load(path: Path) -> Settings:
             settings = Settings(**values)
     except ValidationError as error:
         # A key may be any text, of any length.
-        found = [mistakes.describe(path, values, problem) for problem in error.errors()]
-        raise ConfigError(tuple(logs.printable(logs.redact(one), _MAX_TEXT) for one in (*found, *strange))) from None
+        messages = [mistakes.describe(path, values, problem) for problem in error.errors()]
+        raise ConfigError(tuple(logs.printable(logs.redact(one), _MAX_TEXT) for one in (*messages, *strange))) from None
     except RecursionError:
         raise ConfigError(("the environment: a value of SMART_SYNC_… is nested too deeply", *strange)) from None
     except SettingsError as error:
@@ -148,13 +148,13 @@ def _without_mistakes(path: Path) -> Settings | None:
     while values is not None:
         try:
             with secrets.relative_to(path.absolute().parent):
-                found = Settings(**values, **_NO_SHEETS)
+                settings = Settings(**values, **_NO_SHEETS)
         except ValidationError as error:
             values = _left(values, [problem["loc"] for problem in error.errors()])
         except (SettingsError, RecursionError, ConfigError):
             return None
         else:
-            readable: Settings = anchored(found, path.absolute().parent)
+            readable: Settings = anchored(settings, path.absolute().parent)
             return readable
     return None
 
@@ -179,12 +179,12 @@ def _sections(text: str) -> dict[str, Any] | None:
         name = re.match(r"\s*\[+\s*([\w-]*)", part)
         section = name[1] if name else ""
         try:
-            found = tomllib.loads(part)
+            table = tomllib.loads(part)
         except (ValueError, RecursionError):
             if section in _INDISPENSABLE or not section:
                 return None
             continue
-        for key, more in found.items():
+        for key, more in table.items():
             if key in _NEEDED and isinstance(more, dict):
                 values[key] = values.get(key, {}) | more
             elif key in _INDISPENSABLE:

@@ -68,8 +68,10 @@ def environment_mistake(error: str) -> str:
     if section is None:
         return f"the environment: {error}"
     name = keys.variable([section[1]])
-    found = [own for own in os.environ if own.upper() == name or own.upper().startswith(name + keys.LEVEL)]
-    return f"the environment: {' or '.join(sorted(found)) or name}: expected JSON, as it stands for a table or a list"
+    variables = [own for own in os.environ if own.upper() == name or own.upper().startswith(name + keys.LEVEL)]
+    return (
+        f"the environment: {' or '.join(sorted(variables)) or name}: expected JSON, as it stands for a table or a list"
+    )
 
 
 def _nearest_of(where: Sequence[str], only: str) -> str:

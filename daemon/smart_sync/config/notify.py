@@ -50,13 +50,13 @@ def apprise_log() -> Iterator[list[str]]:
     lines: list[str] = []
 
     def keep(record: logging.LogRecord) -> bool:
-        if record.thread != own:
+        if record.thread != this_thread:
             return True
         if record.levelno >= logging.WARNING:
             lines.append(record.getMessage())
         return False
 
-    own = threading.get_ident()
+    this_thread = threading.get_ident()
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     for logger in loggers:
         logger.addFilter(keep)
@@ -88,14 +88,14 @@ def service(url: SecretStr) -> "NotifyBase":
         raise ValueError("apprise is not installed; install it: pip install 'smart-sync-daemon[notify]'") from None
     try:
         with apprise_log():
-            found = instantiate(url.get_secret_value())
+            sender = instantiate(url.get_secret_value())
     except Exception:  # a plugin may raise anything, and its message may hold the URL
-        found = None
-    if found is None:
+        sender = None
+    if sender is None:
         raise ValueError(
             "apprise knows no service with this URL; see https://appriseit.com/services/ for what it has to hold"
         )
-    return found  # type: ignore[no-any-return]  # apprise says too little
+    return sender  # type: ignore[no-any-return]  # apprise says too little
 
 
 def _target(value: SecretStr) -> SecretStr:

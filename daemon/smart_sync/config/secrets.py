@@ -80,10 +80,10 @@ class FileSecret(SecretStr):
 def _state(path: Path) -> tuple[int, int, int] | None:
     """What changes when the file does; None if it does not exist."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def files_in(value: object) -> Iterator[FileSecret]:
@@ -143,12 +143,12 @@ _PLACES: Mapping[str, Callable[[str], SecretStr]] = {
 
 
 def _found(value: SecretStr) -> SecretStr:
-    found, _ = _looked_up(value.get_secret_value())
-    protect(found.get_secret_value())
-    return _checked(found)
+    secret, _ = _looked_up(value.get_secret_value())
+    protect(secret.get_secret_value())
+    return _checked(secret)
 
 
-def found(text: str) -> str:
+def value_of(text: str) -> str:
     """The value of ``text``: itself, or the secret that it refers to. Raises ValueError; nothing is protected yet."""
     return _checked(_looked_up(text)[0]).get_secret_value()
 
@@ -196,10 +196,10 @@ def is_elsewhere(text: str) -> bool:
 
 
 def _perhaps(value: SecretStr) -> SecretStr:
-    found, elsewhere = _looked_up(value.get_secret_value())
+    secret, elsewhere = _looked_up(value.get_secret_value())
     if elsewhere:
-        protect(found.get_secret_value())
-    return _checked(found)
+        protect(secret.get_secret_value())
+    return _checked(secret)
 
 
 def protect_named(given: dict[str, SecretStr]) -> dict[str, SecretStr]:

@@ -92,14 +92,14 @@ GROUP = "smart_sync.parsers"
 
 def parser_class(kind: str) -> Any:
     """The parser class registered as ``kind``. Raises ValueError, naming the known kinds, if there is none."""
-    found = entry_points(group=GROUP, name=kind)
-    if not found:
-        known = sorted({entry.name for entry in entry_points(group=GROUP)})
-        near = nearest(kind, known)
-        meant = f"; did you mean {near}?" if near else f"; there are {', '.join(known)}"
+    entries = entry_points(group=GROUP, name=kind)
+    if not entries:
+        kinds = sorted({entry.name for entry in entry_points(group=GROUP)})
+        near = nearest(kind, kinds)
+        meant = f"; did you mean {near}?" if near else f"; there are {', '.join(kinds)}"
         raise ValueError(f'no such parser: "{kind}"{meant}')
     try:
-        return next(iter(found)).load()
+        return next(iter(entries)).load()
     except Exception as error:
         # Whatever another package does when it is imported: it is the configuration that asked for it.
         raise ValueError(f'parser "{kind}" cannot be loaded: {type(error).__name__}: {error}') from None
@@ -127,14 +127,14 @@ def _parser_settings(table: object) -> ParserSettings:
 
 def _counted(table: ParserSettings) -> list[Count]:
     """What a parser counts; empty if unknown."""
-    found = options(table).count
-    return [found] if found is not None else []
+    count = options(table).count
+    return [count] if count is not None else []
 
 
 def _served(table: ParserSettings) -> CampaignParser:
     """The accounts whose campaign a parser counts: all of its platforms, or those it has tokens for."""
-    own = options(table).accounts
-    return CampaignParser(frozenset(table.platforms), None if own is None else frozenset(map(folded_name, own)))
+    names = options(table).accounts
+    return CampaignParser(frozenset(table.platforms), None if names is None else frozenset(map(folded_name, names)))
 
 
 class Settings(BaseSettings):

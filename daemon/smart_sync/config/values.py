@@ -61,10 +61,10 @@ def spreadsheet_key(where: str) -> str | None:
     """
     if "://" not in where and not where.startswith("docs.google.com/"):
         return None
-    found = _KEY_IN_URL.search(where)
-    if found is None:
+    match = _KEY_IN_URL.search(where)
+    if match is None:
         raise ValueError(f"{NOT_AN_ADDRESS}; {COPY_IT}")
-    return found[1] or found[2]
+    return match[1] or match[2]
 
 
 def key_or_title(where: str) -> str:
@@ -132,10 +132,10 @@ def _seconds(value: object) -> object:
     """``"30m"`` → 1800.0; plain numbers are seconds already."""
     if not isinstance(value, str):
         return value
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*", value)
-    if found is None:
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*", value)
+    if match is None:
         raise ValueError('expected a duration such as "30s", "15m", "1h" or "90d"')
-    return float(found[1]) * _UNITS[found[2]]
+    return float(match[1]) * _UNITS[match[2]]
 
 
 def _mode(value: object) -> object:

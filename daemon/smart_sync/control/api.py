@@ -101,10 +101,10 @@ class Endpoints:
             facts, _ = await self.status.facts()
             answer = result.answer() | {"warnings": health.warnings(facts)}
             return Response(200, answer | {"refused_projects": dict(self._resources.announce.refused_projects)})
-        own = result.of(project_id)
-        if own is None:  # it has been switched off between the question and the pass
+        project_result = result.of(project_id)
+        if project_result is None:  # it has been switched off between the question and the pass
             return Response(404, (await choose(self._resources.database, project_id)).refusal)
-        return Response(200, choice.with_note(own.answer()))
+        return Response(200, choice.with_note(project_result.answer()))
 
     async def _sync_status(self, request: Request) -> Response:
         """Say what the daemon is doing, its last pass and its next one: `StatusAnswer`."""

@@ -214,8 +214,8 @@ class DaemonStatus:
         shown = []
         for project in stands.active:
             one = stale.get(project.id)
-            known = self.runner.results.get(project.id)
-            entry: ProjectAnswer = known.copy() if known else {"project_id": project.id}
+            result = self.runner.results.get(project.id)
+            entry: ProjectAnswer = result.copy() if result else {"project_id": project.id}
             entry |= {
                 "project_name": project.name,  # it may have been renamed since the pass
                 "stale": one is not None,

@@ -103,15 +103,15 @@ def _refuse_unless_stale(path: Path) -> None:
 def obstacle_at(path: Path) -> str:
     """What occupies ``path`` and must not be replaced; "" if nothing, or a socket of our own user. Raises `OSError`."""
     try:
-        found = path.lstat()
+        status = path.lstat()
     except FileNotFoundError:
         return ""
     remedy = "move it away or change [control] socket"
-    if not stat.S_ISSOCK(found.st_mode):
-        kind = _KINDS.get(stat.S_IFMT(found.st_mode), "something else")
+    if not stat.S_ISSOCK(status.st_mode):
+        kind = _KINDS.get(stat.S_IFMT(status.st_mode), "something else")
         return f"{path}: {kind} is in the way of the control socket; {remedy}"
-    if found.st_uid != os.geteuid():
-        return f"{path}: a socket of another user (uid {found.st_uid}) is in the way; {remedy}"
+    if status.st_uid != os.geteuid():
+        return f"{path}: a socket of another user (uid {status.st_uid}) is in the way; {remedy}"
     return ""
 
 
@@ -150,7 +150,7 @@ def _bind(path: Path, mode: int, gid: int) -> Listener:
             temporary.chmod(mode)  # the umask narrowed it
             listening.listen(BACKLOG)
             listening.setblocking(False)
-            found = temporary.lstat()
+            status = temporary.lstat()
             temporary.rename(path)
         except BaseException:
             temporary.unlink(missing_ok=True)
@@ -158,16 +158,16 @@ def _bind(path: Path, mode: int, gid: int) -> Listener:
     except BaseException:
         listening.close()
         raise
-    return Listener(listening, path, _identity(found), found.st_gid)
+    return Listener(listening, path, _identity(status), status.st_gid)
 
 
 def _remove_leftover(temporary: Path) -> None:
     """Remove the socket of a daemon killed between bind and rename; report anything else."""
     try:
-        found = temporary.lstat()
+        status = temporary.lstat()
     except FileNotFoundError:
         return
-    if stat.S_ISSOCK(found.st_mode) and found.st_uid == os.geteuid():
+    if stat.S_ISSOCK(status.st_mode) and status.st_uid == os.geteuid():
         temporary.unlink()
 
 
@@ -185,5 +185,5 @@ def gid(group: str) -> int:
         ) from None
 
 
-def _identity(found: os.stat_result) -> tuple[int, int]:
-    return found.st_dev, found.st_ino
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino

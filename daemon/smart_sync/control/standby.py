@@ -61,8 +61,8 @@ class Standby:
             while True:
                 news = self._lease.news
                 with contextlib.suppress(*OF_THE_WHOLE):  # a server that is away for a while comes back
-                    if found := await sync_requests.answer_to(database, request):
-                        return Response(found[0], json.loads(found[1]))
+                    if answer := await sync_requests.answer_to(database, request):
+                        return Response(answer[0], json.loads(answer[1]))
                 await wait_for_notice(news)
         except StoreError as error:
             raise error.meaning from None
@@ -82,13 +82,13 @@ class Standby:
 
     def _reasons(self) -> list[str]:
         """Why this daemon could not take over, or nobody leads; a sentence each."""
-        lease, found = self._lease, []
+        lease, reasons = self._lease, []
         if lease.trouble:
-            found.append(f"the database cannot be read: {lease.trouble}")
+            reasons.append(f"the database cannot be read: {lease.trouble}")
         away = 0.0 if lease.leader else time.monotonic() - lease.leaderless_since
         if not lease.trouble and away > lease.seconds * _LEADERLESS + _BESIDE:
-            found.append(f"no daemon has led for {away:.0f} s; start one of the version that the tables are of")
-        return found
+            reasons.append(f"no daemon has led for {away:.0f} s; start one of the version that the tables are of")
+        return reasons
 
     def _warnings(self) -> list[str]:
         if not self._lease.outdated:

@@ -227,5 +227,5 @@ def _without_duplicates(videos: Iterable[Video]) -> Iterable[Video]:
             yield video._replace(id=own)
 
 
-def _of(some: int, several: Sequence[object]) -> str:
-    return f"{some} of {len(several)} videos"
+def _of(some: int, whole: Sequence[object]) -> str:
+    return f"{some} of {len(whole)} videos"

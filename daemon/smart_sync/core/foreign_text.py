@@ -82,8 +82,8 @@ _SAID = re.compile(r"\ufeff?\"?sep=([,;\t|])\"?\s*", re.IGNORECASE)
 
 def declared_delimiter(line: str) -> str:
     """The delimiter in Excel's first line ``sep=;``; "" if ``line`` is not such a line."""
-    found = _SAID.fullmatch(line)
-    return found[1] if found else ""
+    match = _SAID.fullmatch(line)
+    return match[1] if match else ""
 
 
 def delimiter_of(lines: Sequence[str], is_title: Callable[[str], bool]) -> str:

@@ -56,11 +56,11 @@ def is_over(pin: Pin, today: str) -> bool:
 
 def in_force(pins: Iterable[Pin], today: str) -> dict[str, Pin]:
     """The pins that count today, by metric."""
-    found: dict[str, Pin] = {}
+    pins_by_metric: dict[str, Pin] = {}
     for pin in pins:
-        if not is_over(pin, today) and (pin.place == COMMAND or pin.metric not in found):
-            found[pin.metric] = pin
-    return found
+        if not is_over(pin, today) and (pin.place == COMMAND or pin.metric not in pins_by_metric):
+            pins_by_metric[pin.metric] = pin
+    return pins_by_metric
 
 
 def cell_pins(pins: Iterable[Pin]) -> dict[str, Pin]:
@@ -70,12 +70,12 @@ def cell_pins(pins: Iterable[Pin]) -> dict[str, Pin]:
 
 def read_cells(values: Metrics, marked: Collection[str], before: Mapping[str, Pin], now: str, cell: str) -> list[Pin]:
     """The pins of a row's cells; ``marked``: the metrics with the mark. A new one begins now."""
-    found = []
+    pins = []
     for metric, value in zip(METRICS, values, strict=True):
         if metric in marked and value is not None:
-            known = before.get(metric)
-            found.append(Pin(metric, value, known.since if known else now, CELL, cell))
-    return found
+            pin = before.get(metric)
+            pins.append(Pin(metric, value, pin.since if pin else now, CELL, cell))
+    return pins
 
 
 def is_far(pinned: int, other: int | None) -> bool:

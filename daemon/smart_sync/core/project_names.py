@@ -45,9 +45,9 @@ def in_spreadsheets(projects: Sequence[Project], default: str) -> list[Project]:
     ``default`` is what ``[sync.defaults.projects]`` calls the default spreadsheet; "": nothing.
     """
     several = len({name_key(project.spreadsheet) for project in projects} - {""}) > 1
-    known = {"", name_key(default)}
+    seen = {"", name_key(default)}
     return [
-        replace(project, one_of_several=several and name_key(project.spreadsheet) not in known) for project in projects
+        replace(project, one_of_several=several and name_key(project.spreadsheet) not in seen) for project in projects
     ]
 
 

@@ -69,12 +69,12 @@ def may_be_secret(text: str) -> bool:
 
 def lookalikes(text: str) -> Iterator[str]:
     """The parts of ``text`` shaped like secrets: those of `may_be_secret`, base64 with slashes, and UUIDs."""
-    for found in _SHAPES.finditer(text):
-        if _redacted(found) != found[0]:
-            yield found[0].removeprefix(found["name"] or "")
+    for match in _SHAPES.finditer(text):
+        if _redacted(match) != match[0]:
+            yield match[0].removeprefix(match["name"] or "")
     yield from (run for run in _BASE64.findall(text) if _is_base64(run))
     yield from (run for run in _LONG.findall(text) if may_be_secret(run))
-    yield from (found[0] for found in _UUID.finditer(text))
+    yield from (match[0] for match in _UUID.finditer(text))
 
 
 def has_shape(text: str) -> bool:
@@ -115,10 +115,10 @@ def without_shapes(text: str) -> str:
     return _SHAPES.sub(_redacted, text)
 
 
-def _redacted(found: re.Match[str]) -> str:
-    run = found[0]
-    if found["name"] is not None:
-        return found["name"] + REDACTED
+def _redacted(match: re.Match[str]) -> str:
+    run = match[0]
+    if match["name"] is not None:
+        return match["name"] + REDACTED
     if len(run) >= 64 and re.fullmatch(r"[\w+/=-]+", run, re.ASCII) and not _is_base64(run):
         return run
     return REDACTED

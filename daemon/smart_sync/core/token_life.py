@@ -70,13 +70,13 @@ class Step(StrEnum):
     DEAD = "dead"
 
 
-def begun(known: Token | None, given: str, secret: str, flow: Flow, now: datetime) -> Token:
-    """``known``, or a new state if the configuration has another ``secret`` now."""
-    if known is None or known.given != given:
+def begun(stored: Token | None, given: str, secret: str, flow: Flow, now: datetime) -> Token:
+    """``stored``, or a new state if the configuration has another ``secret`` now."""
+    if stored is None or stored.given != given:
         return Token(given, refresh=secret) if flow == "tiktok" else Token(given, access=secret)
-    if flow == "threads" and not known.dead and _is_over(known.until, now):
-        return known._replace(dead=f"it expired on {known.until[:10]}")
-    return known
+    if flow == "threads" and not stored.dead and _is_over(stored.until, now):
+        return stored._replace(dead=f"it expired on {stored.until[:10]}")
+    return stored
 
 
 def step(token: Token, flow: Flow, now: datetime, refused: str = "") -> Step:
@@ -182,7 +182,7 @@ def inspected(token: Token, fields: object, now: datetime) -> Token:
     if not isinstance(data, dict):
         return token._replace(checked_at=stamp(now))
     kind = data.get("type")
-    ends = [found for key in ("expires_at", "data_access_expires_at") if (found := _at(data.get(key)))]
+    ends = [expiry for key in ("expires_at", "data_access_expires_at") if (expiry := _at(data.get(key)))]
     bounded = [end for end in ends if end != NEVER]
     dead = ""
     if data.get("is_valid") is False:
@@ -224,10 +224,10 @@ def _at(given: object) -> str:
     if given == 0:
         return NEVER
     try:
-        found = datetime.fromtimestamp(given, tz=UTC)
+        moment = datetime.fromtimestamp(given, tz=UTC)
     except (ValueError, OverflowError, OSError):
         return ""
-    return stamp(found) if found.year < 2100 else ""
+    return stamp(moment) if moment.year < 2100 else ""
 
 
 def _is_token(value: object) -> bool:
@@ -236,12 +236,12 @@ def _is_token(value: object) -> bool:
 
 def _object(body: str | bytes) -> Mapping[str, Any]:
     try:
-        found = read_json(body)
+        fields = read_json(body)
     except ValueError:
         return {}
-    if isinstance(found, dict) and isinstance(found.get("data"), dict) and "access_token" not in found:
-        found = {**found["data"], **found}
-    return found if isinstance(found, dict) else {}
+    if isinstance(fields, dict) and isinstance(fields.get("data"), dict) and "access_token" not in fields:
+        fields = {**fields["data"], **fields}
+    return fields if isinstance(fields, dict) else {}
 
 
 def _refusal(fields: Mapping[str, Any]) -> tuple[str, str]:

@@ -88,7 +88,7 @@ class Digest:
 
     async def _facts(self, day: str, now: datetime) -> DigestFacts:
         active = await projects.active_projects(self._database)
-        known = [one for one in await accounts.of_projects(self._database, active) if one.counts]
+        counted_accounts = [one for one in await accounts.of_projects(self._database, active) if one.counts]
         suspects, unwell, problem_count = [], [], 0
         problems: list[Problem] = []
         standing = await unread_projects.standing(self._database)
@@ -97,8 +97,8 @@ class Digest:
         doubted = await open_suspects.of_projects(self._database, [one.id for one in active], now)
         for one in active:
             suspects += [suspect_data(one, each) for each in doubted[one.id].values()]
-            run, found = await pass_history.last_of_project(self._database, one.id)
-            problems += found
+            run, run_problems = await pass_history.last_of_project(self._database, one.id)
+            problems += run_problems
             if run is not None:
                 problem_count += run["problem_count"]
                 if run["outcome"] in _UNWELL and one.id not in stale_ids:
@@ -113,37 +113,41 @@ class Digest:
             }
             for one in standing.stale
         ]
-        own = [one for one in standing.failing_parsers if one.parser in self._parsers]
-        flawed = [Problem(one.reason, f"parser {one.parser}", code="parsed-values") for one in own if one.since is None]
-        parsers = [{"parser": one.parser, "since": one.since, "reason": one.reason} for one in own if one.told_at]
+        failing = [one for one in standing.failing_parsers if one.parser in self._parsers]
+        flawed = [
+            Problem(one.reason, f"parser {one.parser}", code="parsed-values") for one in failing if one.since is None
+        ]
+        parsers = [{"parser": one.parser, "since": one.since, "reason": one.reason} for one in failing if one.told_at]
         problems, problem_count = [*flawed, *problems], problem_count + len(flawed)
-        grown = await self._growth(active, known, now)
+        grown = await self._growth(active, counted_accounts, now)
         shown = [problem_shown(one) for one in problems[:MAX_EACH]]
         return DigestFacts(day, grown, suspects, shown, stale, problem_count, unwell, parsers)
 
-    async def _growth(self, active: list[Project], known: list[KnownAccount], now: datetime) -> list[DigestProject]:
+    async def _growth(
+        self, active: list[Project], counted_accounts: list[KnownAccount], now: datetime
+    ) -> list[DigestProject]:
         today = date.fromisoformat(await day_at(self._database, stamp(now)))
-        ids = [one.row_id for one in known]
+        ids = [one.row_id for one in counted_accounts]
         histories = await growth_rows.histories(self._database, ids, _METRIC, 2, today)
-        found = []
+        projects = []
         for project in active:
-            own = [
+            of_project = [
                 histories[one.account.id]
-                for one in known
+                for one in counted_accounts
                 if one.project.id == project.id and one.account.id in histories
             ]
-            as_of = newest_day(own)
-            changes = [] if as_of is None else [change(history, 0, as_of, 1) for history in own]
+            as_of = newest_day(of_project)
+            changes = [] if as_of is None else [change(history, 0, as_of, 1) for history in of_project]
             grown = combined(changes, 0 if as_of is None else as_of - 1)
-            values = [history.at(0, history.days[-1]) for history in own if history.days]
+            values = [history.at(0, history.days[-1]) for history in of_project if history.days]
             since = None if grown is None or grown.exact else date.fromordinal(grown.since).isoformat()
-            found.append(
+            projects.append(
                 DigestProject(
                     project.name,
-                    sum(one.project.id == project.id for one in known),
+                    sum(one.project.id == project.id for one in counted_accounts),
                     total(None if value is None else value.value for value in values),
                     grown.amount if grown else None,
                     since,
                 )
             )
-        return found
+        return projects

@@ -72,8 +72,8 @@ class AddressRefused(Exception):
 
 async def resolve(host: str, port: int) -> list[str]:
     """The addresses by the system's resolver, which also accepts odd notations (``0x7f.1``). Raises `OSError`."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    entries = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in entries))
 
 
 def is_public(address: str) -> bool:

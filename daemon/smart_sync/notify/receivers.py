@@ -166,11 +166,11 @@ class TargetReceiver:
         """Send; blocks."""
         title, _, body = text.partition("\n")
         try:
-            found = service(self.target.url)
+            sender = service(self.target.url)
             with apprise_log() as lines:
                 # Many services have the title in the text.
-                head, rest = fitted(title if body else "", body or title, found.body_maxlen - 8, self.reader)
-                accepted = found.notify(body=rest, title=head, body_format="text")
+                head, rest = fitted(title if body else "", body or title, sender.body_maxlen - 8, self.reader)
+                accepted = sender.notify(body=rest, title=head, body_format="text")
         except ValueError as error:  # apprise is gone, or knows the service no more
             return AttemptResult(None, str(error))
         except Exception as error:  # a plugin may raise anything, and its message may hold the URL
@@ -188,5 +188,5 @@ def receivers_of(settings: NotifySettings, timezone: str, patience: float = PATI
 
 async def list_unreached(receivers: Iterable[Receiver], database: Database, now: datetime) -> list[str]:
     """A sentence for each receiver that has accepted nothing for `health.SILENT`. Raises `StoreError`."""
-    found = await outbox.unreached(database, stamp(now - health.SILENT))
-    return [health.unreached(one.label, *found[one.endpoint]) for one in receivers if one.endpoint in found]
+    unreached = await outbox.unreached(database, stamp(now - health.SILENT))
+    return [health.unreached(one.label, *unreached[one.endpoint]) for one in receivers if one.endpoint in unreached]

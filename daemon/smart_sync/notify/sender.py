@@ -133,8 +133,8 @@ def _explained(status: int) -> str:
 def failure_reason(lines: Sequence[str]) -> str:
     """Why a service refused a message, from apprise's log; never its words, which may contain the URL."""
     for line in reversed(lines):
-        if found := re.search(r"error\s*[=:]\s*(\d{3})\b", line):
-            return f"answered {found[1]}" + _HINTS.get(found[1], "")
+        if match := re.search(r"error\s*[=:]\s*(\d{3})\b", line):
+            return f"answered {match[1]}" + _HINTS.get(match[1], "")
     if any("Connection error" in line or "connection" in line for line in lines):
         return "could not be reached, or refused to talk; check the URL, the password and the network"
     return "did not take the message; check the URL"

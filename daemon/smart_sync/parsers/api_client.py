@@ -175,7 +175,7 @@ class Session:
         """As `get`, any request."""
         whole = request.url if "://" in request.url else f"{self.api.settings.api_url}/{request.url}"
         try:
-            found = await self._tried(replace(request, url=whole))
+            body = await self._tried(replace(request, url=whole))
         except Throttled as error:
             rest = timedelta(seconds=error.after) if error.after is not None else REST
             raise Paused(str(error), self.api.clock() + rest) from None
@@ -193,7 +193,7 @@ class Session:
             self._strain.away = 0
             raise
         self._strain.away = 0
-        return found
+        return body
 
     def answered(self) -> None:
         """Record a result for an account, so that refusals are not of all accounts."""
@@ -249,9 +249,9 @@ class Session:
             answer = await self.asking.http.send(request, seconds)
         usage, left = self.asking.usage, quota_left(answer.headers)
         usage.quota_left = left if left is not None else usage.quota_left
-        found = self.api.judge(answer, self.api.clock())
+        body = self.api.judge(answer, self.api.clock())
         usage.remark = usage.remark or self.api.remark(answer)
-        return found
+        return body
 
     def _may_retry(self, error: Exception) -> bool | float:
         if not isinstance(error, CallFailed) or not error.retry:

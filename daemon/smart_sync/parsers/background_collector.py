@@ -206,25 +206,25 @@ class Collector:
         """Store the changes of all parsers in one transaction."""
         self._kept_at = asyncio.get_running_loop().time()
         changes = [
-            (source, found)
+            (source, changed)
             for source in self._sources
-            if (found := source.asked.changes(everybody=source.needs_everybody))
+            if (changed := source.asked.changes(everybody=source.needs_everybody))
         ]
         if not changes:
             return
         try:
             async with self._database.transaction() as transaction:
-                for source, found in changes:
+                for source, changed in changes:
                     memory = source.memory or {}
-                    links = {one.link for one in found.asked.values()}
+                    links = {one.link for one in changed.asked.values()}
                     remembered = {link: memory[who] for link in links if (who := identity(link)) in memory}
-                    await parser_records.keep(transaction, source.table, found.asked, remembered, found.paused)
+                    await parser_records.keep(transaction, source.table, changed.asked, remembered, changed.paused)
                 await parser_records.forget_deleted(transaction)
         except StoreError as error:
             self._say("parsers.skipped", reason=str(error.meaning))
             return
-        for source, found in changes:
-            source.asked.kept(found)
+        for source, changed in changes:
+            source.asked.kept(changed)
 
     def _allowance(self, source: "ConfiguredParser") -> Allowance | None:
         return budget.allowance(self._database, source.table, source.settings, self._clock)

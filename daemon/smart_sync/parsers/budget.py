@@ -29,10 +29,10 @@ def read_budget(value: object) -> object:
     """``"1000/d"`` → 1000.  Raises ValueError."""
     if isinstance(value, int) and not isinstance(value, bool) and value > 0:
         return value
-    found = re.fullmatch(r"\s*([1-9][0-9]{0,8})\s*/\s*d\s*", value) if isinstance(value, str) else None
-    if found is None:
+    match = re.fullmatch(r"\s*([1-9][0-9]{0,8})\s*/\s*d\s*", value) if isinstance(value, str) else None
+    if match is None:
         raise ValueError('expected the requests of a day, such as "1000/d"')
-    return int(found[1])
+    return int(match[1])
 
 
 Budget = Annotated[int, BeforeValidator(read_budget)]
@@ -168,10 +168,10 @@ def read_rate(value: object) -> object:
     """``"600/min"`` → `Rate`; also per s, h, d.  Raises ValueError."""
     if isinstance(value, Rate):
         return value
-    found = re.fullmatch(r"\s*([1-9][0-9]{0,5})\s*/\s*(s|min|h|d)\s*", value) if isinstance(value, str) else None
-    if found is None:
+    match = re.fullmatch(r"\s*([1-9][0-9]{0,5})\s*/\s*(s|min|h|d)\s*", value) if isinstance(value, str) else None
+    if match is None:
         raise ValueError('expected a rate such as "10/s", "600/min", "200/h" or "5000/d"')
-    return Rate(int(found[1]), _SECONDS[found[2]])
+    return Rate(int(match[1]), _SECONDS[match[2]])
 
 
 ApiRate = Annotated[Rate, BeforeValidator(read_rate)]

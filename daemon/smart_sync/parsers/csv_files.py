@@ -50,18 +50,18 @@ class CsvParser:
         """The file's values for ``accounts``. Raises `ParserFailed` if it cannot be read, or has no values."""
         self.flaw = ""
         try:
-            found, state = await self._files.run(FILE_PATIENCE, _read, self._settings.path)
+            lines, state = await self._files.run(FILE_PATIENCE, _read, self._settings.path)
         except TimeoutError:
             raise ParserFailed(f"{self._settings.path} cannot be read: {NO_ANSWER}", trouble="csv-file") from None
-        rows = [line for line in found if isinstance(line, Row)]
+        rows = [line for line in lines if isinstance(line, Row)]
         matched, torn = await asyncio.to_thread(match, rows, accounts)
-        bad = sorted([*torn, *(line for line in found if isinstance(line, BadLine))], key=lambda line: line.line)
+        bad = sorted([*torn, *(line for line in lines if isinstance(line, BadLine))], key=lambda line: line.line)
         if state != self._reported:
             self._report(bad)
             self._reported = state
         written = _time(self._settings.path, state[0])
         if not rows:
-            why = str(found[0]) if found else "no line is below its header"
+            why = str(lines[0]) if lines else "no line is below its header"
             raise ParserFailed(
                 f"{self._settings.path} has no values: {why}; did what should have written it fail?",
                 trouble="parsed-values",
@@ -89,19 +89,19 @@ def match(rows: Iterable[Row], accounts: Sequence[Account]) -> tuple[list[tuple[
     by_link: dict[str, list[Account]] = {}
     for account in accounts:
         by_link.setdefault(account.link, []).append(account)
-    known = by_identity(accounts)
-    found: list[tuple[Account, Row]] = []
+    groups = by_identity(accounts)
+    matches: list[tuple[Account, Row]] = []
     torn: list[BadLine] = []
     for row in rows:
         meant = by_id.get(row.account_id)
-        linked = (by_link.get(row.link) or known.get(identity(row.link)) or ()) if row.link else ()
+        linked = (by_link.get(row.link) or groups.get(identity(row.link)) or ()) if row.link else ()
         if meant and linked and meant[0] not in linked:
             torn.append(
                 BadLine(row.line, f"its account_id is that of {meant[0].link}, its link that of another account")
             )
             continue
-        found += [(account, row) for account in meant or linked]
-    return found, torn
+        matches += [(account, row) for account in meant or linked]
+    return matches, torn
 
 
 def _time(path: Path, seconds: float) -> datetime:

@@ -99,7 +99,7 @@ def words(body: object) -> str:
     """The source's error message, from the usual places; "" if there is none."""
     if not isinstance(body, dict):
         return ""
-    inner = next((found for name in _WORDS if (found := body.get(name))), "")
+    inner = next((value for name in _WORDS if (value := body.get(name))), "")
     if isinstance(inner, list):
         inner = inner[0] if inner else ""
     return words(inner) if isinstance(inner, dict) else short_text(inner)

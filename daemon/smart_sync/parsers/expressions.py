@@ -87,17 +87,17 @@ class _Counting(TreeInterpreter):
     def _counted(self, node: Any, base: Any) -> list[Any] | None:
         if not isinstance(base, list):
             return None
-        kept = [found for one in base if (found := self.visit(node["children"][1], one)) is not None]
+        kept = [value for one in base if (value := self.visit(node["children"][1], one)) is not None]
         self._given[id(node)] += len(base)
         self._found[id(node)] += len(kept)
         if len(base) == len(self._pages) and all(map(lambda one, page: one is page, base, self._pages)):
             self._of_pages.add(id(node))
         return kept
 
-    def misses(self, parsed: Any, found: Any) -> bool:
-        """Whether an array in ``parsed`` was missing, or ``found`` is a sum over nothing."""
+    def misses(self, parsed: Any, value: Any) -> bool:
+        """Whether an array in ``parsed`` was missing, or ``value`` is a sum over nothing."""
         empty = {node for node, given in self._given.items() if given and not self._found[node]}
-        return not empty.isdisjoint(map(id, _arrays(parsed))) or (found == 0 and not empty.isdisjoint(self._of_pages))
+        return not empty.isdisjoint(map(id, _arrays(parsed))) or (value == 0 and not empty.isdisjoint(self._of_pages))
 
     def finds_nothing(self) -> bool:
         """Whether a projection had input and no output."""
@@ -130,8 +130,8 @@ def missing(expression: str, document: Any, *, paged: bool) -> str:
         except (jmespath.exceptions.JMESPathError, *_UNFIT):
             continue  # it is made for all pages together
     counting = _Counting([])
-    found = counting.visit(parsed, document)
-    return f"the answer has nothing where {expression} looks" if found == 0 and counting.finds_nothing() else ""
+    value = counting.visit(parsed, document)
+    return f"the answer has nothing where {expression} looks" if value == 0 and counting.finds_nothing() else ""
 
 
 def search(expression: str, document: Any) -> Any:
@@ -144,9 +144,9 @@ def condition(expression: str, document: Any) -> Any:
     return _visited(_ZeroIsFalse(), expression, document)
 
 
-def is_true(found: object) -> bool:
+def is_true(value: object) -> bool:
     """Whether a `condition` holds: not None, false, 0 or empty."""
-    return found not in (None, False, 0, "", [], {})
+    return value not in (None, False, 0, "", [], {})
 
 
 def metric(expression: str, document: Any) -> tuple[int | None, Precision]:
@@ -154,16 +154,16 @@ def metric(expression: str, document: Any) -> tuple[int | None, Precision]:
 
     Raises `AccountFailed` where the expression does not fit, or what it finds is no count.
     """
-    found = search(expression, document)
-    if found is None or found == "":
+    value = search(expression, document)
+    if value is None or value == "":
         return None, Precision.EXACT
-    if not isinstance(found, str | int | float):
-        raise AccountFailed(f"{expression} finds no number but {kind_of(found)}")
+    if not isinstance(value, str | int | float):
+        raise AccountFailed(f"{expression} finds no number but {kind_of(value)}")
     try:
-        count = read_count(found)
+        count = read_count(value)
     except Unreadable as problem:
         raise AccountFailed(f"what {expression} finds is no count: {problem}") from None
-    return count, Precision.ROUNDED if is_abbreviated(found, count or 0) else Precision.EXACT
+    return count, Precision.ROUNDED if is_abbreviated(value, count or 0) else Precision.EXACT
 
 
 def _visited(interpreter: TreeInterpreter, expression: str, document: Any) -> Any:
@@ -179,6 +179,6 @@ def _why(error: Exception) -> str:
     return type(error).__name__
 
 
-def kind_of(found: object) -> str:
+def kind_of(value: object) -> str:
     """An object or an array, in words."""
-    return "an object" if isinstance(found, dict) else "an array"
+    return "an object" if isinstance(value, dict) else "an array"

@@ -191,12 +191,12 @@ def _metric(record: Mapping[str, Any], name: str, locales: Collection[str]) -> i
     if not isinstance(value, str | int | float | None):
         raise ValueError(f"{name} is not a number")  # noqa: TRY004  a bad line, not a bug
     try:
-        found = {read_count(value, locale, name) for locale in locales}
+        counts = {read_count(value, locale, name) for locale in locales}
     except Unreadable as error:
         raise ValueError(f"{name}: {error}") from None
-    if len(found) > 1:
+    if len(counts) > 1:
         raise ValueError(f"{name}: its separators can be read in more than one way")
-    return found.pop()
+    return counts.pop()
 
 
 def _time(record: Mapping[str, Any]) -> datetime | None:

@@ -82,15 +82,15 @@ class Found:
             message = source_message(document, paged=paged)
             self.flaws += [f"{', '.join(OF_VIDEOS)}: {failure}", *([f"the source says: {message}"] if message else [])]
             return
-        found = tally(videos, campaign)
+        sums = tally(videos, campaign)
         wanted = step.gives
-        for name, value in found.counts.items():
+        for name, value in sums.counts.items():
             if name in wanted and value <= MAX_COUNT:
                 self.counts[name] = value
             elif name in wanted:
                 self.flaws.append(f"{name}: more than can be stored")
         # Those of a metric that nobody asked for are none.
-        self.flaws += [str(flaw) for flaw in found.flaws if not wanted.isdisjoint(flaw.metrics)]
+        self.flaws += [str(flaw) for flaw in sums.flaws if not wanted.isdisjoint(flaw.metrics)]
 
     def _video(self, step: StepSettings, item: object) -> Video:
         figures: dict[str, int | None] = {}
@@ -110,8 +110,8 @@ class Found:
             at = published_at(search(step.published or "", item))
         except AccountFailed:
             at = None
-        own = _id(step.id, item) if step.id is not None else ""
-        return Video(at, figures["views"], figures.get("likes"), figures.get("comments"), own, spread)
+        video_id = _id(step.id, item) if step.id is not None else ""
+        return Video(at, figures["views"], figures.get("likes"), figures.get("comments"), video_id, spread)
 
 
 def _array(expression: str, document: Any, *, paged: bool) -> list[Any]:
@@ -126,10 +126,10 @@ def _array(expression: str, document: Any, *, paged: bool) -> list[Any]:
 
 def _id(expression: str, item: object) -> str:
     """A video's id. Raises `AccountFailed` if there is none."""
-    found = text(search(expression, item))
-    if not found:
+    video_id = text(search(expression, item))
+    if not video_id:
         raise AccountFailed(f"{expression} finds no id in one of the videos")
-    return found
+    return video_id
 
 
 def source_message(document: Any, *, paged: bool) -> str:
@@ -165,7 +165,7 @@ def count(value: object) -> int | None:
 
 def total(items: Iterable[Mapping[str, Any]], key: str) -> int | None:
     """The sum of ``key`` over the items that have it; None if none has it, or it is too large to store."""
-    counts = [found for item in items if (found := count(item.get(key))) is not None]
+    counts = [number for item in items if (number := count(item.get(key))) is not None]
     return count(sum(counts)) if counts else None
 
 

@@ -55,7 +55,7 @@ def judge(answer: HttpResponse, now: datetime, table: str) -> Any:
 
 
 def _refused(error: Mapping[str, Any], answer: HttpResponse, now: datetime, table: str) -> None:
-    code = found if isinstance(found := error.get("code"), int) else None
+    code = number if isinstance(number := error.get("code"), int) else None
     message = error_responses.short_text(error.get("message", ""))
     if code in _THROTTLED:
         rest = _seconds_to_wait(answer)
@@ -82,7 +82,7 @@ def _seconds_to_wait(answer: HttpResponse) -> float | None:
     except ValueError:
         return None
     minutes = [count(one.get("estimated_time_to_regain_access")) for uses in used.values() for one in mappings(uses)]
-    longest = max((found for found in minutes if found), default=0)
+    longest = max((each for each in minutes if each), default=0)
     return min(longest * 60.0, LONGEST_WAIT) if longest else None
 
 
@@ -139,8 +139,8 @@ async def with_smaller_pages(
 
     How many those are of account ``who`` is ``remembered``.  Raises as ``get``.
     """
-    known = remembered.get(who, {}).get("videos")
-    videos = wanted if known is None else min(wanted, count(known) or 0)
+    size = remembered.get(who, {}).get("videos")
+    videos = wanted if size is None else min(wanted, count(size) or 0)
     while True:
         try:
             body = mapping(await get(videos))

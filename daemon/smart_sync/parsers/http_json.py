@@ -71,10 +71,10 @@ class HttpJsonSettings(CountingSettings):
         if not isinstance(table, Mapping):
             return table
         table = recipes.applied(table) if table.get("recipe") else dict(table)
-        own = {key: table.pop(key) for key in _OF_A_STEP if key in table}
-        if own and "steps" in table:
-            raise ValueError(f"{min(own)} stands next to steps; move it into a step")
-        return {**table, "steps": [own]} if own else table
+        step = {key: table.pop(key) for key in _OF_A_STEP if key in table}
+        if step and "steps" in table:
+            raise ValueError(f"{min(step)} stands next to steps; move it into a step")
+        return {**table, "steps": [step]} if step else table
 
     @model_validator(mode="after")
     def _fits_together(self) -> "HttpJsonSettings":
@@ -182,14 +182,14 @@ class HttpJson(PlatformParser):
             else:
                 self.remembered.pop(who, None)
 
-    async def _steps(self, ask: Ask, subject: Subject, known: dict[str, str]) -> Found:
-        """What the steps find; ``known`` collects what they take, and is emptied if it may cause a refusal."""
+    async def _steps(self, ask: Ask, subject: Subject, remembered: dict[str, str]) -> Found:
+        """What the steps find; ``remembered`` collects what they take, and is emptied if it may cause a refusal."""
         try:
-            return await steps.run(self._own.steps, subject, self._own.secrets(), ask, known)
+            return await steps.run(self._own.steps, subject, self._own.secrets(), ask, remembered)
         except CallFailed:
             raise
         except (AccountGone, AccountFailed):
-            known.clear()
+            remembered.clear()
             raise
 
     async def _many(self, session: Session, accounts: Sequence[Account]) -> list[Fetched]:
@@ -201,8 +201,10 @@ class HttpJson(PlatformParser):
         nobody = [self._values(account, None) for account in accounts if account not in named]
         if not named:
             return nobody
-        with session.about(named) as own:
-            return nobody + await split_on_failure(named, partial(self._batch, own), own, may=self._may_split)
+        with session.about(named) as batch_session:
+            return nobody + await split_on_failure(
+                named, partial(self._batch, batch_session), batch_session, may=self._may_split
+            )
 
     async def _batch(self, session: Session, accounts: Sequence[Account]) -> list[Fetched]:
         subject = Subject({}, tuple(_placeholders(account) for account in accounts))
@@ -210,13 +212,13 @@ class HttpJson(PlatformParser):
 
         async def ask(request: HttpRequest) -> Any:
             nonlocal answers
-            found = await session.ask(request)
+            body = await session.ask(request)
             answers += 1
-            return found
+            return body
 
         try:
-            found = await self._steps(ask, subject, {})
-            rows = steps.read(self._own.steps[-1], found.pages, accounts)
+            results = await self._steps(ask, subject, {})
+            rows = steps.read(self._own.steps[-1], results.pages, accounts)
         except AccountFailed as failure:
             failure.step, failure.after_answers = failure.step or len(self._own.steps), answers > 0
             raise
@@ -235,26 +237,26 @@ class HttpJson(PlatformParser):
         row = rows.of(account)
         if row is None:
             return Unfetched(account.id, "the answer has no row for it", gone=True, trouble="account-gone")
-        found = Found()
-        found.take(self._own.steps[-1], row, self._campaign(account))
+        results = Found()
+        results.take(self._own.steps[-1], row, self._campaign(account))
         try:
-            return self._fetched(account, found)
+            return self._fetched(account, results)
         except AccountFailed as failure:
             return Unfetched(account.id, str(failure), trouble=failure.trouble)
 
-    def _fetched(self, account: Account, found: Found) -> Fetched:
-        flaw = "; ".join(found.flaws)
-        if found.metrics == Metrics():
+    def _fetched(self, account: Account, results: Found) -> Fetched:
+        flaw = "; ".join(results.flaws)
+        if results.metrics == Metrics():
             raise AccountFailed("the answer holds none of the metrics" + (f": {flaw}" if flaw else ""))
-        precision = found.precision(self._own.precision)
-        values = ParsedMetrics(account.id, found.metrics, self._settings.source, self._clock(), precision, flaw)
+        precision = results.precision(self._own.precision)
+        values = ParsedMetrics(account.id, results.metrics, self._settings.source, self._clock(), precision, flaw)
         # Likes of "1.2M" say nothing of the followers beside them.
-        exact = frozenset(METRICS) - found.rounded if self._own.precision is Precision.EXACT else frozenset()
+        exact = frozenset(METRICS) - results.rounded if self._own.precision is Precision.EXACT else frozenset()
         if not self.counts_campaign:
-            return replace(values, exact=exact) if found.rounded else values
+            return replace(values, exact=exact) if results.rounded else values
         # What is counted video by video is as exact as these are, however the followers are shown.
         exact = exact or frozenset({"videos"})
-        return replace(values, counted=account.campaign.key, exact=exact, unfinished=found.unfinished)
+        return replace(values, counted=account.campaign.key, exact=exact, unfinished=results.unfinished)
 
     def _campaign(self, account: Account) -> Campaign:
         """The videos that count, if a step finds videos."""

@@ -57,8 +57,8 @@ async def inspect_links(
     """Ask every matching parser for every link, as plain data; ``success``: each link has values from some parser."""
     shown: list[LinkInspection] = []
     for link in links:
-        found = [_as_data(inspection) for inspection in await inspect(sources, account_of(link), allow)]
-        shown.append({"link": link, "parsers": found})
+        inspections = [_as_data(inspection) for inspection in await inspect(sources, account_of(link), allow)]
+        shown.append({"link": link, "parsers": inspections})
     return {"success": all(any(p["values"] for p in entry["parsers"]) for entry in shown), "links": shown}
 
 

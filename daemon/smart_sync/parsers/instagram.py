@@ -67,13 +67,13 @@ class Instagram(graph.OneTokenParser):
             return await session.get(self._user_id, {"fields": fields}, self._headers)
 
         body, flaw = await graph.with_smaller_pages(get, self._videos, self.remembered, identity(account.link))
-        found = mapping(body.get("business_discovery"))
-        media = mappings(mapping(found.get("media")).get("data"))
+        profile = mapping(body.get("business_discovery"))
+        media = mappings(mapping(profile.get("media")).get("data"))
         metrics = Metrics(
-            followers=count(found.get("followers_count")),
+            followers=count(profile.get("followers_count")),
             likes=total(media, "like_count"),
             comments=total(media, "comments_count"),
-            videos=count(found.get("media_count")),
+            videos=count(profile.get("media_count")),
             views=total(media, "view_count"),
         )
         return Partly(metrics, flaw)
@@ -87,14 +87,14 @@ class Instagram(graph.OneTokenParser):
             fields = f"business_discovery.username({name}){{followers_count,media_count,{media}}}"
             return await session.get(self._user_id, {"fields": fields}, self._headers)
 
-        async def found(cursor: str | None) -> Mapping[str, Any]:
+        async def page_behind(cursor: str | None) -> Mapping[str, Any]:
             body = await graph.read_in_portions(get, cursor, self.remembered, identity(account.link))
             return mapping(mapping(body).get("business_discovery"))
 
-        first, seen = await found(None), set[str]()
+        first, seen = await page_behind(None), set[str]()
 
         async def page(cursor: str | None) -> Page:
-            answer = first if cursor is None else await found(cursor)
+            answer = first if cursor is None else await page_behind(cursor)
             if "media" not in answer and count(answer.get("media_count")) == len(seen):
                 return Page([])  # Meta leaves out a list that is empty
             media, following = graph.edge(answer.get("media"), "media")

@@ -145,8 +145,8 @@ class PlatformParser:
 
     async def _one(self, session: Session, account: Account) -> Fetched:
         try:
-            with session.about([account]) as own:
-                fetched = await self.fetch_one(own, account)
+            with session.about([account]) as account_session:
+                fetched = await self.fetch_one(account_session, account)
         except AccountGone as error:
             session.answered()
             return Unfetched(account.id, str(error), gone=True, trouble=error.trouble)
@@ -158,10 +158,10 @@ class PlatformParser:
 
     async def fetch_one(self, session: Session, account: Account) -> Fetched:
         """The result of one account. Raises as `ask` does."""
-        found = await self.ask(session, account)
-        if isinstance(found, Partly):
-            return self._values(account, *found)
-        return self._values(account, found)
+        result = await self.ask(session, account)
+        if isinstance(result, Partly):
+            return self._values(account, *result)
+        return self._values(account, result)
 
     def _values(self, account: Account, metrics: Metrics | None, flaw: str = "", unfinished: bool = False) -> Fetched:
         """The parsed values. Raises `AccountFailed` if all metrics are missing."""
@@ -170,12 +170,14 @@ class PlatformParser:
         if metrics == NO_METRICS:
             raise AccountFailed("the answer holds none of the metrics" + (f": {flaw}" if flaw else ""))
         precision = self.precision(metrics)
-        found = ParsedMetrics(
+        values = ParsedMetrics(
             account.id, metrics, self._settings.source, self._clock(), precision, flaw, unfinished=unfinished
         )
         # What is counted video by video is exact, however the followers are shown.
         return (
-            replace(found, counted=account.campaign.key, exact=frozenset(OF_VIDEOS)) if self.counts_campaign else found
+            replace(values, counted=account.campaign.key, exact=frozenset(OF_VIDEOS))
+            if self.counts_campaign
+            else values
         )
 
 
@@ -202,7 +204,7 @@ async def split_on_failure(
     So one account that a platform refuses costs the others nothing.  ``may`` tells after which failures that is done.
     """
     try:
-        found = await ask(accounts)
+        results = await ask(accounts)
     except (AccountGone, AccountFailed) as error:
         if len(accounts) > 1 and may(error):
             middle = len(accounts) // 2
@@ -215,4 +217,4 @@ async def split_on_failure(
         gone = isinstance(error, AccountGone) and len(accounts) == 1
         return [Unfetched(account.id, str(error), gone=gone, trouble=error.trouble) for account in accounts]
     session.answered()
-    return found
+    return results

@@ -24,13 +24,13 @@ Values = Mapping[str, str]
 
 def names_in(template: object) -> set[str]:
     """The placeholders in a text, or in all texts of a JSON value. Raises ValueError for an unclosed brace."""
-    found: set[str] = set()
+    names: set[str] = set()
     for text in _texts(template):
         try:
-            found |= {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+            names |= {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
         except ValueError:
             raise ValueError("a brace is not closed; write {{ and }} for braces") from None
-    return found
+    return names
 
 
 def address(template: str, values: Values) -> str:
@@ -226,25 +226,25 @@ PLACEHOLDERS = frozenset({"username", "link", "channel_id", "platform"})
 _BATCH = frozenset({*LISTS, *(f"{EACH}{name}" for name in PLACEHOLDERS)})
 
 
-def check_placeholders(several: Sequence[StepSettings], *, is_batch: bool) -> None:
+def check_placeholders(steps: Sequence[StepSettings], *, is_batch: bool) -> None:
     """Raise ValueError for an unknown placeholder, and if no step uses one of the account's."""
-    known = set(_BATCH if is_batch else PLACEHOLDERS)
-    about = set(known)
-    for number, step in enumerate(several, 1):
-        if unknown := step.placeholders - known:
-            names = ", ".join(sorted(known))
+    allowed = set(_BATCH if is_batch else PLACEHOLDERS)
+    about = set(allowed)
+    for number, step in enumerate(steps, 1):
+        if unknown := step.placeholders - allowed:
+            names = ", ".join(sorted(allowed))
             raise ValueError(f"step {number}: no such placeholder: {{{min(unknown)}}}; there are {names}")
-        known |= step.take.keys()
-    if not any(step.placeholders & about for step in several):
+        allowed |= step.take.keys()
+    if not any(step.placeholders & about for step in steps):
         meant = "{usernames} or {each.link}" if is_batch else "{username}, {link} or {channel_id}"
         raise ValueError(f"says for no account which one is meant; use {meant}")
 
 
-def check_campaign(several: Sequence[StepSettings]) -> None:
+def check_campaign(steps: Sequence[StepSettings]) -> None:
     """Raise ValueError if a number would be a lifetime total."""
-    if sum(step.items is not None for step in several) != 1:
+    if sum(step.items is not None for step in steps) != 1:
         raise ValueError("count = 'campaign' needs one step with items, published and plays: the array of the videos")
-    for number, step in enumerate(several, 1):
+    for number, step in enumerate(steps, 1):
         if step.items is None and (lifelong := [name for name in OF_VIDEOS if name in step.metrics]):
             raise ValueError(
                 f"steps.{number}.metrics: {', '.join(lifelong)}: of the lifetime, and count = 'campaign' wants those of"
@@ -252,9 +252,9 @@ def check_campaign(several: Sequence[StepSettings]) -> None:
             )
 
 
-def check_polling(several: Sequence[StepSettings], deadline: float) -> None:
+def check_polling(steps: Sequence[StepSettings], deadline: float) -> None:
     """Raise ValueError for a step whose job, which may be paid for, would be given up early."""
-    for number, step in enumerate(several, 1):
+    for number, step in enumerate(steps, 1):
         if step.until is not None and (limit := step.timeout or POLLING) >= deadline:
             raise ValueError(
                 f"steps.{number}.timeout: {limit:g} s is not less than deadline, {deadline:g} s; raise deadline"

@@ -47,37 +47,37 @@ Ask = Callable[[HttpRequest], Awaitable[Any]]
 
 
 async def run(
-    steps: Sequence[StepSettings], subject: Subject, secrets: Secrets, ask: Ask, known: dict[str, str]
+    steps: Sequence[StepSettings], subject: Subject, secrets: Secrets, ask: Ask, remembered: dict[str, str]
 ) -> Found:
     """Run ``steps``; return what was found.
 
-    ``known`` is what an earlier run took: a step that is there for nothing else is left out.  What this one takes is
-    added to it at once, however the run ends: it may have been paid for.  A step that fails after another has found a
-    metric costs its own metrics only.  Raises `AccountGone`, `AccountFailed` and `ParserFailed`.
+    ``remembered`` is what an earlier run took: a step that is there for nothing else is left out.  What this one takes
+    is added to it at once, however the run ends: it may have been paid for.  A step that fails after another has found
+    a metric costs its own metrics only.  Raises `AccountGone`, `AccountFailed` and `ParserFailed`.
     """
-    found = Found()
-    _protect_taken(steps, known)
+    results = Found()
+    _protect_taken(steps, remembered)
     for number, step in enumerate(steps, 1):
-        if step.take and not step.metrics and known.keys() >= step.take.keys():
+        if step.take and not step.metrics and remembered.keys() >= step.take.keys():
             continue
-        values = {**subject.values, **known}
+        values = {**subject.values, **remembered}
         try:
-            found.pages = await _pages(step, f"step {number}", subject._replace(values=values), secrets, ask)
-            check_owner(step.who, found.pages, subject.values)
-            known |= _taken(step, found.pages)
-            _protect_taken([step], known)
+            results.pages = await _pages(step, f"step {number}", subject._replace(values=values), secrets, ask)
+            check_owner(step.who, results.pages, subject.values)
+            remembered |= _taken(step, results.pages)
+            _protect_taken([step], remembered)
         except (AccountFailed, RoundOver) as failure:
             reason = f"step {number}: {failure}" if len(steps) > 1 else str(failure)
-            if not found.counts:
+            if not results.counts:
                 if isinstance(failure, RoundOver):
                     raise
                 raise _at_step(failure, number, reason) from None
-            found.flaws.append(reason)
-            found.unfinished = step.items is not None
+            results.flaws.append(reason)
+            results.unfinished = step.items is not None
             break
         if step.rows is None:
-            found.take(step, _document(step, found.pages), subject.campaign, paged=step.next is not None)
-    return found
+            results.take(step, _document(step, results.pages), subject.campaign, paged=step.next is not None)
+    return results
 
 
 def _at_step(failure: AccountFailed, step: int, reason: str) -> AccountFailed:
@@ -100,12 +100,12 @@ def _taken(step: StepSettings, pages: list[Any]) -> dict[str, str]:
     return taken
 
 
-def _protect_taken(steps: Sequence[StepSettings], known: Mapping[str, str]) -> None:
+def _protect_taken(steps: Sequence[StepSettings], remembered: Mapping[str, str]) -> None:
     """Keep secrets among the values taken from responses out of all output."""
     for step in steps:
         for name, expression in step.take.items():
-            if name in known and (names_secret(name) or names_secret(expression)):
-                protect_passing(known[name])
+            if name in remembered and (names_secret(name) or names_secret(expression)):
+                protect_passing(remembered[name])
 
 
 async def _pages(step: StepSettings, label: str, subject: Subject, secrets: Secrets, ask: Ask) -> list[Any]:
@@ -159,15 +159,15 @@ def _check(step: StepSettings, page: object) -> None:
 
 def _next(step: StepSettings, page: object) -> str | None:
     """The next page's token; None if there is none. Raises `AccountFailed` for an invalid one."""
-    found = condition(step.next, page) if step.next is not None else None
-    if not is_true(found) or found is True:
+    token = condition(step.next, page) if step.next is not None else None
+    if not is_true(token) or token is True:
         return None
-    if isinstance(found, float) and found.is_integer():
-        found = int(found)
-    if not isinstance(found, str | int):
-        kind = "a fraction" if isinstance(found, float) else kind_of(found)
+    if isinstance(token, float) and token.is_integer():
+        token = int(token)
+    if not isinstance(token, str | int):
+        kind = "a fraction" if isinstance(token, float) else kind_of(token)
         raise AccountFailed(f"the token of the next page is {kind}; correct next ({step.next})")
-    return str(found)
+    return str(token)
 
 
 def _request(step: StepSettings, subject: Subject, secrets: Secrets, token: str | None, label: str) -> HttpRequest:
@@ -231,18 +231,18 @@ def read(step: StepSettings, pages: Sequence[Any], accounts: Sequence[Account]) 
     Raises `AccountFailed` where there is no array of rows, and where there are rows and none is of ``accounts``: what
     cannot be told apart says of nobody that he is gone.
     """
-    found = search(step.rows or "", pages if step.next is not None else pages[0])
-    lack = "" if isinstance(found, list) else f"{step.rows} finds no array of rows"
+    objects = search(step.rows or "", pages if step.next is not None else pages[0])
+    lack = "" if isinstance(objects, list) else f"{step.rows} finds no array of rows"
     if lack := lack or missing(step.rows or "", pages, paged=step.next is not None):
         raise AccountFailed(with_words(lack, *reversed(pages)))
     by_key: dict[str, Any] = {}
     first = ""
-    for row in found:
+    for row in objects:
         if key := text(search(step.key or "", row)):
             first = first or key
             by_key.setdefault(identity(key) if "/" in key else folded_name(key), row)
     rows = Rows(by_key)
-    if found and all(rows.of(account) is None for account in accounts):
+    if objects and all(rows.of(account) is None for account in accounts):
         says = f'it says "{short_text(first)}"' if first else "it says neither a text nor a number"
         raise AccountFailed(f"no row's {step.key} names an account of the batch; {says}; correct key")
     return rows

@@ -60,16 +60,16 @@ class Threads(TokensParser):
 
     def grants(self) -> list[Grant]:
         """As the base class."""
-        own = self._own
+        settings = self._own
         return [
             Grant(
                 name,
                 account.token.get_secret_value,
                 "threads",
-                f'[parsers.{own.source}.accounts."{name}"] token',
-                f"{_VERSION.sub('', own.api_url)}/refresh_access_token",
+                f'[parsers.{settings.source}.accounts."{name}"] token',
+                f"{_VERSION.sub('', settings.api_url)}/refresh_access_token",
             )
-            for name, account in own.accounts.items()
+            for name, account in settings.accounts.items()
         ]
 
     async def ask_own(self, session: Session, account: Account, headers: Mapping[str, str]) -> Metrics:

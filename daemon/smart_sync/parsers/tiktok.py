@@ -84,10 +84,10 @@ class TikTok(TokensParser):
 
     def grants(self) -> list[Grant]:
         """As the base class."""
-        own = self._own
-        if own.client_key is None or own.client_secret is None:
+        settings = self._own
+        if settings.client_key is None or settings.client_secret is None:
             return []
-        app = own.client_key.get_secret_value, own.client_secret.get_secret_value
+        app = settings.client_key.get_secret_value, settings.client_secret.get_secret_value
 
         def form() -> dict[str, str]:
             return {"client_key": app[0](), "client_secret": app[1]()}
@@ -97,11 +97,11 @@ class TikTok(TokensParser):
                 name,
                 account.refresh_token.get_secret_value,
                 "tiktok",
-                f'[parsers.{own.source}.accounts."{name}"] refresh_token',
-                f"{own.api_url}/oauth/token/",
+                f'[parsers.{settings.source}.accounts."{name}"] refresh_token',
+                f"{settings.api_url}/oauth/token/",
                 form,
             )
-            for name, account in own.accounts.items()
+            for name, account in settings.accounts.items()
         ]
 
     async def ask_own(self, session: Session, account: Account, headers: Mapping[str, str]) -> Metrics | Partly:
@@ -111,8 +111,8 @@ class TikTok(TokensParser):
             params = {"fields": "follower_count"}
         user = mapping(mapping(mapping(await session.get("user/info/", params, headers)).get("data")).get("user"))
         if self.counts_campaign:
-            found = await campaign_numbers(partial(self._page, session, headers), account.campaign)
-            return with_followers(count(user.get("follower_count")), found)
+            sums = await campaign_numbers(partial(self._page, session, headers), account.campaign)
+            return with_followers(count(user.get("follower_count")), sums)
         metrics = Metrics(
             followers=count(user.get("follower_count")),
             likes=count(user.get("likes_count")),
@@ -137,10 +137,10 @@ class TikTok(TokensParser):
             table = f"[parsers.{self._settings.source}.tokens]"
             failure = TokenEnded if code in _ENDED else Refused
             raise failure(f"TikTok refuses the token: {message or code}; renew the account's token in {table}")
-        found = error_responses.judge(answer, now)
+        good = error_responses.judge(answer, now)
         if code != "ok":
             raise AccountRefused(f"TikTok refuses: {message or error_responses.short_text(code) or _STRANGE}")
-        return found
+        return good
 
     async def _page(self, session: Session, headers: Mapping[str, str], cursor: str | None) -> Page:
         """A page of all videos."""

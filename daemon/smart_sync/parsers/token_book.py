@@ -80,8 +80,8 @@ class TokenBook:
 
     async def _inspect(self, session: Session, grant: Grant, url: str, *, now: bool) -> None:
         key, secret = self._key(grant), grant.secret()
-        known = (await asyncio.to_thread(token_file.load, self._path)).get(key)
-        token = self._begun(grant, known)
+        stored = (await asyncio.to_thread(token_file.load, self._path)).get(key)
+        token = self._begun(grant, stored)
         if not (now or token_life.is_to_be_inspected(token, self._clock())):
             return
         inspected = token.access or secret
@@ -103,8 +103,8 @@ class TokenBook:
             self.reports = await asyncio.to_thread(self._read)
 
     def _read(self) -> tuple[TokenReport, ...]:
-        known = token_file.load(self._path)
-        return tuple(self._report(grant, known) for grant in self._grants)
+        tokens = token_file.load(self._path)
+        return tuple(self._report(grant, tokens) for grant in self._grants)
 
     async def news(self) -> list[TokenReport]:
         """The tokens that expire soon and were not reported yet; from now on they count as reported."""
@@ -115,9 +115,9 @@ class TokenBook:
             return []
 
     def _unreported(self) -> list[TokenReport]:
-        known, now, news = token_file.load(self._path), self._clock(), list[TokenReport]()
+        tokens, now, news = token_file.load(self._path), self._clock(), list[TokenReport]()
         for grant, report in zip(self._grants, self.reports, strict=True):
-            token = known.get(self._key(grant), Token())
+            token = tokens.get(self._key(grant), Token())
             if report.warning(now) and not report.dead and token.told != report.expires:
                 self._note(grant, lambda one, report=report: one._replace(told=report.expires))  # type: ignore[misc]
                 news.append(report)
@@ -126,21 +126,21 @@ class TokenBook:
     def _note(self, grant: Grant, change: Callable[[Token], Token]) -> None:
         key = self._key(grant)
         with token_file.locked(self._path, PATIENCE):
-            known = token_file.load(self._path)
-            before = self._begun(grant, known.get(key))
-            if (after := change(before)) != known.get(key):
-                with token_file.replacement(self._path, known) as file:
-                    file.put({**known, key: after})
+            tokens = token_file.load(self._path)
+            before = self._begun(grant, tokens.get(key))
+            if (after := change(before)) != tokens.get(key):
+                with token_file.replacement(self._path, tokens) as file:
+                    file.put({**tokens, key: after})
 
-    def _begun(self, grant: Grant, known: Token | None) -> Token:
+    def _begun(self, grant: Grant, stored: Token | None) -> Token:
         fingerprint = token_file.fingerprint(grant.secret())
         if grant.flow is not None:
-            return token_life.begun(known, fingerprint, grant.secret(), grant.flow, self._clock())
+            return token_life.begun(stored, fingerprint, grant.secret(), grant.flow, self._clock())
         # Of a token that nobody renews the file need not have the token itself.
-        return known if known is not None and known.given == fingerprint else Token(fingerprint)
+        return stored if stored is not None and stored.given == fingerprint else Token(fingerprint)
 
-    def _report(self, grant: Grant, known: Mapping[str, Token]) -> TokenReport:
-        token = self._begun(grant, known.get(self._key(grant)))
+    def _report(self, grant: Grant, tokens: Mapping[str, Token]) -> TokenReport:
+        token = self._begun(grant, tokens.get(self._key(grant)))
         kind, expires = logs.redact(token.kind), token.expires
         return TokenReport(grant.account, kind, expires, logs.redact(token.dead), renews=grant.flow is not None)
 

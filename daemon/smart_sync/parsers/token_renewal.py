@@ -60,8 +60,8 @@ class Renewal(NamedTuple):
 
 def look(job: Job) -> tuple[Token, Step]:
     """The stored token, and what to do with it. Raises `TokensUnusable`."""
-    known = token_file.load(Path(job.path)).get(job.key)
-    token = token_life.begun(known, token_file.fingerprint(job.secret), job.secret, job.flow, _now(job))
+    stored = token_file.load(Path(job.path)).get(job.key)
+    token = token_life.begun(stored, token_file.fingerprint(job.secret), job.secret, job.flow, _now(job))
     return token, token_life.step(token, job.flow, _now(job), job.refused)
 
 
@@ -70,14 +70,14 @@ async def renewed(job: Job) -> Renewal:
     loop = asyncio.get_running_loop()
     done: asyncio.Future[tuple[Answer | None, str]] = loop.create_future()
 
-    def finish(found: tuple[Answer | None, str]) -> None:
+    def finish(result: tuple[Answer | None, str]) -> None:
         if not done.done():
-            done.set_result(found)
+            done.set_result(result)
 
     def work() -> None:
-        found = _in_own_process(job)
+        result = _in_own_process(job)
         with suppress(RuntimeError):  # the loop has ended, the token is on the disk
-            loop.call_soon_threadsafe(finish, found)
+            loop.call_soon_threadsafe(finish, result)
 
     # No thread that is waited for: a process that is stopped now finds the token in the file the next time.
     threading.Thread(target=work, name="token-renewal", daemon=True).start()
@@ -118,9 +118,9 @@ def _in_own_process(job: Job) -> tuple[Answer | None, str]:
         return None, "the process that renews a token was ended"
     try:  # it was ended with the answer in hand
         with token_file.locked(Path(job.path), PATIENCE):
-            known = token_file.load(Path(job.path))
-            with token_file.replacement(Path(job.path), known) as file:
-                file.put({**known, job.key: answer.token})
+            tokens = token_file.load(Path(job.path))
+            with token_file.replacement(Path(job.path), tokens) as file:
+                file.put({**tokens, job.key: answer.token})
     except TokensUnusable as error:
         return None, str(error)
     return answer, ""
@@ -151,19 +151,19 @@ def main() -> None:
 
 def _renew(job: Job) -> None:
     path = Path(job.path)
-    known = token_file.load(path)
+    tokens = token_file.load(path)
     token, step = look(job)
     if step is not Step.RENEW:
-        if known.get(job.key) != token:
-            with token_file.replacement(path, known) as file:
-                file.put({**known, job.key: token})
+        if tokens.get(job.key) != token:
+            with token_file.replacement(path, tokens) as file:
+                file.put({**tokens, job.key: token})
         _write_line({"kept": True})
         return
-    with token_file.replacement(path, known) as file:
+    with token_file.replacement(path, tokens) as file:
         status, body = asyncio.run(_request(job, token))
         fields = {"token": token._asdict(), "status": status, "body": body}
         _write_line(fields)
-        file.put({**known, job.key: _parsed_answer(job, fields).token})
+        file.put({**tokens, job.key: _parsed_answer(job, fields).token})
     _write_line({"kept": True})
 
 

@@ -81,12 +81,12 @@ class TokensParser(PlatformParser):
         """Ask with the token of ``grant``; if a renewable one is rejected early, renew it and ask once more."""
         if grant.flow is None:
             try:
-                found = await self.ask_own(session, account, _bearer(grant.secret()))
+                result = await self.ask_own(session, account, _bearer(grant.secret()))
             except TokenEnded as failure:
                 await self.note(grant, str(failure))
                 raise
             await self.note(grant, "")
-            return found
+            return result
         if self.book is None:
             raise ParserFailed(
                 f"there is no place to keep the tokens of [parsers.{self._settings.source}.accounts]",

@@ -63,15 +63,15 @@ def _no_numbers(reason: str, *, unfinished: bool = False) -> Tally:
     return Tally({}, (Flaw(OF_VIDEOS, reason),), unfinished)
 
 
-def with_followers(followers: int | None, found: Tally) -> Partly:
+def with_followers(followers: int | None, sums: Tally) -> Partly:
     """An account's followers together with its campaign's sums."""
-    counts = {name: value for name, value in found.counts.items() if value <= MAX_COUNT}
+    counts = {name: value for name, value in sums.counts.items() if value <= MAX_COUNT}
     flaws = [
-        *map(str, found.flaws),
-        *(f"{name}: more than can be stored" for name in found.counts if name not in counts),
+        *map(str, sums.flaws),
+        *(f"{name}: more than can be stored" for name in sums.counts if name not in counts),
     ]
     metrics = Metrics(*(followers if name == "followers" else counts.get(name) for name in METRICS))
-    return Partly(metrics, "; ".join(flaws), found.unfinished)
+    return Partly(metrics, "; ".join(flaws), sums.unfinished)
 
 
 def published_at(value: object) -> datetime | None:
@@ -81,8 +81,8 @@ def published_at(value: object) -> datetime | None:
     """
     try:
         if isinstance(value, str) and not value.strip().isdecimal():
-            found = datetime.fromisoformat(value.strip())
-            moment = found.astimezone(UTC) if found.tzinfo is not None else None
+            parsed = datetime.fromisoformat(value.strip())
+            moment = parsed.astimezone(UTC) if parsed.tzinfo is not None else None
         elif isinstance(value, str | int | float) and not isinstance(value, bool):
             seconds = float(value)
             moment = datetime.fromtimestamp(seconds / 1000 if seconds > _MILLISECONDS else seconds, UTC)

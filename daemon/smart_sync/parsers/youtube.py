@@ -180,8 +180,8 @@ class YouTube(PlatformParser):
             channel = next(iter(await self._channels(current, {key: name})), None)
             if channel is None:
                 return [Unfetched(account.id, _NO_CHANNEL, gone=True, trouble="account-gone") for account in some]
-            if _CHANNEL_ID.fullmatch(found := text(channel.get("id"))):
-                self.remembered |= {identity(account.link): {"id": found} for account in some}
+            if _CHANNEL_ID.fullmatch(channel_id := text(channel.get("id"))):
+                self.remembered |= {identity(account.link): {"id": channel_id} for account in some}
             return [one for account in some for one in await self._of(current, account, channel)]
 
         return await split_on_failure(accounts, ask, current.session, may=lambda _failure: False)
@@ -189,9 +189,9 @@ class YouTube(PlatformParser):
     def _channel_id(self, account: Account) -> str:
         """The channel id, from the link or an earlier look-up; "" if there is none."""
         who = identity(account.link)
-        found = who.removeprefix("youtube:channel/")
-        found = found if found != who else self.remembered.get(who, {}).get("id", "")
-        return found if _CHANNEL_ID.fullmatch(found) else ""
+        channel_id = who.removeprefix("youtube:channel/")
+        channel_id = channel_id if channel_id != who else self.remembered.get(who, {}).get("id", "")
+        return channel_id if _CHANNEL_ID.fullmatch(channel_id) else ""
 
     async def _channels(self, current: _Round, wanted: Mapping[str, str]) -> list[Mapping[str, Any]]:
         parts = "statistics,contentDetails" if self._videos or self.counts_campaign else "statistics"
@@ -220,16 +220,16 @@ class YouTube(PlatformParser):
             return []
         try:
             page = partial(self._page, current.session, channel, account.campaign)
-            found = await campaign_numbers(page, account.campaign)
+            sums = await campaign_numbers(page, account.campaign)
         except ParserFailed as failure:
             current.failures.append(failure)
             current.session.asking.tried.add(account.id)
             return []
-        return [self._said(account, with_followers(_metrics(channel, None, None).followers, found))]
+        return [self._said(account, with_followers(_metrics(channel, None, None).followers, sums))]
 
-    def _said(self, account: Account, found: Partly) -> Fetched:
+    def _said(self, account: Account, result: Partly) -> Fetched:
         try:
-            return self._values(account, *found)
+            return self._values(account, *result)
         except AccountFailed as failure:
             return Unfetched(account.id, str(failure), trouble=failure.trouble)
 
@@ -272,7 +272,7 @@ class YouTube(PlatformParser):
             body = await session.get("playlistItems", params | ({"pageToken": page} if page else {}), self._headers)
             items = answers.items(body, "youtube#playlistItemListResponse")
             page = text(mapping(body).get("nextPageToken"))
-            ids = [found for item in items if (found := answers.video_id(item))]
+            ids = [video_id for item in items if (video_id := answers.video_id(item))]
             if ids:
                 params = {"part": "statistics", "id": ",".join(ids), "maxResults": str(PER_CALL)}
                 body = await session.get("videos", params, self._headers)

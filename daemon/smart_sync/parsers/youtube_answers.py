@@ -36,25 +36,25 @@ class Upload(NamedTuple):
 
 def uploads(body: object) -> list[Upload]:
     """A page of the list, each video once. Raises `CallFailed` for an entry without a video."""
-    found = {}
+    entries = {}
     for item in items(body, "youtube#playlistItemListResponse"):
         if not (video := video_id(item)):
             raise CallFailed("the list holds something that is no video", retry=False)
         at = published_at(mapping(item.get("contentDetails")).get("videoPublishedAt"))
-        found[video] = Upload(video, at, mapping(item.get("status")).get("privacyStatus") in _HIDDEN)
-    return list(found.values())
+        entries[video] = Upload(video, at, mapping(item.get("status")).get("privacyStatus") in _HIDDEN)
+    return list(entries.values())
 
 
 def videos(body: Any, listed: Iterable[Upload]) -> dict[str, Video]:
     """The videos by id with their figures, as far as ``body`` has them; times come from ``listed``, if given."""
     dates = {one.id: one.published for one in listed}
-    found = {}
+    videos_by_id = {}
     for item in items(body, "youtube#videoListResponse"):
         statistics, video = mapping(item.get("statistics")), text(item.get("id"))
         at = dates.get(video) or published_at(mapping(item.get("snippet")).get("publishedAt"))
         views, likes, comments = (count(statistics.get(name)) for name in ("viewCount", "likeCount", "commentCount"))
-        found[video] = Video(at, views, likes, comments, video)
-    return found
+        videos_by_id[video] = Video(at, views, likes, comments, video)
+    return videos_by_id
 
 
 def video_id(item: Mapping[str, Any]) -> str:

@@ -47,13 +47,13 @@ def _card(account: AccountFacts, metrics: list[Series], window: Window, as_of: i
 
 
 def _figure(account: AccountFacts, metric: int, as_of: int | None, words: Words) -> Html:
-    found = None if as_of is None else change(account.history, metric, as_of, WEEK)
+    growth = None if as_of is None else change(account.history, metric, as_of, WEEK)
     value, name = newest(account, metric), METRICS[metric]
     return el(
         "span",
         el("b", words.count(value)),
         f" {words.noun(value, name)} ",
-        change_cell(words, found) if found else None,
+        change_cell(words, growth) if growth else None,
     )
 
 

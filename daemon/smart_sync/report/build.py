@@ -78,14 +78,16 @@ class _Page:
         """All sections."""
         words, anchored = self.words, [(f"project-{n}", one) for n, one in enumerate(self.facts.projects)]
         sections = [self._project(anchor, project, number) for number, (anchor, project) in enumerate(anchored)]
-        several = overview(anchored, self.facts.today, self.options.lifetime, words) if len(anchored) > 1 else None
+        overview_table = (
+            overview(anchored, self.facts.today, self.options.lifetime, words) if len(anchored) > 1 else None
+        )
         heading = self.options.title or words.say("growth")
         return join(
             (
                 el("header", el("h1", heading), el("p", self._made(), class_="note")),
                 el(
                     "main",
-                    several,
+                    overview_table,
                     *(sections or [el("p", words.say("no_project"))]),
                     passes_section(self.facts.passes, words) if words.for_operator else None,
                     unknown_section(self.facts.projects, words),

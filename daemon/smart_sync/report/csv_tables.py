@@ -27,14 +27,14 @@ class NotWritten(SmartSyncError):
 
 def tables(facts: ReportInputs, days: int, since: date | None, lifetime: frozenset[str]) -> dict[str, list[Row]]:
     """File name → its rows, header first; ``days.csv`` has the last ``days`` days, or those ``since`` a day."""
-    several, start = facts.projects, None if since is None else since.toordinal()
+    projects, start = facts.projects, None if since is None else since.toordinal()
     return {
-        "projects.csv": [_PROJECTS, *(_project(one, facts.today, lifetime) for one in several)],
-        "totals.csv": [_TOTALS, *(row for one in several for row in _totals(one))],
-        "accounts.csv": [_ACCOUNTS, *(row for one in several for row in _accounts(one))],
-        "corrections.csv": [_CORRECTIONS, *(row for one in several for row in _corrections(one))],
-        "to_put_right.csv": [_TO_DO, *(row for one in several for row in _to_do(one))],
-        "days.csv": [_DAYS, *_days(several, days, start)],
+        "projects.csv": [_PROJECTS, *(_project(one, facts.today, lifetime) for one in projects)],
+        "totals.csv": [_TOTALS, *(row for one in projects for row in _totals(one))],
+        "accounts.csv": [_ACCOUNTS, *(row for one in projects for row in _accounts(one))],
+        "corrections.csv": [_CORRECTIONS, *(row for one in projects for row in _corrections(one))],
+        "to_put_right.csv": [_TO_DO, *(row for one in projects for row in _to_do(one))],
+        "days.csv": [_DAYS, *_days(projects, days, start)],
     }
 
 
@@ -102,14 +102,14 @@ def _project(project: ProjectFacts, today: int, lifetime: frozenset[str]) -> Row
     for metric in (VIEWS, FOLLOWERS):
         row.append(None if as_of is None else total(project.accounts, metric, as_of))
         row.append(None if as_of is None else _amount(total_change(project.accounts, metric, as_of, WEEK)))
-    found = standing(project, today)
-    if found is None:
+    progress = standing(project, today)
+    if progress is None:
         return [*row, *[None] * 7, "no_target"]
-    goal = found.target
-    row += [goal.views, _iso(goal.start), _iso(goal.end), found.day, found.days]
+    goal = progress.target
+    row += [goal.views, _iso(goal.start), _iso(goal.end), progress.day, progress.days]
     if project.target_flaw or lifetime_sources(project, lifetime):
         return [*row, None, None, "unknown"]
-    return [*row, found.pace.per_day if found.pace else None, found.projected, found.verdict.value]
+    return [*row, progress.pace.per_day if progress.pace else None, progress.projected, progress.verdict.value]
 
 
 _TOTALS: Row = (
@@ -118,8 +118,8 @@ _TOTALS: Row = (
 
 
 def _totals(project: ProjectFacts) -> Iterator[Row]:
-    for by, found in breakdowns(project):
-        for one in found:
+    for by, groups in breakdowns(project):
+        for one in groups:
             changes = _amount(one.views_change), one.followers, _amount(one.followers_change)
             yield project.name, by, one.name, one.accounts, one.views, one.share, *changes
 

@@ -57,7 +57,7 @@ ALL_DAYS = 36_500
 
 
 async def explain(
-    settings: Settings, sought: str, metrics: Sequence[str], now: datetime, days: int = DAYS
+    settings: Settings, wanted: str, metrics: Sequence[str], now: datetime, days: int = DAYS
 ) -> ExplainAnswer:
     """The answer of ``smart-sync explain``, with the history of ``days`` days.
 
@@ -65,28 +65,28 @@ async def explain(
     """
     async with open_existing(settings.database.where, read_only=True) as database:
         query = await parsed_query.prepare(database, settings.parsed.query)
-        return await explanation(database, settings, query, sought, metrics, now, days)
+        return await explanation(database, settings, query, wanted, metrics, now, days)
 
 
 async def explanation(
     database: Database,
     settings: Settings,
     query: str,
-    sought: str,
+    wanted: str,
     metrics: Sequence[str],
     now: datetime,
     days: int = DAYS,
 ) -> ExplainAnswer:
     """`explain` on an open database; ``query`` is what `parsed_query.prepare` made. Raises `UnknownAccount`."""
     explainer = Explainer(database, settings.merge.policy(), now, query, settings.vote_terms(stamp(now)), days)
-    found = await explainer.explain(sought, metrics)
+    explanations = await explainer.explain(wanted, metrics)
     sources = build(settings.parsers)
-    for account in found:
+    for account in explanations:
         account["warnings"] = [*await _campaign_warnings(database, settings, sources, account), *account["warnings"]]
-    if not found:
-        rows = unmatched_rows(await pass_history.newest_problems(database), sought)
-        raise UnknownAccount(sought, rows, await accounts.similar(database, sought))
-    return {"success": True, "accounts": found}
+    if not explanations:
+        rows = unmatched_rows(await pass_history.newest_problems(database), wanted)
+        raise UnknownAccount(wanted, rows, await accounts.similar(database, wanted))
+    return {"success": True, "accounts": explanations}
 
 
 async def _campaign_warnings(
@@ -101,27 +101,27 @@ async def _campaign_warnings(
         explained["username"],
         explained["link"],
     )
-    several = (campaign.warning(explained["project_name"], table) for table in lifetime_parsers(sources, account))
+    warnings = (campaign.warning(explained["project_name"], table) for table in lifetime_parsers(sources, account))
     flaw = f"{explained['project_name']}: {campaign.flaw}" if campaign.flaw else ""
-    return [*filter(None, (*several, flaw))]
+    return [*filter(None, (*warnings, flaw))]
 
 
-def unmatched_rows(problems: Iterable[Problem], sought: str) -> list[str]:
-    """Those of ``problems`` that are about a row with the link ``sought``, which no account has."""
-    text = shown(sought)
-    return [str(p) for p in problems if p.value and (p.value == text or same(sought, p.value))]
+def unmatched_rows(problems: Iterable[Problem], wanted: str) -> list[str]:
+    """Those of ``problems`` that are about a row with the link ``wanted``, which no account has."""
+    text = shown(wanted)
+    return [str(p) for p in problems if p.value and (p.value == text or same(wanted, p.value))]
 
 
 class UnknownAccount(SmartSyncError):
     """No account matches."""
 
-    def __init__(self, sought: str, rows: Sequence[str] = (), similar: Sequence[str] = ()) -> None:
+    def __init__(self, wanted: str, rows: Sequence[str] = (), similar: Sequence[str] = ()) -> None:
         remedy = "give its link, its id or its name"
         if similar:
             remedy = f"did you mean {' or '.join(similar)}?"
         if rows:
             remedy = f"a row has it: {rows[0]}"
-        super().__init__(f"no account matches {sought!r}; {remedy}")
+        super().__init__(f"no account matches {wanted!r}; {remedy}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +136,9 @@ class Explainer:
     vote_terms: VoteTerms | None = None
     days: int = DAYS
 
-    async def explain(self, sought: str, metrics: Sequence[str] = METRICS) -> list[ExplainedAccount]:
+    async def explain(self, wanted: str, metrics: Sequence[str] = METRICS) -> list[ExplainedAccount]:
         """An explanation for each account that matches a link, id or name; [] if none does."""
-        return [await self._explain(known, metrics) for known in await accounts.find(self.database, sought)]
+        return [await self._explain(known, metrics) for known in await accounts.find(self.database, wanted)]
 
     async def _explain(self, known: KnownAccount, metrics: Sequence[str]) -> ExplainedAccount:
         account, project = known.account, known.project
@@ -185,23 +185,23 @@ class Explainer:
             "passes": passes,
         }
 
-    async def _video_warnings(self, known: KnownAccount, state: AccountState) -> list[str]:
+    async def _video_warnings(self, account: KnownAccount, state: AccountState) -> list[str]:
         """Warnings about the numbers of an account whose campaign a parser counts."""
         counting = self.vote_terms.counting if self.vote_terms is not None else None
         if counting is None or not is_campaign_counted(state.link, state.platform, counting):
             return []
-        campaign = await projects.project_campaign(self.database, counting.timezone, known.project.id)
+        campaign = await projects.project_campaign(self.database, counting.timezone, account.project.id)
         unknown = {} if campaign.counts_all else sources_of_unknown_videos(state.votes)
         late: dict[str, list[str]] = {}
         for metric, since in not_counted_since(state.votes).items():
             late.setdefault(since, []).append(metric)
         return [
-            *(unknown_videos(known.project.name, campaign, source, some) for source, some in unknown.items()),
+            *(unknown_videos(account.project.name, campaign, source, some) for source, some in unknown.items()),
             *(not_counted(some, since) for since, some in late.items()),
         ]
 
-    async def _timeline(self, known: KnownAccount, values: Mapping[str, MetricAnswer], since: str) -> list[Event]:
-        sights = await accounts.snapshots_of(self.database, known.account.id)
+    async def _timeline(self, account: KnownAccount, values: Mapping[str, MetricAnswer], since: str) -> list[Event]:
+        sights = await accounts.snapshots_of(self.database, account.account.id)
         requests = await pass_history.reasons(
             self.database, [told["changed_at"] for told in values.values() if told["changed_at"]]
         )
@@ -219,14 +219,14 @@ class Explainer:
                 events.append(cast("Event", told_of))
             if conflict := told["conflict"]:
                 events.append(cast("Event", {**conflict, "event": "conflict", "metric": metric}))
-        events += troubles(await pass_history.outcomes(self.database, known.project.id, since))
+        events += troubles(await pass_history.outcomes(self.database, account.project.id, since))
         return timeline(events, since)
 
-    async def _state(self, known: KnownAccount) -> AccountState:
+    async def _state(self, account: KnownAccount) -> AccountState:
         vote_terms = self.vote_terms or terms(stamp(self.now), None)
-        only = [known.account.id]
-        states, _ = await account_states.read(self.database, known.project, vote_terms, self.query, only)
-        one = known.account
+        only = [account.account.id]
+        states, _ = await account_states.read(self.database, account.project, vote_terms, self.query, only)
+        one = account.account
         # An account that belongs to no project has no state in one.
         return states[0] if states else AccountState(one.id, one.platform, one.username, one.link, active=False)
 

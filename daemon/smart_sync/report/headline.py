@@ -36,13 +36,13 @@ def overview(projects: list[tuple[str, ProjectFacts]], today: int, lifetime: fro
 
 
 def _target(project: ProjectFacts, today: int, lifetime: frozenset[str], words: Words) -> Html | str:
-    found = standing(project, today)
-    if found is None:
+    progress = standing(project, today)
+    if progress is None:
         return "–"
-    if project.target_flaw or lifetime_sources(project, lifetime) or found.percent is None:
+    if project.target_flaw or lifetime_sources(project, lifetime) or progress.percent is None:
         return words.say("not_known")
-    verdict = el("small", words.say(f"verdict_{found.verdict}"), class_=_TONES.get(found.verdict, "none"))
-    return join((words.percent(found.percent), " ", verdict))
+    verdict = el("small", words.say(f"verdict_{progress.verdict}"), class_=_TONES.get(progress.verdict, "none"))
+    return join((words.percent(progress.percent), " ", verdict))
 
 
 def badge(project: ProjectFacts, words: Words) -> Html:
@@ -55,70 +55,70 @@ def badge(project: ProjectFacts, words: Words) -> Html:
 
 def target_section(project: ProjectFacts, today: int, lifetime: frozenset[str], words: Words) -> Html:
     """Whether the project is on target: a sentence, what it would take, and a bar; or why that is unknown."""
-    found = standing(project, today)
+    progress = standing(project, today)
     if project.target_flaw:
         return el("p", words.say("target_flaw", why=words.translated(project.target_flaw)), class_="note")
-    if found is None:
+    if progress is None:
         return el("p", words.say("no_target"), class_="note")
     if sources := lifetime_sources(project, lifetime):
         shown = ", ".join(short(name, 40) for name in sources)
-        lines = [words.say("lifetime", target=_goal(found, words), sources=shown)]
+        lines = [words.say("lifetime", target=_goal(progress, words), sources=shown)]
         if words.for_operator:
             lines += [words.say("set_count", parser=short(sources[0], 40))]
         return el("div", el("p", lines[0]), *(el("p", line, class_="note") for line in lines[1:]), class_="target")
-    verdict = el("strong", words.say(f"verdict_{found.verdict}"), class_=_TONES.get(found.verdict, "none"))
-    return el("div", el("p", verdict, f": {_sentence(found, words)}"), *_bar(found, words), class_="target")
+    verdict = el("strong", words.say(f"verdict_{progress.verdict}"), class_=_TONES.get(progress.verdict, "none"))
+    return el("div", el("p", verdict, f": {_sentence(progress, words)}"), *_bar(progress, words), class_="target")
 
 
-def _goal(found: Standing, words: Words) -> str:
+def _goal(progress: Standing, words: Words) -> str:
     """``10 M views by 31 Dec 2026``."""
-    views, end = words.short(found.target.views), found.target.end
+    views, end = words.short(progress.target.views), progress.target.end
     return words.say("goal", views=views) if end is None else words.say("goal_by", views=views, day=words.day(end))
 
 
-def _sentence(found: Standing, words: Words) -> str:
-    goal = _goal(found, words)
-    if found.value is None or found.percent is None:
+def _sentence(progress: Standing, words: Words) -> str:
+    goal = _goal(progress, words)
+    if progress.value is None or progress.percent is None:
         return words.say("no_views_yet", goal=goal)
-    parts = [words.say("so_far", value=words.short(found.value), goal=goal, percent=words.percent(found.percent))]
-    if found.day is not None and found.verdict not in (Verdict.NOT_BEGUN, Verdict.MISSED):
-        parts.append(words.say("day_of", day=found.day, days=found.days))
-    return ", ".join(parts) + _outlook(found, words)
+    parts = [words.say("so_far", value=words.short(progress.value), goal=goal, percent=words.percent(progress.percent))]
+    if progress.day is not None and progress.verdict not in (Verdict.NOT_BEGUN, Verdict.MISSED):
+        parts.append(words.say("day_of", day=progress.day, days=progress.days))
+    return ", ".join(parts) + _outlook(progress, words)
 
 
-def _outlook(found: Standing, words: Words) -> str:
+def _outlook(progress: Standing, words: Words) -> str:
     """The projection of the pace, and the growth needed."""
-    if found.verdict == Verdict.NOT_BEGUN and found.target.start is not None:
-        return f"; {words.say('begins', day=words.day(found.target.start))}"
-    if found.verdict == Verdict.MISSED and found.value is not None:
-        return f"; {words.say('missing', views=words.short(found.target.views - found.value))}"
-    if found.verdict == Verdict.REACHED:
+    if progress.verdict == Verdict.NOT_BEGUN and progress.target.start is not None:
+        return f"; {words.say('begins', day=words.day(progress.target.start))}"
+    if progress.verdict == Verdict.MISSED and progress.value is not None:
+        return f"; {words.say('missing', views=words.short(progress.target.views - progress.value))}"
+    if progress.verdict == Verdict.REACHED:
         return "."
-    if found.ended_unseen and found.as_of is not None:
-        return f"; {words.say('ended_unseen', day=words.day(found.as_of))}"
-    if found.pace is None:
+    if progress.ended_unseen and progress.as_of is not None:
+        return f"; {words.say('ended_unseen', day=words.day(progress.as_of))}"
+    if progress.pace is None:
         return f"; {words.say('no_pace')}"
-    if found.projected is None:
-        day = found.reached_on
+    if progress.projected is None:
+        day = progress.reached_on
         return f"; {words.say('reached_on', day=words.day(day)) if day else words.say('never_reached')}"
-    lead = words.say("at_pace", views=words.short(max(found.projected, 0)))
-    if found.verdict == Verdict.BEHIND and found.needed is not None:
-        needed, now = words.short(math.ceil(found.needed)), words.short(max(round(found.pace.per_day), 0))
+    lead = words.say("at_pace", views=words.short(max(progress.projected, 0)))
+    if progress.verdict == Verdict.BEHIND and progress.needed is not None:
+        needed, now = words.short(math.ceil(progress.needed)), words.short(max(round(progress.pace.per_day), 0))
         lead += f"; {words.say('needed', needed=needed, now=now)}"
     return f"; {lead}"
 
 
-def _bar(found: Standing, words: Words) -> list[Html]:
+def _bar(progress: Standing, words: Words) -> list[Html]:
     """Progress and elapsed time as a bar; an ``svg``, since the page allows no inline styles."""
-    if found.percent is None:
+    if progress.percent is None:
         return []
-    width = min(found.percent, 100.0)
-    label = words.say("bar", percent=words.percent(found.percent))
+    width = min(progress.percent, 100.0)
+    label = words.say("bar", percent=words.percent(progress.percent))
     parts = [el("rect", width=100, height=8, class_="whole"), el("rect", width=f"{width:.1f}", height=8, class_="done")]
-    if found.day is not None and found.days and found.verdict != Verdict.NOT_BEGUN:
-        place = min(100 * found.day / found.days, 99.7)
+    if progress.day is not None and progress.days and progress.verdict != Verdict.NOT_BEGUN:
+        place = min(100 * progress.day / progress.days, 99.7)
         parts.append(el("path", d=f"M{place:.1f} 0V8", class_="today"))
-        label += f"; {words.say('bar_today', percent=words.percent(100 * found.day / found.days))}"
+        label += f"; {words.say('bar_today', percent=words.percent(100 * progress.day / progress.days))}"
     view = {"viewBox": "0 0 100 8", "preserveAspectRatio": "none"}
     return [el("svg", *parts, class_="bar", role="img", aria_label=label, **view), el("p", label, class_="note")]
 
@@ -164,17 +164,17 @@ def _total(project: ProjectFacts, metric: int) -> int | None:
 
 
 def _change(project: ProjectFacts, metric: int, horizon: Horizon, words: Words) -> Html:
-    found: Growth | None = None
+    growth: Growth | None = None
     if project.as_of is not None:
-        found = total_change(project.accounts, metric, project.as_of, horizon.back(project.as_of))
-    return change_cell(words, found, len(project.accounts))
+        growth = total_change(project.accounts, metric, project.as_of, horizon.back(project.as_of))
+    return change_cell(words, growth, len(project.accounts))
 
 
 def totals_section(project: ProjectFacts, words: Words) -> Html | None:
     """Totals by platform, topic and person; groupings that no account has are left out."""
     shown = [
-        table(words.say(f"by_{what}"), _total_heads(what, words), [_total_row(one, what, words) for one in found])
-        for what, found in breakdowns(project)
+        table(words.say(f"by_{what}"), _total_heads(what, words), [_total_row(one, what, words) for one in groups])
+        for what, groups in breakdowns(project)
     ]
     return join((el("h3", words.say("totals")), el("div", *shown))) if shown else None
 

@@ -49,19 +49,19 @@ async def read(
     async with open_existing(where, read_only=True) as database, database.steady():
         today = date.fromisoformat(await day_at(database, stamp(now)))
         projects = await projects_shown(database, project)
-        known = await accounts.of_projects(database, projects)
-        wanted = [one for one in known if one.counts or one.left_since]
+        candidates = await accounts.of_projects(database, projects)
+        wanted = [one for one in candidates if one.counts or one.left_since]
         ids = [one.row_id for one in wanted]
         back = days if options.since is None else (today - options.since).days + 1
         histories = await growth_rows.histories(database, ids, METRICS, max(back, _LONGEST), today)
-        own: dict[str, list[KnownAccount]] = defaultdict(list)
-        for one in sorted(known, key=lambda one: one.account.id):
-            own[one.project.id].append(one)
+        accounts_of: dict[str, list[KnownAccount]] = defaultdict(list)
+        for one in sorted(candidates, key=lambda one: one.account.id):
+            accounts_of[one.project.id].append(one)
         reading = _Reading(database, vote_terms or terms(stamp(now), None), options.timezone, now)
-        found = [await reading.project(one, own[one.id], histories) for one in projects]
+        projects_read = [await reading.project(one, accounts_of[one.id], histories) for one in projects]
         passes = await pass_history.recent_runs(database, LAST_PASSES)
         left_out = await growth_rows.left_out(database, ids, today)
-        return ReportInputs(tuple(found), tuple(map(_pass, passes)), left_out, today.toordinal())
+        return ReportInputs(tuple(projects_read), tuple(map(_pass, passes)), left_out, today.toordinal())
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +74,22 @@ class _Reading:
     now: datetime
 
     async def project(
-        self, project: Project, own: list[KnownAccount], histories: Mapping[str, History]
+        self, project: Project, known_accounts: list[KnownAccount], histories: Mapping[str, History]
     ) -> ProjectFacts:
-        """One project, with its accounts ``own``."""
+        """One project, with its accounts ``known_accounts``."""
         database = self.database
-        states, _ = await account_states.read(database, project, self.vote_terms, only=[one.account.id for one in own])
+        states, _ = await account_states.read(
+            database, project, self.vote_terms, only=[one.account.id for one in known_accounts]
+        )
         by_id = {state.id: state for state in states}
         places = await accounts.places(database, project)
         labels = await accounts.labels(database, project)
 
         def facts(one: KnownAccount) -> AccountFacts:
             key = one.account.id
-            found = _account(one, histories.get(key, History()), by_id.get(key), places.get(key, Place()))
+            account = _account(one, histories.get(key, History()), by_id.get(key), places.get(key, Place()))
             topic, person = labels.get(key, Labels())
-            return replace(_known(found, by_id.get(key), stale=stale_since is not None), topic=topic, person=person)
+            return replace(_known(account, by_id.get(key), stale=stale_since is not None), topic=topic, person=person)
 
         stale_since = _moment(await unread_projects.stale_since(database, project.id))
         campaign = await project_campaign(database, self.timezone, project.id)
@@ -96,9 +98,9 @@ class _Reading:
         return ProjectFacts(
             project.id,
             project.name,
-            tuple(facts(one) for one in own if one.counts),
-            tuple(facts(one) for one in own if one.left_since),
-            sum(not one.account_active and not one.left_since for one in own),
+            tuple(facts(one) for one in known_accounts if one.counts),
+            tuple(facts(one) for one in known_accounts if one.left_since),
+            sum(not one.account_active and not one.left_since for one in known_accounts),
             await _last_run(database, project.id),
             _moment(await unread_projects.read_time(database, project.id)),
             stale_since,

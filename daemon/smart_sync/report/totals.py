@@ -46,12 +46,12 @@ class GroupTotal:
 
 def breakdowns(project: ProjectFacts) -> list[tuple[str, list[GroupTotal]]]:
     """The totals by ``platform``, ``topic`` and ``person``; groupings that no account has are left out."""
-    found = [
+    groupings = [
         ("platform", totals(project, lambda account: account.platform.strip().casefold())),
         ("topic", totals(project, lambda account: account.topic)),
         ("person", totals(project, lambda account: account.person)),
     ]
-    return [(what, several) for what, several in found if any(one.name for one in several)]
+    return [(what, several) for what, several in groupings if any(one.name for one in several)]
 
 
 def totals(project: ProjectFacts, key: Callable[[AccountFacts], str]) -> list[GroupTotal]:
@@ -63,8 +63,8 @@ def totals(project: ProjectFacts, key: Callable[[AccountFacts], str]) -> list[Gr
     for account in project.accounts:
         groups.setdefault(key(account), []).append(account)
     whole = total(project.accounts, VIEWS, as_of)
-    found = [_total(name, several, as_of, whole) for name, several in groups.items()]
-    return sorted(found, key=lambda one: (one.views is None, -(one.views or 0), one.name))
+    sums = [_total(name, several, as_of, whole) for name, several in groups.items()]
+    return sorted(sums, key=lambda one: (one.views is None, -(one.views or 0), one.name))
 
 
 def _total(name: str, accounts: Sequence[AccountFacts], as_of: int, whole: int | None) -> GroupTotal:
@@ -100,12 +100,12 @@ def weighed(project: ProjectFacts) -> list[WeighedCorrection]:
         metric: None if as_of is None else total_change(project.accounts, place, as_of, WEEK)
         for place, metric in enumerate(METRICS)
     }
-    found = [
+    corrections = [
         WeighedCorrection(account, one, _share(one, changes[one.metric]))
         for account in project.accounts
         for one in account.corrections
     ]
-    return sorted(found, key=lambda one: (one.share is None, -(one.share or 0), -abs(one.difference)))
+    return sorted(corrections, key=lambda one: (one.share is None, -(one.share or 0), -abs(one.difference)))
 
 
 def _share(one: Correction, change: Growth | None) -> float | None:

@@ -61,7 +61,7 @@ def movers(project: ProjectFacts, metric: int, count: int) -> list[Mover]:
     changes = {account.id: change(account.history, metric, project.as_of, WEEK) for account in project.accounts}
     by_id = {account.id: account for account in project.accounts}
     moved = growth.movers(changes, count)
-    return [Mover(by_id[name], found) for name in moved if (found := changes[name])]
+    return [Mover(by_id[name], moved_by) for name in moved if (moved_by := changes[name])]
 
 
 @dataclass(frozen=True, slots=True)

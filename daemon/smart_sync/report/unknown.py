@@ -38,9 +38,9 @@ def unknown_section(projects: Sequence[ProjectFacts], words: Words) -> Html:
 
 
 def _table(title: str, heads: list[str], rows: Iterator[Row], words: Words) -> Html | None:
-    found = list(rows)
+    entries = list(rows)
     numbers = title == "consists_of"
-    return table(words.say(title), heads, found, text_columns=2, numbers=numbers) if found else None
+    return table(words.say(title), heads, entries, text_columns=2, numbers=numbers) if entries else None
 
 
 def _accounts(projects: Sequence[ProjectFacts]) -> Iterator[tuple[AccountFacts, Row]]:

@@ -40,8 +40,10 @@ class ControlRoutes:
         """
         self._routes.update({path: dict(methods) for path, methods in routes.items()})
         if not self._is_open:
-            own = self._settings
-            await self._stack.enter_async_context(serve(own.socket, self._routes, mode=own.mode, group=own.group))
+            settings = self._settings
+            await self._stack.enter_async_context(
+                serve(settings.socket, self._routes, mode=settings.mode, group=settings.group)
+            )
             self._is_open = True
         try:
             yield

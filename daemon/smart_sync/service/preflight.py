@@ -27,8 +27,8 @@ class Obstacle(NamedTuple):
 
 def raise_for_obstacles(settings: Settings, held: Location | None = None) -> None:
     """Raise `ConfigError` with all `obstacles`, if there are any."""
-    if found := obstacles(settings, held):
-        raise ConfigError(tuple(f"{key}: {obstacle.reason}" for key, obstacle in found.items()))
+    if problems := obstacles(settings, held):
+        raise ConfigError(tuple(f"{key}: {obstacle.reason}" for key, obstacle in problems.items()))
 
 
 def obstacles(settings: Settings, held: Location | None = None) -> dict[str, Obstacle]:
@@ -39,13 +39,13 @@ def obstacles(settings: Settings, held: Location | None = None) -> dict[str, Obs
     """
     control, where = settings.control, settings.database.where
     path = Path(os.path.realpath(where)) if isinstance(where, Path) else None
-    found = {
+    problems = {
         "control.socket": next(_socket_problems(control.socket), None),
         "control.group": _group_problem(control.group),
         "database.path": next(_database_problems(path, held), None) if path else None,
     }
     unknown: dict[str, str] = {}
-    if path and not found["database.path"]:
+    if path and not problems["database.path"]:
         unknown = scratch_copy.unknown_at(path, dict(settings.sync.defaults))
     elif isinstance(where, Server):
         from smart_sync.store.postgres import server_inventory
@@ -55,7 +55,7 @@ def obstacles(settings: Settings, held: Location | None = None) -> dict[str, Obs
     mistakes = {key: Obstacle(problem, "config-mistake") for key, problem in unknown.items()}
     return {
         printable(redact(key)): Obstacle(printable(redact(obstacle.reason)), obstacle.trouble)
-        for key, obstacle in (found | mistakes).items()
+        for key, obstacle in (problems | mistakes).items()
         if obstacle
     }
 

@@ -59,8 +59,8 @@ class TokenRequest(google.auth.transport.Request):
             if is_passing(error):
                 raise
         fields = _object(response.content)
-        known = _grant(fields, response) if response.ok else _refusal(fields, response)
-        return _Answer(response.status_code, {}, json.dumps(known).encode())
+        answer = _grant(fields, response) if response.ok else _refusal(fields, response)
+        return _Answer(response.status_code, {}, json.dumps(answer).encode())
 
 
 class Token:
@@ -169,7 +169,7 @@ def _refusal(fields: Mapping[str, object], response: requests.Response) -> dict[
 
 def _object(content: bytes) -> Mapping[str, object]:
     try:
-        found = read_json(content)
+        fields = read_json(content)
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return fields if isinstance(fields, dict) else {}

@@ -152,24 +152,24 @@ class Calls:
 
     async def _with_token(self, manager: Manager, ends: float, fetch: Callable[..., T], *args: object) -> T:
         """One try; a second with a new token if Google refuses the current one."""
-        found = await self._token.credentials(ends)
-        token = str(found.token)
+        with_token = await self._token.credentials(ends)
+        token = str(with_token.token)
         try:
-            return await self._request(manager, found, fetch, *args)
+            return await self._request(manager, with_token, fetch, *args)
         except requests.HTTPError as error:
             if error.response.status_code != requests.codes.unauthorized:
                 raise
-        found = await self._token.credentials(ends, refused=token)
+        with_token = await self._token.credentials(ends, refused=token)
         self._meter.add(retries=1)
-        return await self._request(manager, found, fetch, *args)
+        return await self._request(manager, with_token, fetch, *args)
 
     async def _request(
-        self, manager: Manager, found: credentials.Credentials, fetch: Callable[..., T], *args: object
+        self, manager: Manager, with_token: credentials.Credentials, fetch: Callable[..., T], *args: object
     ) -> T:
         # The room first: what a slot is taken for follows at once.
-        async with self._room, self._quota(str(found.service_account_email)).slot(lasts=self._lasts) as waited:
+        async with self._room, self._quota(str(with_token.service_account_email)).slot(lasts=self._lasts) as waited:
             self._meter.add(calls=1, waited=waited)
-            return await manager.run(found, fetch, *args)
+            return await manager.run(with_token, fetch, *args)
 
     def _quota(self, email: str) -> Limit:
         """The quota of a service account, which other processes may share."""

@@ -106,13 +106,15 @@ class LinksBehind:
             batch = next_batch(waiting, {})
             requested = {title: waiting.pop(title) for title in batch}
             try:
-                found = await ask({written.get(title, title): shown.range for title, (_, shown) in requested.items()})
+                links_by_title = await ask(
+                    {written.get(title, title): shown.range for title, (_, shown) in requested.items()}
+                )
             except SheetUnavailable as failure:
                 for title in requested:
                     yield title, failure
                 continue
             for title, (worksheet, shown) in requested.items():
-                links = found.get(written.get(title, title), {})
+                links = links_by_title.get(written.get(title, title), {})
                 # An address that is shown counts, whatever is behind it.
                 behind = {row: links[row] for row in shown.cells.keys() & links.keys()}
                 self._found[title] = (shown, behind, self._clock())
@@ -123,12 +125,12 @@ class LinksBehind:
         if shown is None:
             self._found.pop(title, None)
             return True
-        known = self._found.get(title)
-        if known is None or not shown.stands(known[0]) or not known[2] <= self._clock() < known[2] + BELIEVED:
+        stored = self._found.get(title)
+        if stored is None or not shown.stands(stored[0]) or not stored[2] <= self._clock() < stored[2] + BELIEVED:
             return False
-        self._found[title] = (shown, *known[1:])
+        self._found[title] = (shown, *stored[1:])
         return True
 
     def _known(self, worksheet: Worksheet) -> Worksheet:
-        known = self._found.get(worksheet.title)
-        return worksheet if known is None else replace(worksheet, links=known[1])
+        stored = self._found.get(worksheet.title)
+        return worksheet if stored is None else replace(worksheet, links=stored[1])

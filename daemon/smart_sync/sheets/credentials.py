@@ -156,7 +156,7 @@ def _bare(text: str) -> str:
 
 def _built(info: dict[str, Any], place: str) -> Credentials:
     try:
-        found: Credentials = Credentials.from_service_account_info(info, scopes=SCOPES)  # type: ignore[no-untyped-call]
+        credentials: Credentials = Credentials.from_service_account_info(info, scopes=SCOPES)  # type: ignore[no-untyped-call]
     except Exception:  # whatever google-auth and cryptography make of foreign text
         raise SheetUnavailable(
             f"the private key of {info['client_email']} in {place} is damaged",
@@ -164,4 +164,4 @@ def _built(info: dict[str, Any], place: str) -> Credentials:
             step="new_key",
             trouble="google-key",
         ) from None
-    return found
+    return credentials

@@ -124,7 +124,7 @@ def rows_of(content: bytes, title: str, titles: Titles | None = None) -> Grid:
 
     ``titles`` are those of columns that tell the delimiter.
     """
-    known = titles or Titles()
+    titles_known = titles or Titles()
     try:
         content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -134,7 +134,7 @@ def rows_of(content: bytes, title: str, titles: Titles | None = None) -> Grid:
         ) from None
     content = content.replace(b"\0", "\ufffd".encode())  # `storable`
     head = list(islice(_lines(content), DELIMITER_LINES))
-    delimiter = delimiter_of(head, lambda cell: known.meaning(cell) is not None)
+    delimiter = delimiter_of(head, lambda cell: titles_known.meaning(cell) is not None)
     rows = csv.reader(_lines(content), delimiter=delimiter, strict=True)
     try:
         return Grid.of(

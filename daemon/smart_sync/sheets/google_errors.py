@@ -189,8 +189,8 @@ def _message(response: requests.Response) -> str:
 
 def _reasons(response: requests.Response) -> set[str]:
     error = _error(response)
-    lists = [found for key in ("errors", "details") if isinstance(found := error.get(key), list)]
-    reasons = [item.get("reason") for found in lists for item in found if isinstance(item, dict)]
+    lists = [entries for key in ("errors", "details") if isinstance(entries := error.get(key), list)]
+    reasons = [item.get("reason") for entries_of_kind in lists for item in entries_of_kind if isinstance(item, dict)]
     return {reason for reason in reasons if isinstance(reason, str)}
 
 

@@ -63,11 +63,11 @@ def metadata(client: gspread.Client, key: str) -> Metadata:
     body = _object(_asked(client, SPREADSHEET_URL % key, query))
     sheets, properties = body.get("sheets"), body.get("properties")
     titles = [_text(sheet, "properties", "title") for sheet in sheets] if isinstance(sheets, list) else [None]
-    found = [storable(title) for title in titles if title is not None]
-    if len(found) < len(titles):
+    storable_titles = [storable(title) for title in titles if title is not None]
+    if len(storable_titles) < len(titles):
         raise requests.exceptions.InvalidJSONError("expected the properties of a spreadsheet")
     return Metadata(
-        tuple(found), storable(_text(properties, "locale") or ""), storable(_text(properties, "title") or "")
+        tuple(storable_titles), storable(_text(properties, "locale") or ""), storable(_text(properties, "title") or "")
     )
 
 
@@ -78,14 +78,14 @@ def links(client: gspread.Client, key: str, ranges: Mapping[str, str]) -> dict[s
     """
     cell_ranges = [absolute_range_name(title, cells) for title, cells in ranges.items()]
     body = _object(_asked(client, SPREADSHEET_URL % key, LINKS | {"ranges": cell_ranges}))
-    found: dict[str, dict[int, tuple[str, ...]]] = {}
+    links_by_title: dict[str, dict[int, tuple[str, ...]]] = {}
     for sheet in _objects(body.get("sheets")):
         title = _text(sheet, "properties", "title")
         if title is not None:
             for data in _objects(sheet.get("data")):
                 start = data.get("startRow", 0)
-                found.setdefault(title, {}).update(_links_by_row(data, start if type(start) is int else 0))
-    return found
+                links_by_title.setdefault(title, {}).update(_links_by_row(data, start if type(start) is int else 0))
+    return links_by_title
 
 
 def _links_by_row(data: Mapping[str, Any], start: int) -> Iterator[tuple[int, tuple[str, ...]]]:
@@ -98,10 +98,10 @@ def _links_by_row(data: Mapping[str, Any], start: int) -> Iterator[tuple[int, tu
 
 def _links_of(cell: Mapping[str, Any]) -> tuple[str, ...]:
     """The web addresses behind a cell: its own link, those of parts of its text, those of its chips."""
-    found = [_text(cell, "hyperlink")]
-    found += [_text(run, "format", "link", "uri") for run in _objects(cell.get("textFormatRuns"))]
-    found += [_text(run, "chip", "richLinkProperties", "uri") for run in _objects(cell.get("chipRuns"))]
-    return tuple(dict.fromkeys(storable(link) for link in found if link and link.lower().startswith("http")))
+    links = [_text(cell, "hyperlink")]
+    links += [_text(run, "format", "link", "uri") for run in _objects(cell.get("textFormatRuns"))]
+    links += [_text(run, "chip", "richLinkProperties", "uri") for run in _objects(cell.get("chipRuns"))]
+    return tuple(dict.fromkeys(storable(link) for link in links if link and link.lower().startswith("http")))
 
 
 def _objects(value: object) -> list[dict[str, Any]]:
@@ -118,7 +118,7 @@ def keys(client: gspread.Client, title: str) -> list[str]:
         "includeItemsFromAllDrives": True,
         "fields": "kind,nextPageToken,files(id,name)",
     }
-    found: list[str] = []
+    all_ids: list[str] = []
     for _ in range(MAX_PAGES):
         body = _object(_asked(client, DRIVE_FILES_API_V3_URL, query))
         files, page = body.get("files"), body.get("nextPageToken")
@@ -127,9 +127,9 @@ def keys(client: gspread.Client, title: str) -> list[str]:
         ids = [file.get("id") for file in files if file.get("name") == title]
         if not all(isinstance(key, str) and _KEY.fullmatch(key) for key in ids):
             break
-        found += ids
+        all_ids += ids
         if page is None:
-            return found
+            return all_ids
         if not isinstance(page, str) or not page.isascii():
             break
         query["pageToken"] = page

@@ -51,12 +51,12 @@ def parse_values(content: bytes, requested: int) -> list[Values]:
     Raises `requests.exceptions.InvalidJSONError` unless it is JSON that holds exactly ``requested`` of them.
     """
     try:
-        found = _Reader(content).answer()
+        worksheets = _Reader(content).answer()
     except (ValueError, RecursionError) as error:
         raise requests.exceptions.InvalidJSONError(str(error)) from None
-    if len(found) != requested:
+    if len(worksheets) != requested:
         raise requests.exceptions.InvalidJSONError(f"expected the values of {requested} worksheets")
-    return found
+    return worksheets
 
 
 class _Reader:
@@ -68,19 +68,19 @@ class _Reader:
 
     def answer(self) -> list[Values]:
         """The ranges of the response, in order."""
-        found: list[Values] = []
+        worksheets: list[Values] = []
 
         def value(key: str) -> None:
             if key != "valueRanges":
                 self._pass_over()
                 return
-            found.clear()
-            self._each(b"[", lambda: found.append(self._worksheet()))
+            worksheets.clear()
+            self._each(b"[", lambda: worksheets.append(self._worksheet()))
 
         self._object(value)
         if self._next():
             raise ValueError("there is more behind the answer")
-        return found
+        return worksheets
 
     def _worksheet(self) -> Values:
         start = self._at
@@ -109,11 +109,11 @@ class _Reader:
             if self._next() != b"[":
                 raise ValueError("expected a range and its rows")
             start = self._at
-            found = _ROW.match(self._content, start)
-            if found is None:
+            match = _ROW.match(self._content, start)
+            if match is None:
                 self._pass_over()
             else:
-                self._at = found.end()
+                self._at = match.end()
             builder.add(self._content[start : self._at])
 
         self._each(b"[", row)
@@ -151,20 +151,20 @@ class _Reader:
             self._scalar()
             return
         depth = 0
-        while (found := _BRACKET.search(self._content, self._at)) is not None:
-            self._at = found.end()
-            depth += (found[0] in _OPENING) - (found[0] in (b"]", b"}"))
+        while (match := _BRACKET.search(self._content, self._at)) is not None:
+            self._at = match.end()
+            depth += (match[0] in _OPENING) - (match[0] in (b"]", b"}"))
             if depth == 0:
                 return
         raise ValueError("the answer ends too early")
 
     def _scalar(self) -> object:
         self._next()
-        found = _SCALAR.match(self._content, self._at)
-        if found is None:
+        match = _SCALAR.match(self._content, self._at)
+        if match is None:
             raise ValueError("expected a value")
-        self._at = found.end()
-        return read_json(found[0])
+        self._at = match.end()
+        return read_json(match[0])
 
     def _next(self) -> bytes:
         """The next character that is no space, without consuming it; b"" at the end."""

@@ -19,8 +19,8 @@ from smart_sync.sheets.source import NEVER, Memory, dated, locale_fact, title_fa
 from smart_sync.sheets.spreadsheet_names import Name, differ_by_case, find, missing_worksheet
 
 #: The projects of a pass start together: a request waits while others still join, looking this often (seconds).
-GATHER_SECONDS = 0.005
-GATHER_ROUNDS = 20
+GATHER_SECONDS = 0.001
+GATHER_ROUNDS = 100
 #: How long a spreadsheet's locale and title are believed, and how long before Google is asked again for the locale
 #: when it did not answer.
 BELIEVED = timedelta(days=1)
@@ -95,9 +95,9 @@ class Spreadsheet:
         """
         async with self._asking_title:
             key, now = await self._name.key(ends), self._clock()
-            known, answered_at = dated(await self._memory.get(title_fact(key)))
-            if known == expected and answered_at <= now < answered_at + BELIEVED:
-                return known
+            stored, answered_at = dated(await self._memory.get(title_fact(key)))
+            if stored == expected and answered_at <= now < answered_at + BELIEVED:
+                return stored
             if self._title_asked != ends:
                 await self.titles(ends)
                 await self._memory.put(title_fact(await self._name.key(ends)), f"{now.isoformat()} {self._title}")
@@ -171,11 +171,11 @@ class Spreadsheet:
     async def _read(self, batch: Sequence[str]) -> None:
         key = await self._name.key(self._ends)
         ranges = [self._written.get(title, title) for title in batch]
-        found = await self._calls.make(str(self._name), self._manager, self._ends, requests.values, key, ranges)
+        ranges_read = await self._calls.make(str(self._name), self._manager, self._ends, requests.values, key, ranges)
         # By the title in each range: what came in another order than asked is nobody else's numbers.
-        named = {values.title: values for values in found}
+        named = {values.title: values for values in ranges_read}
         read: list[Worksheet] = []
-        for title, cells, at_its_place in zip(batch, ranges, found, strict=True):
+        for title, cells, at_its_place in zip(batch, ranges, ranges_read, strict=True):
             values = named.get(cells, at_its_place)
             self._sizes[title] = values.size
             if values.flaw:
@@ -219,12 +219,12 @@ class Spreadsheet:
     async def _titles(self) -> tuple[str, ...]:
         """The worksheet titles; the locale from the same response is stored."""
         key = await self._name.key(self._ends)
-        found = await self._calls.make(str(self._name), self._manager, self._ends, requests.metadata, key)
+        metadata = await self._calls.make(str(self._name), self._manager, self._ends, requests.metadata, key)
         now = self._clock()
-        self._note_locale(found.locale or DEFAULT_LOCALE, now, BELIEVED)
+        self._note_locale(metadata.locale or DEFAULT_LOCALE, now, BELIEVED)
         await self._memory.put(locale_fact(key), f"{now.isoformat()} {self._locale}")
-        self._title = found.title
-        return found.titles
+        self._title = metadata.title
+        return metadata.titles
 
     async def _titles_for(self, batch: Sequence[str]) -> tuple[str, ...] | None:
         try:
@@ -242,15 +242,15 @@ class Spreadsheet:
     async def _without_missing(self, wanted: Sequence[str], titles: Sequence[str]) -> list[str]:
         """Those of ``wanted`` that exist, in any spelling; reads of the others fail."""
         # Looking for alike names takes milliseconds each: in a thread, so that nobody waits for hundreds of them.
-        found, missing = await asyncio.to_thread(find, wanted, titles)
-        for title, other in found.items():
+        spellings, missing = await asyncio.to_thread(find, wanted, titles)
+        for title, other in spellings.items():
             self._written.pop(title, None)
             if other != title:
                 self._written[title] = other
         for title, trouble in missing.items():
             self._written.pop(title, None)
             self._answer([title], trouble)
-        return list(found)
+        return list(spellings)
 
     def _answer_refused(self, batch: Sequence[str], refused: RangeRefused) -> None:
         """Handle a title that Google lists but does not read: a chart's sheet, or one just renamed."""

@@ -84,8 +84,8 @@ class Name:
                 f"{self} is {values.NOT_AN_ADDRESS}", values.COPY_IT, trouble="not-a-spreadsheet"
             ) from None
         remembered = await self._memory.get(self._where)
-        known = remembered if isinstance(remembered, str) and _KEY.fullmatch(remembered) else self._where
-        return known if _KEY.fullmatch(known) else None
+        guess = remembered if isinstance(remembered, str) and _KEY.fullmatch(remembered) else self._where
+        return guess if _KEY.fullmatch(guess) else None
 
 
 def differ_by_case(one: str, other: str) -> bool:
@@ -97,17 +97,17 @@ def find(wanted: Sequence[str], titles: Sequence[str]) -> tuple[dict[str, str], 
     """Those of ``wanted`` that are among ``titles``, in their spelling; and the errors of the others."""
     # The worksheet of another project is none that was renamed.
     free = [title for title in titles if title not in wanted]
-    found: dict[str, str] = {}
+    spellings: dict[str, str] = {}
     missing: dict[str, SheetUnavailable] = {}
     for title in wanted:
         if title in titles:
-            found[title] = title
+            spellings[title] = title
         elif other := written(title, free):
             free.remove(other)
-            found[title] = other
+            spellings[title] = other
         else:
             missing[title] = missing_worksheet(title, free)
-    return found, missing
+    return spellings, missing
 
 
 def missing_worksheet(title: str, titles: Sequence[str]) -> SheetUnavailable:

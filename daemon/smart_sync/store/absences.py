@@ -45,13 +45,13 @@ class LastRead(NamedTuple):
 
 async def last_reads(database: Database, project_ids: Collection[str], now: str) -> dict[str, LastRead]:
     """The `LastRead` of projects' worksheets at ``now`` (a stamp), if they are read well then; by project."""
-    found = {}
+    reads = {}
     for project_id, clock, interrupted, read_at, code, accepted in await database.fetch(_READ, (_ids(project_ids),)):
         clock = clock if type(clock) is float else 0.0
         if read_at is not None and not interrupted:
             clock += _seconds(read_at, now)
-        found[project_id] = LastRead(clock, str(code) if accepted else "")
-    return found
+        reads[project_id] = LastRead(clock, str(code) if accepted else "")
+    return reads
 
 
 def _ids(project_ids: Iterable[str]) -> str:
@@ -103,10 +103,10 @@ async def other_accounts(
 
 async def past_doubts(database: Database, project_ids: Collection[str]) -> dict[str, dict[str, EarlierDoubt]]:
     """The rows of projects that were doubtful in the last pass, by project and link."""
-    found: dict[str, dict[str, EarlierDoubt]] = {}
+    doubts: dict[str, dict[str, EarlierDoubt]] = {}
     for project_id, link, *fields in await database.fetch(_DOUBTS, (_ids(project_ids),)):
-        found.setdefault(project_id, {})[link] = EarlierDoubt(*fields)
-    return found
+        doubts.setdefault(project_id, {})[link] = EarlierDoubt(*fields)
+    return doubts
 
 
 _SAVE_ABSENCE = (
@@ -175,10 +175,10 @@ async def save_projects(transaction: Transaction, plans: Mapping[str, Plan], now
 
 async def _save_doubts(transaction: Transaction, plans: Mapping[str, Plan], now: str) -> None:
     sql = "SELECT project_id, link FROM doubtful_rows WHERE project_id IN (SELECT value FROM json_each(?))"
-    known = {(row[0], row[1]) for row in await transaction.fetch(sql, (_ids(plans),))}
+    stored = {(row[0], row[1]) for row in await transaction.fetch(sql, (_ids(plans),))}
     current = {(key, doubt.row.link): doubt for key, plan in plans.items() for doubt in plan.doubtful}
     await transaction.execute_many(
-        "DELETE FROM doubtful_rows WHERE project_id = ? AND link = ?", sorted(known - current.keys())
+        "DELETE FROM doubtful_rows WHERE project_id = ? AND link = ?", sorted(stored - current.keys())
     )
     await transaction.execute_many(
         'INSERT INTO doubtful_rows (project_id, link, "row", platform, username, topic, telegram,'
@@ -194,10 +194,12 @@ def _owner(row: SheetRow) -> tuple[str, str, str, str]:
 
 async def _save_lost_columns(transaction: Transaction, plans: Mapping[str, Plan]) -> None:
     sql = "SELECT project_id, metric FROM lost_columns WHERE project_id IN (SELECT value FROM json_each(?))"
-    known = {(row[0], row[1]) for row in await transaction.fetch(sql, (_ids(plans),))}
+    stored = {(row[0], row[1]) for row in await transaction.fetch(sql, (_ids(plans),))}
     lost = {(key, metric) for key, plan in plans.items() for metric in plan.lost_columns}
-    await transaction.execute_many("DELETE FROM lost_columns WHERE project_id = ? AND metric = ?", sorted(known - lost))
-    await transaction.execute_many("INSERT INTO lost_columns (project_id, metric) VALUES (?, ?)", sorted(lost - known))
+    await transaction.execute_many(
+        "DELETE FROM lost_columns WHERE project_id = ? AND metric = ?", sorted(stored - lost)
+    )
+    await transaction.execute_many("INSERT INTO lost_columns (project_id, metric) VALUES (?, ?)", sorted(lost - stored))
 
 
 _NAMES = ", ".join(f"{metric} = NULL" for metric in METRICS)
@@ -237,12 +239,12 @@ async def has_no_worksheet(database: Database, project_id: str) -> bool:
 
 async def suspect_values(database: Database) -> dict[str, dict[str, int]]:
     """All suspect values, by account id and metric."""
-    found: dict[str, dict[str, int]] = {}
+    suspects: dict[str, dict[str, int]] = {}
     for account_id, metric, value in await database.fetch(
         "SELECT account_id, metric, new FROM suspects WHERE since != ''"
     ):
-        found.setdefault(account_id, {})[metric] = value
-    return found
+        suspects.setdefault(account_id, {})[metric] = value
+    return suspects
 
 
 async def accept_worksheet(transaction: Transaction, project: Project) -> None:

@@ -117,12 +117,12 @@ async def fetch(
     """
     ids = [project.id for project in projects]
     rows = await _rows(database, ids, only)
-    known = await vote_records.gather(database, *_wanted_accounts_sql(ids, only))
+    records = await vote_records.gather(database, *_wanted_accounts_sql(ids, only))
     told = await parsed_query.read(database, query, ids) if query else {}
     pins = await pin_rows.of_projects(database, ids)
     counting = vote_terms.counting
     dates = await load_campaigns(database, counting.timezone if counting else "UTC", ids)
-    return Stored(rows, known, told, pins, dates, vote_terms, only is not None)
+    return Stored(rows, records, told, pins, dates, vote_terms, only is not None)
 
 
 async def read(
@@ -141,20 +141,20 @@ async def parsed_of_project(
 ) -> list[AccountParsed]:
     """The parsed values of a project's accounts, or of ``only`` some, from all sources."""
     rows = (await _rows(database, [project.id], only)).get(project.id, ())
-    known = await vote_records.gather(database, *_wanted_accounts_sql([project.id], only))
+    records = await vote_records.gather(database, *_wanted_accounts_sql([project.id], only))
     told = (await parsed_query.read(database, query, [project.id]) if query else {}).get(project.id)
     values = told.values if told is not None else {}
-    return [_parsed_of_account(row, sound(_inbox(row))[0], known, values) for row in rows]
+    return [_parsed_of_account(row, sound(_inbox(row))[0], records, values) for row in rows]
 
 
 async def _rows(database: Database, project_ids: Sequence[str], only: Sequence[str] | None) -> dict[str, list[Any]]:
     """The rows of `ACCOUNTS` by project."""
     wanted, ids = ("", ()) if only is None else (_ONLY, (json.dumps(only),))
     sql = ACCOUNTS.format(source=_SHARED, where=_OF_PROJECTS + wanted, added_at=await _added_at(database))
-    found: dict[str, list[Any]] = {project_id: [] for project_id in project_ids}
+    rows_by_project: dict[str, list[Any]] = {project_id: [] for project_id in project_ids}
     for row in await database.fetch(sql, (json.dumps(project_ids), *ids)):
-        found[row[-2]].append(row)
-    return found
+        rows_by_project[row[-2]].append(row)
+    return rows_by_project
 
 
 def _wanted_accounts_sql(project_ids: Sequence[str], only: Sequence[str] | None) -> tuple[str, tuple[str, ...]]:
@@ -194,7 +194,7 @@ def _inbox(row: Any) -> Sequence[Any]:
 
 def _votes(
     row: Any,
-    known: vote_records.VoteRecords,
+    records: vote_records.VoteRecords,
     told: Mapping[str, list[ParsedValue]],
     vote_terms: VoteTerms,
     problems: list[Problem],
@@ -213,8 +213,8 @@ def _votes(
         problems.append(_no_time(row))
     if not (
         whole
-        or account_id in known.said
-        or account_id in known.past
+        or account_id in records.said
+        or account_id in records.past
         or account_id in told
         or vote_terms.oldest is not None
         or (at is not None and at > vote_terms.ahead)
@@ -223,7 +223,7 @@ def _votes(
     ):  # the usual case of an inbox: nothing can take away its vote
         rounded = _ALL if is_rounded(row[_WIDTH + 6]) else _NOTHING_ROUNDED
         return inbox, rounded, NO_VOTES
-    counted = votes_of(*_parsed_of_account(row, inbox, known, told), vote_terms)
+    counted = votes_of(*_parsed_of_account(row, inbox, records, told), vote_terms)
     metrics = counted.metrics if counted.chosen else inbox if inbox == NO_METRICS else None
     return metrics, counted.rounded, counted
 
@@ -234,14 +234,14 @@ def _last_link(row: Any) -> str | None:
 
 
 def _parsed_of_account(
-    row: Any, inbox: Metrics | None, known: vote_records.VoteRecords, told: Mapping[str, list[ParsedValue]]
+    row: Any, inbox: Metrics | None, records: vote_records.VoteRecords, told: Mapping[str, list[ParsedValue]]
 ) -> AccountParsed:
     account_id = str(row[0])
     precision, source, at = row[_WIDTH + 6 : _WIDTH + 9]
     values = of_row(inbox or NO_METRICS, at, as_text(source), INBOX, rounded=is_rounded(precision))
-    values += [*known.said.get(account_id, ()), *told.get(account_id, ())]
+    values += [*records.said.get(account_id, ()), *told.get(account_id, ())]
     account = ParsedAccount(as_text(row[3]), as_text(row[1]), _last_link(row))
-    return AccountParsed(account_id, values, known.past.get(account_id, NO_PAST), account)
+    return AccountParsed(account_id, values, records.past.get(account_id, NO_PAST), account)
 
 
 def _state(row: Any, parsed: tuple[Metrics | None, frozenset[str], Votes]) -> AccountState:

@@ -106,26 +106,26 @@ async def of_projects(database: Database, projects: Iterable[Project]) -> list[K
     return [known for known in await everyone(database) if known.project.id in ids]
 
 
-async def find(database: Database, sought: str) -> list[KnownAccount]:
+async def find(database: Database, wanted: str) -> list[KnownAccount]:
     """The accounts that match a link, id or name, with or without ``@``: usually one, or one per project. Ids and
     links go before names."""
-    everybody, name = await everyone(database), sought.removeprefix("@").casefold()
+    everybody, name = await everyone(database), wanted.removeprefix("@").casefold()
     named = [known for known in everybody if name and name in _names(known.account)]
-    if sought.startswith("@"):
+    if wanted.startswith("@"):
         return named
-    exact = [known for known in everybody if sought in (known.account.id, known.account.link)]
-    alike = [known for known in everybody if same(sought, known.account.link, known.account.platform)]
+    exact = [known for known in everybody if wanted in (known.account.id, known.account.link)]
+    alike = [known for known in everybody if same(wanted, known.account.link, known.account.platform)]
     return exact or alike or named
 
 
-async def similar(database: Database, sought: str) -> list[str]:
-    """The names (as ``@name``) most similar to ``sought``, a name or incomplete link; nearest first."""
+async def similar(database: Database, wanted: str) -> list[str]:
+    """The names (as ``@name``) most similar to ``wanted``, a name or incomplete link; nearest first."""
     everybody = await everyone(database)
-    name = (owner(sought).username if "/" in sought else sought.removeprefix("@")).casefold()
+    name = (owner(wanted).username if "/" in wanted else wanted.removeprefix("@")).casefold()
     names = {name for known in everybody for name in _names(known.account)} - {""}
     begins = sorted(one for one in names if len(name) >= _BEGINNING and one.startswith(name))
-    found = dict.fromkeys([*nearest_of(name, names, SIMILAR), *begins])
-    return [f"@{one}" for one in found][:SIMILAR]
+    similar_names = dict.fromkeys([*nearest_of(name, names, SIMILAR), *begins])
+    return [f"@{one}" for one in similar_names][:SIMILAR]
 
 
 def _names(account: Account) -> set[str]:
@@ -133,7 +133,7 @@ def _names(account: Account) -> set[str]:
     return {name.casefold(), owner(account.link).username.casefold()}
 
 
-async def details(database: Database, known: KnownAccount) -> AccountDetails:
+async def details(database: Database, account: KnownAccount) -> AccountDetails:
     """Where an account's values come from."""
     rows = await database.fetch(
         "SELECT s.worksheet, s.read_at, w.read_at, w.columns, p.parsed_at, m.updated_at, "
@@ -141,7 +141,7 @@ async def details(database: Database, known: KnownAccount) -> AccountDetails:
         + " FROM (SELECT ?1 AS id) a LEFT JOIN sheet_metrics s ON s.account_id = a.id"
         " LEFT JOIN worksheet_reads w ON w.project_id = ?2 LEFT JOIN parsed_inbox p ON p.account_id = a.id"
         " LEFT JOIN account_metrics m ON m.account_id = a.id",
-        (known.account.id, known.project.id),
+        (account.account.id, account.project.id),
     )
     worksheet, read_at, confirmed_at, columns, parsed_at, updated_at, *since = rows[0]
     letters = dict(pair.split("=") for pair in as_text(columns).split(",") if pair.count("=") == 1)

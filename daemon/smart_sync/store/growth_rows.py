@@ -114,13 +114,13 @@ async def _told(
     database: Database, account_ids: Collection[object], metrics: Sequence[str], rows: Iterable[Sequence[Any]]
 ) -> dict[str, History]:
     """What the last snapshots of their days tell of accounts."""
-    known, ends = await _known(database, account_ids, metrics), await _ends(database, account_ids, metrics)
-    found = {}
+    first_days, ends = await _known(database, account_ids, metrics), await _ends(database, account_ids, metrics)
+    histories = {}
     for account_id, group in groupby(rows, key=itemgetter(0)):
         several, own = [*group], str(account_id)
         labels = [_ordinal(row[1]) for row in several]
-        found[own] = History.of(labels, [row[2:] for row in several], known.get(own), ends.get(own, {}))
-    return found
+        histories[own] = History.of(labels, [row[2:] for row in several], first_days.get(own), ends.get(own, {}))
+    return histories
 
 
 async def _last_rows(
@@ -167,12 +167,12 @@ async def _ends(
         f" AND {local_day('ended_at')} >= '{_OLDEST}'",
         (_ids(account_ids),),
     )
-    found: dict[str, dict[int, frozenset[int]]] = {}
+    ends: dict[str, dict[int, frozenset[int]]] = {}
     for account_id, day, told in rows:
         carried = frozenset(metrics.index(metric) for metric in as_text(told).split(",") if metric in metrics)
-        of_account = found.setdefault(account_id, {})
+        of_account = ends.setdefault(account_id, {})
         of_account[_ordinal(day)] = of_account.get(_ordinal(day), frozenset()) | carried
-    return found
+    return ends
 
 
 async def newest_days(
@@ -239,12 +239,12 @@ Kinds = Mapping[str, Mapping[str, str]]
 
 async def account_kinds(database: Database, projects: Iterable[Project], vote_terms: VoteTerms) -> Kinds:
     """The kinds of the values of all accounts of ``projects``, as the last passes left them."""
-    found: dict[str, Mapping[str, str]] = {}
+    kinds: dict[str, Mapping[str, str]] = {}
     for project in projects:
         states, _ = await account_states.read(database, project, vote_terms)
         stale = await unread_projects.stale_since(database, project.id) is not None
-        found |= {state.id: value_kinds(state, stale=stale) for state in states}
-    return found
+        kinds |= {state.id: value_kinds(state, stale=stale) for state in states}
+    return kinds
 
 
 def value_kinds(state: AccountState, *, stale: bool) -> dict[str, str]:

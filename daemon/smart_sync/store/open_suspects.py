@@ -28,11 +28,11 @@ _COLUMNS = "account_id, metric, old, was_unknown, new, since, place, cause, type
 async def of_projects(database: Database, project_ids: Sequence[str], now: datetime) -> dict[str, Suspects]:
     """Suspects by project: those younger than a day, and held ones of any age."""
     rows = await database.fetch(_OPEN, (json.dumps(project_ids), believed_before(now)))
-    found: dict[str, dict[tuple[str, str], Suspect]] = {}
+    suspects: dict[str, dict[tuple[str, str], Suspect]] = {}
     for project_id, account_id, link, *fields, typed, held in rows:
         one = Suspect._make((account_id, link or "", *fields, bool(typed), bool(held)))
-        found.setdefault(project_id, {})[account_id, one.metric] = one
-    return {project_id: found.get(project_id, {}) for project_id in project_ids}
+        suspects.setdefault(project_id, {})[account_id, one.metric] = one
+    return {project_id: suspects.get(project_id, {}) for project_id in project_ids}
 
 
 async def save(transaction: Transaction, plans: Sequence[Plan], now: str) -> None:
@@ -94,10 +94,10 @@ class ReportedFindings:
         self._untold = frozenset((account_id, metric) for account_id, metric in untold)
         if self._told is not None:
             return
-        found: dict[str, set[bytes]] = {}
+        keys_by_project: dict[str, set[bytes]] = {}
         for project_id, key in await self._database.fetch("SELECT project_id, problem FROM told_problems"):
-            found.setdefault(project_id, set()).add(bytes(key))
-        self._told = {project_id: frozenset(keys) for project_id, keys in found.items()}
+            keys_by_project.setdefault(project_id, set()).add(bytes(key))
+        self._told = {project_id: frozenset(keys) for project_id, keys in keys_by_project.items()}
 
     def with_news(self, result: ProjectResult) -> ProjectResult:
         """``result`` with the problems and suspects that were not reported yet."""

@@ -74,9 +74,9 @@ async def read(database: Database, prepared: str, project_ids: Sequence[str]) ->
             return {key: one for each in project_ids for key, one in (await read(database, prepared, [each])).items()}
         problem = Problem(f"the query failed, what it would give does not count: {error}", QUERY, code=_CODE)
         return dict.fromkeys(project_ids, QueryValues({}, [problem]))
-    found: dict[str, tuple[dict[str, list[ParsedValue]], list[Problem]]] = {key: ({}, []) for key in project_ids}
+    results: dict[str, tuple[dict[str, list[ParsedValue]], list[Problem]]] = {key: ({}, []) for key in project_ids}
     for row in rows:
-        values, problems = found[row[-1]]
+        values, problems = results[row[-1]]
         account_id = str(row[0])
         metrics, all_sound = sound(row[1:6])
         if not all_sound:
@@ -91,7 +91,7 @@ async def read(database: Database, prepared: str, project_ids: Sequence[str]) ->
         if account_id in values:
             problems.append(_problem("an account more than once; only one of its rows counts", account_id))
         values[account_id] = of_row(metrics, row[9], str(row[6] or "") or UNNAMED, QUERY, rounded=is_rounded(row[8]))
-    return {key: QueryValues(*one) for key, one in found.items()}
+    return {key: QueryValues(*one) for key, one in results.items()}
 
 
 async def _rows(database: Database, prepared: str, project_ids: Sequence[str]) -> list[Any]:

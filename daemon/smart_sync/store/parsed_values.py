@@ -44,10 +44,10 @@ async def keep_doubted_falls(
 
 async def account_doubted_falls(database: Database, account_id: str, metrics: Sequence[str]) -> list[WithoutVote]:
     """The doubted falls of an account, in the form of ``explain``'s values without a vote."""
-    found = await read_doubted_falls(database, [account_id])
+    falls = await read_doubted_falls(database, [account_id])
     return [
         {"metric": metric, "value": one.value, "source": who, "parsed_at": one.at, "reason": ONE_READ}
-        for (_, metric, who), one in sorted(found.items())
+        for (_, metric, who), one in sorted(falls.items())
         if metric in metrics
     ]
 
@@ -80,21 +80,21 @@ async def put(database: Database, values: Iterable[ParsedMetrics], now: datetime
     waiting: dict[tuple[str, str, str], ParsedValue] = {}
     lines = 0
     async with database.transaction() as transaction:
-        known = await gather(transaction, "account_id IN (SELECT value FROM json_each(?))", (_ids(new_values),))
+        records = await gather(transaction, "account_id IN (SELECT value FROM json_each(?))", (_ids(new_values),))
         accounts = await _accounts_of(transaction, new_values)
         doubted = await read_doubted_falls(transaction, {one.account_id for one in new_values}) if from_parser else {}
-        stored = {(key, one.metric, one.source): one for key, several in known.said.items() for one in several}
+        stored = {(key, one.metric, one.source): one for key, several in records.said.items() for one in several}
         for value in new_values:
-            key, past = value.account_id, known.past.get(value.account_id, NO_PAST)
+            key, past = value.account_id, records.past.get(value.account_id, NO_PAST)
             new = {(key, one.metric, one.source): one for one in _values_of(value)}
             for place, one in list(new.items()):
-                last, own = stored.get(place), accounts.get(key, _NOBODY)
+                last, account = stored.get(place), accounts.get(key, _NOBODY)
                 if last is None:
                     continue
                 falls = from_parser and waits_for_second_read(last, one, doubted.get(place))
-                if is_outdated(one, last, past, own, vote_terms):
+                if is_outdated(one, last, past, account, vote_terms):
                     del new[place]
-                elif falls and has_vote(last, past, own, vote_terms):
+                elif falls and has_vote(last, past, account, vote_terms):
                     waiting[place] = new.pop(place)
             taken |= new
             stored |= new

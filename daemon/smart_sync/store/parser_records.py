@@ -168,7 +168,7 @@ async def load(database: Database, parser: str) -> Kept:
         row[0]: Asked(row[1], moment(row[2]), None if row[3] is None else moment(row[3]), row[4], bool(row[5]), row[6])
         for row in rows
     }
-    remembered = {row[0]: found for row in rows if row[7] != "{}" and (found := _texts(row[7]))}
+    remembered = {row[0]: texts for row in rows if row[7] != "{}" and (texts := _texts(row[7]))}
     return Kept(asked, remembered, (moment(pauses[0][0]), pauses[0][1]) if pauses else None)
 
 
@@ -224,7 +224,7 @@ async def pauses(database: Database, now: datetime) -> dict[str, str]:
 def _texts(written: str) -> dict[str, str]:
     """The texts in the object ``written``; anything else in it is dropped."""
     try:
-        found = read_json(written)
+        texts = read_json(written)
     except ValueError:
         return {}
-    return {k: v for k, v in found.items() if isinstance(v, str)} if isinstance(found, dict) else {}
+    return {k: v for k, v in texts.items() if isinstance(v, str)} if isinstance(texts, dict) else {}

@@ -61,11 +61,11 @@ async def of_accounts(source: Reader, account_ids: Sequence[str]) -> Mapping[str
 
 
 async def _by_account(source: Reader, sql: str, ids: Sequence[str]) -> Mapping[str, tuple[Pin, ...]]:
-    found: dict[str, tuple[Pin, ...]] = {}
+    pins: dict[str, tuple[Pin, ...]] = {}
     for account_id, *fields in await source.fetch(sql, (json.dumps(ids),)):
         if (pin := _pin(fields)) is not None:
-            found[account_id] = (*found.get(account_id, ()), pin)
-    return found
+            pins[account_id] = (*pins.get(account_id, ()), pin)
+    return pins
 
 
 async def everything(database: Database) -> list[PinnedAccount]:
@@ -158,16 +158,16 @@ async def pin(database: Database, request: PinRequest, by: str, now: str, today:
     ``now`` is a stamp, ``today`` the label of the local day.  Raises `NotPinned`.
     """
     _check(request, today)
-    found = await _find(database, request.account)
+    matches = await _find(database, request.account)
     until = request.until.isoformat() if request.until else None
     made = []
-    for known in found:
+    for match in matches:
         value = request.value
         if value is None:
-            value = await merged_value(database, known.account.id, request.metric)
+            value = await merged_value(database, match.account.id, request.metric)
         if value is None:
-            raise NotPinned(f"{known.account.link} has no {request.metric} yet; give the value to pin")
-        made.append((known, Pin(request.metric, value, now, COMMAND, by, until, request.why)))
+            raise NotPinned(f"{match.account.link} has no {request.metric} yet; give the value to pin")
+        made.append((match, Pin(request.metric, value, now, COMMAND, by, until, request.why)))
     async with database.transaction() as transaction:
         await put(transaction, [(known.account.id, pin) for known, pin in made])
     return {"success": True, "pinned": [_of(known, pin).answer() for known, pin in made]}
@@ -182,18 +182,18 @@ def _check(request: PinRequest, today: str) -> None:
         raise NotPinned(f"the reason must be one line of at most {MAX_WHY} signs")
 
 
-async def unpin(database: Database, sought: str, metric: str | None) -> Unpinned:
+async def unpin(database: Database, wanted: str, metric: str | None) -> Unpinned:
     """Delete an account's pins by command, for one metric or all.
 
     A mark in a cell is taken away where it was typed.  Raises `NotPinned`, also where there is nothing to take back.
     """
-    found = await _find(database, sought)
+    matches = await _find(database, wanted)
     async with database.transaction() as transaction:
-        gone = await remove_commands(transaction, [known.account.id for known in found], metric)
+        gone = await remove_commands(transaction, [known.account.id for known in matches], metric)
     if not gone:
-        what = f"the {metric} of {sought}" if metric else sought
+        what = f"the {metric} of {wanted}" if metric else wanted
         raise NotPinned(f"{what}: nothing was pinned by command; a mark in a cell is taken away in the worksheet")
-    return {"success": True, "accounts": [known.account.link for known in found], "unpinned": gone}
+    return {"success": True, "accounts": [known.account.link for known in matches], "unpinned": gone}
 
 
 async def list_pins(database: Database) -> PinsAnswer:
@@ -201,19 +201,19 @@ async def list_pins(database: Database) -> PinsAnswer:
     return {"success": True, "pins": [one.answer() for one in await everything(database)]}
 
 
-async def _find(database: Database, sought: str) -> Sequence[KnownAccount]:
+async def _find(database: Database, wanted: str) -> Sequence[KnownAccount]:
     """The matching accounts: one, or the same one in several projects."""
-    found = await accounts.find(database, sought)
-    if not found:
-        raise NobodyToPin(f"no account matches {sought!r}; give its link, its id, or its name as @NAME")
-    if len({identity(known.account.link) or known.account.id for known in found}) > 1:
-        links = ", ".join(sorted(known.account.link for known in found)[:5])
-        raise NotPinned(f"{sought!r} can mean several accounts: {links}; give the link")
-    return found
+    matches = await accounts.find(database, wanted)
+    if not matches:
+        raise NobodyToPin(f"no account matches {wanted!r}; give its link, its id, or its name as @NAME")
+    if len({identity(known.account.link) or known.account.id for known in matches}) > 1:
+        links = ", ".join(sorted(known.account.link for known in matches)[:5])
+        raise NotPinned(f"{wanted!r} can mean several accounts: {links}; give the link")
+    return matches
 
 
-def _of(known: KnownAccount, pin: Pin) -> PinnedAccount:
-    return PinnedAccount(known.account.id, known.account.link, known.project.id, known.project.name, pin)
+def _of(account: KnownAccount, pin: Pin) -> PinnedAccount:
+    return PinnedAccount(account.account.id, account.account.link, account.project.id, account.project.name, pin)
 
 
 def person(uid: int) -> str:

@@ -48,10 +48,10 @@ async def accounts_of(source: Transaction, project_ids: Sequence[str]) -> dict[s
         " WHERE a.project_id = wanted.value AND a.id IS NOT NULL",
         (json.dumps(project_ids),),
     )
-    found: dict[str, set[str]] = {project_id: set() for project_id in project_ids}
+    ids_by_project: dict[str, set[str]] = {project_id: set() for project_id in project_ids}
     for project_id, found_id in rows:
-        found[project_id].add(found_id)
-    return found
+        ids_by_project[project_id].add(found_id)
+    return ids_by_project
 
 
 async def active_accounts(database: Database, project_id: str | None = None) -> list[Account]:
@@ -75,9 +75,9 @@ async def create_projects(
     `write_or_split` does.
     """
 
-    async def insert(several: Sequence[Project]) -> list[str]:
+    async def insert(batch: Sequence[Project]) -> list[str]:
         made = []
-        for project in several:
+        for project in batch:
             row = {**more, "id": project.id, "name": project.name, "created_at": created_at, "is_active": 1}
             if await transaction.execute(_insert("projects", row) + _UNLESS_THERE, tuple(row.values())) > 0:
                 made.append(project.name)
@@ -102,11 +102,11 @@ async def with_free_ids(source: Reader, accounts: Sequence[Account]) -> list[Acc
         (json.dumps([*chain.from_iterable(ids)]),),
     )
     taken = {row[0]: (row[1], identity(as_text(row[2]), as_text(row[3]))) for row in rows}
-    found = []
+    with_ids = []
     for one, several in zip(accounts, ids, strict=True):
-        own = one.project_id, identity(one.link, one.platform)
-        found.append(replace(one, id=next((id_ for id_ in several if taken.get(id_, own) == own), one.id)))
-    return found
+        key = one.project_id, identity(one.link, one.platform)
+        with_ids.append(replace(one, id=next((id_ for id_ in several if taken.get(id_, key) == key), one.id)))
+    return with_ids
 
 
 async def create_accounts(
@@ -127,14 +127,14 @@ async def create_accounts(
         plain |= {"username": account.username, "profile_link": account.link, "added_at": added_at, "is_active": 1}
         return {**more, **plain, **{name: text for name, text in told.items() if text and name in columns}}
 
-    async def insert(several: Sequence[Account]) -> int:
+    async def insert(batch: Sequence[Account]) -> int:
         alike: dict[tuple[str, ...], list[tuple[object, ...]]] = {}
-        for row in map(of, several):
+        for row in map(of, batch):
             alike.setdefault(tuple(row), []).append(tuple(row.values()))
         made = 0
         for names, rows in alike.items():
             made += await transaction.execute_many(_insert("project_social_accounts", names) + _UNLESS_THERE, rows)
-        for account in await _missing_from_database(transaction, several) if made < len(several) else ():
+        for account in await _missing_from_database(transaction, batch) if made < len(batch) else ():
             await _insert_or_explain(transaction, "project_social_accounts", of(account))
             made += 1
         return made
@@ -165,8 +165,8 @@ def _insert(table: str, columns: Collection[str]) -> str:
     return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
 
 
-def _one_by_one(several: Sequence[T]) -> list[Sequence[T]]:
-    return [[one] for one in several] if len(several) > 1 else []
+def _one_by_one(rows: Sequence[T]) -> list[Sequence[T]]:
+    return [[one] for one in rows] if len(rows) > 1 else []
 
 
 async def project_names(database: Database) -> set[str]:
@@ -181,11 +181,13 @@ Given = Mapping[str, Mapping[str, object]]
 
 async def unknown_in(database: Database, defaults: Given) -> dict[str, str]:
     """Configuration key → the error, for each column in ``defaults`` that its table does not have."""
-    found: dict[str, str] = {}
+    problems: dict[str, str] = {}
     for section, values in defaults.items():
         if values:
-            found |= dict(unknown_columns(section, values, await database.dialect.columns(database, TABLES[section])))
-    return found
+            problems |= dict(
+                unknown_columns(section, values, await database.dialect.columns(database, TABLES[section]))
+            )
+    return problems
 
 
 def unknown_columns(section: str, values: Iterable[str], columns: list[str]) -> Iterator[tuple[str, str]]:
@@ -232,5 +234,5 @@ async def project_target(source: Reader, project_id: str) -> tuple[int, str]:
 
 async def with_campaigns(source: Reader, timezone: str, accounts: Sequence[Account]) -> list[Account]:
     """``accounts``, each with the campaign of its project."""
-    found = await load_campaigns(source, timezone)
-    return [replace(account, campaign=found.get(account.project_id, EVERYTHING)) for account in accounts]
+    campaigns = await load_campaigns(source, timezone)
+    return [replace(account, campaign=campaigns.get(account.project_id, EVERYTHING)) for account in accounts]

@@ -111,8 +111,8 @@ async def _engine(
         from smart_sync.store.postgres.postgres_database import PostgresDatabase
 
         async with (
-            contextlib.nullcontext(lease) if lease else held(where, waiting) as own,
-            PostgresDatabase(where, lease=own, **limit) as server,
+            contextlib.nullcontext(lease) if lease else held(where, waiting) as leader,
+            PostgresDatabase(where, lease=leader, **limit) as server,
         ):
             server.created = not await server.dialect.columns(server, "projects")
             yield server
@@ -161,15 +161,15 @@ async def is_current(database: Database) -> bool:
 
 
 async def _check_version(database: Database) -> None:
-    found = await version(database)
-    if not found:
+    schema_version = await version(database)
+    if not schema_version:
         raise DatabaseError(
             f"{database.name}: no pass has been here yet; the first one makes what is missing: smart-sync once",
             trouble="database-missing",
         )
-    if found > len(MIGRATIONS):
-        raise _newer_version(database.name, found)
-    if found < len(MIGRATIONS):
+    if schema_version > len(MIGRATIONS):
+        raise _newer_version(database.name, schema_version)
+    if schema_version < len(MIGRATIONS):
         raise DatabaseError(
             f"{database.name}: its tables are not those of this version; a pass brings them up to date:"
             " smart-sync once",
@@ -233,9 +233,9 @@ async def _migrate(transaction: Transaction, name: str) -> None:
             await transaction.execute("DROP VIEW account_growth")
     for file in MIGRATIONS[version:]:
         for statement in _statements(file):
-            own = transaction.dialect.making(statement, fresh=not version)
-            if own and not await _is_adopted(transaction, name, statement):
-                await transaction.execute(own)
+            native = transaction.dialect.making(statement, fresh=not version)
+            if native and not await _is_adopted(transaction, name, statement):
+                await transaction.execute(native)
     if not rows:
         await transaction.execute("INSERT INTO smart_sync_schema VALUES (?)", (len(MIGRATIONS),))
     elif version < len(MIGRATIONS):

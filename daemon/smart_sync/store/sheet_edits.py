@@ -124,26 +124,26 @@ async def read_histories(database: Database, wanted: Mapping[str, Collection[str
 
     What was typed counts; where that is too little, so does what was merged.
     """
-    found: dict[tuple[str, str], list[Point]] = {}
+    points_of: dict[tuple[str, str], list[Point]] = {}
     if not wanted:
-        return found
+        return points_of
     since = stamp(now - timedelta(days=DAYS))
     for metric in METRICS:
         ids = sorted(account_id for account_id, several in wanted.items() if metric in several)
         rows = await database.fetch(_EDITS, (json.dumps(ids), metric, since)) if ids else []
-        await asyncio.to_thread(_add_edits, metric, rows, found)
+        await asyncio.to_thread(_add_edits, metric, rows, points_of)
     scarce = {
         account_id
         for account_id, several in wanted.items()
-        if any(len(found.get((account_id, metric), ())) <= ENOUGH for metric in several)
+        if any(len(points_of.get((account_id, metric), ())) <= ENOUGH for metric in several)
     }
-    await _add_snapshots(database, scarce, wanted, found, now.date())
-    return found
+    await _add_snapshots(database, scarce, wanted, points_of, now.date())
+    return points_of
 
 
-def _add_edits(metric: str, rows: Sequence[Any], found: dict[tuple[str, str], list[Point]]) -> None:
+def _add_edits(metric: str, rows: Sequence[Any], points_of: dict[tuple[str, str], list[Point]]) -> None:
     for account_id, day, old, new in rows:
-        points = found.setdefault((account_id, metric), [])
+        points = points_of.setdefault((account_id, metric), [])
         if not points and _is_count(old):
             points.append(Point(day - _EPOCH - 1, old))
         if _is_count(new):
@@ -154,7 +154,7 @@ async def _add_snapshots(
     database: Database,
     scarce: Collection[str],
     wanted: Mapping[str, Collection[str]],
-    found: dict[tuple[str, str], list[Point]],
+    points_of: dict[tuple[str, str], list[Point]],
     today: date,
 ) -> None:
     if not scarce:
@@ -162,7 +162,7 @@ async def _add_snapshots(
     histories = await growth_rows.histories(database, scarce, METRICS, DAYS, today)
     for account_id, history in histories.items():
         for place, metric in enumerate(METRICS):
-            points = found.setdefault((account_id, metric), [])
+            points = points_of.setdefault((account_id, metric), [])
             if metric in wanted.get(account_id, ()) and len(points) <= ENOUGH:
                 # At the day's end: before what is typed later.
                 pairs = zip(history.days, history.values, strict=True)

@@ -210,10 +210,10 @@ async def repair(
         f" ORDER BY {NEWEST_FIRST}, id",
         (account_id, day),
     )
-    row_id, *found = next(((row[0], *row[3:]) for row in rows if is_own(*row[:3])), (None,))
+    row_id, *old_values = next(((row[0], *row[3:]) for row in rows if is_own(*row[:3])), (None,))
     if row_id is None:
         return None
-    changes = {m: (old, new) for (m, new), old in zip(values.items(), found, strict=True) if old != new}
+    changes = {m: (old, new) for (m, new), old in zip(values.items(), old_values, strict=True) if old != new}
     for metric, (old, new) in changes.items():
         await transaction.execute(f"UPDATE account_snapshots SET {metric} = ? WHERE id = ?", (new, row_id))
         await transaction.execute(

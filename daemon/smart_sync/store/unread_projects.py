@@ -117,14 +117,14 @@ async def standing(database: Database) -> Standing:
     """Read the state. Raises `StoreError`."""
     as_json = database.dialect.as_json
     # One query and one row: after each, Python's sqlite3 waits for the interpreter, which a pass has that computes.
-    ((total, made_at, unclear, runs, failing, found),) = await database.glance(
+    ((total, made_at, unclear, runs, failing, active_json),) = await database.glance(
         "SELECT (SELECT count(*) FROM projects), (SELECT at FROM database_made LIMIT 1),"
         f" (SELECT {as_json('name')} FROM ({_UNCLEAR}) n),"
         f" (SELECT {as_json(pass_history.COLUMNS)} FROM ({_RUN}) r),"
         f" (SELECT {as_json(parser_records.FAILING_COLUMNS)} FROM ({parser_records.FAILING}) f),"
         f" (SELECT {as_json('id, name, sheet, read_at, stale_since, since, reason, remedy')} FROM ({_ACTIVE}) a)"
     )
-    active = [(row[0], as_text(row[1]), *row[2:]) for row in json.loads(found)]
+    active = [(row[0], as_text(row[1]), *row[2:]) for row in json.loads(active_json)]
     return Standing(
         total,
         [Project(row[0], row[1], as_text(row[2])) for row in active],

@@ -87,10 +87,10 @@ def known(rows: Mapping[str, Iterable[Any]]) -> VoteRecords:
 
 
 def _grouped(rows: Iterable[Any], made: Callable[[Sequence[Any]], T]) -> dict[str, list[T]]:
-    found: dict[str, list[T]] = defaultdict(list)
+    groups: dict[str, list[T]] = defaultdict(list)
     for row in rows:
-        found[row[0]].append(made(row[1:]))
-    return found
+        groups[row[0]].append(made(row[1:]))
+    return groups
 
 
 async def save(transaction: Transaction, news: Sequence[ParsedChanges], now: str) -> None:

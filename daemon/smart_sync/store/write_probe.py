@@ -71,14 +71,14 @@ async def refusals(empty: Database, account_id: str | None, sync: SyncSettings, 
         _raise_first((await projects.create_accounts(transaction, [new], stamp(now), more))[1])
 
     otherwise = ', or set [sync] create_missing = "none"'
-    found = [await _refusal(empty, "account_snapshots", "snapshots, and with each its account's numbers", snapshot)]
+    lines = [await _refusal(empty, "account_snapshots", "snapshots, and with each its account's numbers", snapshot)]
     # Of columns that are not there the configuration is to be mended, not the table.
     creates = "none" if await projects.unknown_in(empty, dict(sync.defaults)) else sync.create_missing
     if creates == "projects":
-        found += [await _refusal(empty, "projects", "new projects", project, otherwise)]
+        lines += [await _refusal(empty, "projects", "new projects", project, otherwise)]
     if creates != "none":
-        found += [await _refusal(empty, "project_social_accounts", "new accounts", account, otherwise)]
-    return [line for line in found if line]
+        lines += [await _refusal(empty, "project_social_accounts", "new accounts", account, otherwise)]
+    return [line for line in lines if line]
 
 
 async def _refusal(
@@ -89,8 +89,8 @@ async def _refusal(
             await write(transaction)
     except StoreError as error:
         reason = str(error)
-        found = ((re.search(pattern, reason), remedy) for pattern, remedy in _REMEDIES)
-        remedy = next(match.expand(remedy) for match, remedy in found if match).replace("{table}", table)
+        matches = ((re.search(pattern, reason), remedy) for pattern, remedy in _REMEDIES)
+        remedy = next(match.expand(remedy) for match, remedy in matches if match).replace("{table}", table)
         return f"table {table} refuses {what}: {reason}; {remedy}{otherwise}"
     return ""
 

@@ -153,14 +153,14 @@ class _Waiting:
         return self._results
 
     async def _step(self) -> None:
-        found = await turns.open_turns(self._database, self._this.id)
+        open_turns = await turns.open_turns(self._database, self._this.id)
         looked = time.monotonic()
-        signs = [turn.silent for turn, _ in found if turn.silent is not None]
+        signs = [turn.silent for turn, _ in open_turns if turn.silent is not None]
         self._last_sign = max(self._last_sign, looked - min(signs, default=looked))
-        states = [turn for turn, _ in found]
+        states = [turn for turn, _ in open_turns]
         open_ones = {name: self._sent[name] for name in self._open}
         steps = next_steps(states, looked - self._last_sign, self._limit, sent=open_ones)
-        usage = {turn.spreadsheet: used for turn, used in found}
+        usage = {turn.spreadsheet: used for turn, used in open_turns}
         for spreadsheet in (*steps.done, *steps.refused, *steps.again, *steps.given_up):
             self._fan_out.spent(usage.get(spreadsheet, ""))
         await self._close(steps)
@@ -175,16 +175,16 @@ class _Waiting:
         if not closed:
             return
         brought = await turns.collect(self._database, self._this.id, closed)
-        own: dict[str, ProjectResult] = {}
+        results: dict[str, ProjectResult] = {}
         if steps.refused:
             projects = [p for name in steps.refused for p in self._groups[name] if p.id not in brought]
-            own = await self._fan_out.run_refused(projects, self._this, steps.refused)
+            results = await self._fan_out.run_refused(projects, self._this, steps.refused)
             self._last_sign = time.monotonic()  # nobody was looked at meanwhile
         for name in closed:
             wanted = self._groups[name]
             read = {project.id: result_of(brought.get(project.id, "")) for project in wanted}
             collected = {key: self._fan_out.tell(result) for key, result in read.items() if result is not None}
-            collected |= {project.id: own[project.id] for project in wanted if project.id in own}
+            collected |= {project.id: results[project.id] for project in wanted if project.id in results}
             lacking = [project for project in wanted if project.id not in collected]
             reason, remedy = steps.given_up.get(name, ("no worker could read it: no result", START))
             if lacking:

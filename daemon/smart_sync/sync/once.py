@@ -60,6 +60,10 @@ async def _once(settings: Settings, project: str | None, patience: float) -> Syn
                 "refused_projects": dict(resources.announce.refused_projects),
                 "warnings": [f"parser {one}" for one in failing],
             }
-        own = result.of(chosen.id)
+        project_result = result.of(chosen.id)
         # It may have been switched off since it was chosen.
-        return choice.with_note(own.answer()) if own else (await choose(resources.database, chosen.id)).refusal
+        return (
+            choice.with_note(project_result.answer())
+            if project_result
+            else (await choose(resources.database, chosen.id)).refusal
+        )

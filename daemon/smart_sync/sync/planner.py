@@ -149,21 +149,21 @@ class Planner:
 
         def understood(case: Case) -> _Prepared:
             project = case.project
-            own = replace(doubts, open=suspects.get(project.id, {}))
+            own_doubts = replace(doubts, open=suspects.get(project.id, {}))
             last, gone_after, most = reads[project.id], self._sheets.gone_after, self._sheets.max_vanished
-            terms = Terms(own.now, project.id, project.name, last.clock, gone_after, most, last.accepted)
-            return self._prepare(case, stored, terms, own)
+            terms = Terms(own_doubts.now, project.id, project.name, last.clock, gone_after, most, last.accepted)
+            return self._prepare(case, stored, terms, own_doubts)
 
-        found, decided = await _each(understood, {case.project.id: case for case in cases})
-        groups = [*_in_batches(found.values())]
+        prepared, decided = await _each(understood, {case.project.id: case for case in cases})
+        groups = [*_in_batches(prepared.values())]
         while groups:
-            several, crashed = await self._judge(groups.pop(0), now)
-            found |= several
+            judged, crashed = await self._judge(groups.pop(0), now)
+            prepared |= judged
             decided |= crashed
-        asking = [project_id for project_id, one in found.items() if one.may_create and project_id not in decided]
-        own = {key: one.sheet.absences.keys() for key, one in found.items() if one.sheet.trouble is None}
+        asking = [project_id for project_id, one in prepared.items() if one.may_create and project_id not in decided]
+        own = {key: one.sheet.absences.keys() for key, one in prepared.items() if one.sheet.trouble is None}
         missing = {**{key: rows for key, rows in rehearsed.items() if rows is not None}, **own}
-        lost = {key for key, one in found.items() if one.sheet.trouble and one.sheet.trouble.code == "missing"}
+        lost = {key for key, one in prepared.items() if one.sheet.trouble and one.sheet.trouble.code == "missing"}
         lost |= {key for key, rows in rehearsed.items() if rows is None}
         elsewhere = absences.NO_OTHERS
         if asking:
@@ -176,8 +176,8 @@ class Planner:
                 unsure = find_doubtful(one.sheet, elsewhere.of(one.project.id), past.get(one.project.id, _NO_DOUBTS))
             return self._draft(one, unsure)
 
-        drafts, crashed = await _each(drafted, {key: one for key, one in found.items() if key not in decided})
-        await asyncio.to_thread(let_go, stored.rows, found)
+        drafts, crashed = await _each(drafted, {key: one for key, one in prepared.items() if key not in decided})
+        await asyncio.to_thread(let_go, stored.rows, prepared)
         return {**decided, **crashed, **drafts}
 
     def _prepare(self, case: Case, stored: Stored, terms: Terms, doubts: Doubts) -> _Prepared:
@@ -192,33 +192,36 @@ class Planner:
         return _Prepared(case.project, states, tuple(problems), doubts, sheet, cells, may_create)
 
     async def _judge(
-        self, several: Sequence[_Prepared], now: datetime
+        self, group: Sequence[_Prepared], now: datetime
     ) -> tuple[dict[str, _Prepared], dict[str, MergeCrashed]]:
         """Judge the edited cells by their histories and those of similar accounts."""
         counters = self._policy.counters
-        close = {key: metrics for one in several for key, metrics in one.cells.close.items()}
+        close = {key: metrics for one in group for key, metrics in one.cells.close.items()}
         histories = await sheet_edits.read_histories(self._database, close, now)
         alike: dict[str, Collection[str]] = {}
         by_project: dict[str, list[str]] = {}
-        for one in several:
+        for one in group:
             if lacking := unknown(one.cells, histories):
                 by_project[one.project.id] = comparable_accounts(one.states, one.cells)
                 alike |= dict.fromkeys(by_project[one.project.id], lacking)
-        known = await sheet_edits.read_histories(self._database, alike, now)
+        edit_histories = await sheet_edits.read_histories(self._database, alike, now)
 
         def done(one: _Prepared) -> _Prepared:
             bands: Mapping[str, Band] = {}
             if (ids := by_project.get(one.project.id)) is not None:
                 own = {
-                    (key, metric): known[key, metric] for key in ids for metric in alike[key] if (key, metric) in known
+                    (key, metric): edit_histories[key, metric]
+                    for key in ids
+                    for metric in alike[key]
+                    if (key, metric) in edit_histories
                 }
                 bands = bands_of(own, counters)
             least = math.log(one.doubts.factor) - 1e-9
             terms = TypedTerms(sheet_edits.day_number(now), counters, histories, bands, least)
-            found = judge_cells(one.cells, one.sheet, one.states, terms, one.doubts, one.project.name)
-            return replace(one, judged=found, sheet=hold(one.sheet, found.accidents))
+            judged = judge_cells(one.cells, one.sheet, one.states, terms, one.doubts, one.project.name)
+            return replace(one, judged=judged, sheet=hold(one.sheet, judged.accidents))
 
-        return await _each(done, {one.project.id: one for one in several})
+        return await _each(done, {one.project.id: one for one in group})
 
     def _draft(self, one: _Prepared, unsure: Sequence[Doubt]) -> Draft:
         plan = make_plan(
@@ -234,11 +237,11 @@ class Planner:
 _NO_DOUBTS: Mapping[str, EarlierDoubt] = {}
 
 
-def _in_batches(several: Collection[_Prepared]) -> Iterator[Sequence[_Prepared]]:
-    """Split ``several`` so that no batch needs too many histories."""
+def _in_batches(prepared: Collection[_Prepared]) -> Iterator[Sequence[_Prepared]]:
+    """Split ``prepared`` so that no batch needs too many histories."""
     group: list[_Prepared] = []
     accounts = 0
-    for one in several:
+    for one in prepared:
         accounts += len(one.cells.close)
         if group and accounts > MAX_HISTORIES:
             yield group

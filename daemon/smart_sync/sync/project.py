@@ -205,12 +205,12 @@ class ProjectSync:
                 ]
 
             try:
-                several = await asyncio.to_thread(results)
+                project_results = await asyncio.to_thread(results)
             except Exception as error:  # a bug: what it is about is not to be written, and the others are tried apart
                 raise Refused(str(error), crash_of(error)) from error
-            made.update({one.project.id: one for one in several})
+            made.update({one.project.id: one for one in project_results})
             if self._record is not None:
-                await self._record(transaction, several)
+                await self._record(transaction, project_results)
 
         written = await plan_writer.write(self._database, plans, self._writing(this), rows, record)
         for project_id, became in written.items():

@@ -132,13 +132,13 @@ class Reporter:
     @property
     def refused_projects(self) -> Mapping[str, str]:
         """The projects that the last pass over all could not create, by name ("": all), with reasons."""
-        known = self._known_refusals.get("", {})
-        return {"": self.unlisted} if self.unlisted and not known else known
+        refusals = self._known_refusals.get("", {})
+        return {"": self.unlisted} if self.unlisted and not refusals else refusals
 
     def _new_refusals(self, project_id: str, refused: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-        known = self._known_refusals.get(project_id, {})
+        refusals = self._known_refusals.get(project_id, {})
         self._known_refusals[project_id] = refused
-        new = [(what, reason) for what, reason in refused.items() if known.get(what) != reason]
+        new = [(what, reason) for what, reason in refused.items() if refusals.get(what) != reason]
         yield from new[:MAX_LOGGED_PROBLEMS]
         if len(new) > MAX_LOGGED_PROBLEMS:
             yield "", f"{len(new) - MAX_LOGGED_PROBLEMS} more were refused; the first: {new[0][1]}"
@@ -190,11 +190,11 @@ class Reporter:
                 left_out=len(judged.read_again[MAX_NAMED:]),
             )
 
-    def _first_few(self, event: str, found: Sequence[T], most: int = MAX_LOGGED_PROBLEMS) -> tuple[Sequence[T], int]:
+    def _first_few(self, event: str, findings: Sequence[T], most: int = MAX_LOGGED_PROBLEMS) -> tuple[Sequence[T], int]:
         """The first findings of a project, which ``event`` names one by one, and how many more there are."""
-        shown = found[: min(most, MAX_LOGGED - self._logged[event])]
+        shown = findings[: min(most, MAX_LOGGED - self._logged[event])]
         self._logged[event] += len(shown)
-        return shown, len(found) - len(shown)
+        return shown, len(findings) - len(shown)
 
     def _report_failed_accounts(self, result: ProjectResult) -> None:
         shown, more = self._first_few("account.failed", tuple(result.failed_accounts.items()))

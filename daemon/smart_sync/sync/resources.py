@@ -213,8 +213,8 @@ async def report_projects(resources: Resources) -> None:
     path = resources.settings.database.where
     if resources.database.created:
         others = await asyncio.to_thread(databases_beside, path) if isinstance(path, Path) else []
-        found = f"; in the same folder there is {', '.join(others)}" if others else ""
-        resources.announce("database.created", path=str(path), reason=f"there was no database{found}")
+        hint = f"; in the same folder there is {', '.join(others)}" if others else ""
+        resources.announce("database.created", path=str(path), reason=f"there was no database{hint}")
     if missing := await nothing_to_sync(resources.settings, resources.database):
         resources.announce("projects.missing", reason=missing)
 

@@ -200,8 +200,8 @@ class Scheduler:
         if request.dry_run:
             return
         self.last_error = ""
-        known = self.results if request.project_ids is not None else {}
-        self.results = known | {own.project.id: own.brief() for own in result.results}
+        kept = self.results if request.project_ids is not None else {}
+        self.results = kept | {own.project.id: own.brief() for own in result.results}
         if request.project_ids is not None:
             return
         if not result.results or result.count(Outcome.FAILED) < len(result.results):

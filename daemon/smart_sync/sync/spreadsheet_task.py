@@ -197,10 +197,10 @@ class _Job:
 
     def _requested_pass(self) -> "_Request":
         """The requested pass. Raises `SmartSyncError` if this process would decide differently."""
-        request, own = self._request, rules_digests(self._settings)
-        if request is None or request.decides.get(VERSION) != own[VERSION]:
+        request, digests = self._request, rules_digests(self._settings)
+        if request is None or request.decides.get(VERSION) != digests[VERSION]:
             raise SmartSyncError(UPGRADE)
-        others = [f"[{name}]" for name, digest in request.decides.items() if own.get(name) != digest]
+        others = [f"[{name}]" for name, digest in request.decides.items() if digests.get(name) != digest]
         if others:
             raise SmartSyncError(
                 f"{OTHER_RULES} than that of the pass ({', '.join(others)}); give all machines the same file"

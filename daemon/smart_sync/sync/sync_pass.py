@@ -108,10 +108,6 @@ class SyncPass:
 
     async def _run(self, request: PassRequest, this: Pass) -> PassResult:
         started = time.perf_counter()
-        if not this.dry_run:
-            await pass_history.start_run(
-                self._database, this.id, request.trigger, request.requested_by, stamp(this.now)
-            )
         await self._projects.reported_findings.load()
         self._sheets.begin()
         selected, created, listed = await self._select(request, this)
@@ -121,7 +117,7 @@ class SyncPass:
         only = None if request.project_ids is None else frozenset(p.id for p in selected)
         sizes = await projects.sizes(self._database, [project.id for project in selected])
         this = replace(this, sizes=sizes, renamed=listed.renamed)
-        results = await self._run_projects(selected, only, this)
+        results = await self._run_projects(selected, only, request, this)
         # What was written into a file that nobody sees any more must not be acknowledged.
         await self._database.check_in_place()
         seconds = time.perf_counter() - started
@@ -178,8 +174,8 @@ class SyncPass:
             if not await unread_projects.is_known(self._database, trouble.reason):
                 self._announce("sheets.unavailable", reason=trouble.reason, remedy=trouble.remedy or None)
             return Listed(None, why=str(trouble))
-        known = {name_key(name) for name in await projects.project_names(self._database)}
-        new = {key: title for title in reversed(titles) if (key := name_key(title)) not in known}
+        names = {name_key(name) for name in await projects.project_names(self._database)}
+        new = {key: title for title in reversed(titles) if (key := name_key(title)) not in names}
         named = self._default_name
         wanted = [Project(str(uuid.uuid5(NAMESPACE, title)), title, named) for title in reversed(new.values())]
         return Listed(wanted, titles)
@@ -209,18 +205,23 @@ class SyncPass:
         return created
 
     async def _run_projects(
-        self, selected: Sequence[Project], only: frozenset[str] | None, this: Pass
+        self, selected: Sequence[Project], only: frozenset[str] | None, request: PassRequest, this: Pass
     ) -> tuple[ProjectResult, ...]:
         """Sync all projects concurrently, each after its own worksheet, while the parsers (for ``only`` these) run."""
         with ungrouped_failures():
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._collect_parsed(only, this), name="pass:parsers")
+                group.create_task(self._begin(only, request, this), name="pass:begin")
                 if self._fan_out is not None and not this.dry_run:
                     return tuple(await self._fan_out.run(selected, this))
                 tasks = [group.create_task(self._projects.run(p, this), name=f"pass:project:{p.id}") for p in selected]
         return tuple(task.result() for task in tasks)
 
-    async def _collect_parsed(self, only: frozenset[str] | None, this: Pass) -> None:
+    async def _begin(self, only: frozenset[str] | None, request: PassRequest, this: Pass) -> None:
+        """Record the pass and bring the inbox up to date while worksheets are read; `Pass.parsed` is set after both."""
+        if not this.dry_run:
+            await pass_history.start_run(
+                self._database, this.id, request.trigger, request.requested_by, stamp(this.now)
+            )
         try:
             if not this.dry_run:
                 await self._collect(only=only)
@@ -229,8 +230,8 @@ class SyncPass:
 
     def _usage(self) -> ReadUsage:
         """The cost of reading, of this process and the workers."""
-        own = self._sheets.usage()
-        return own if self._fan_out is None else own.plus(self._fan_out.usage)
+        usage = self._sheets.usage()
+        return usage if self._fan_out is None else usage.plus(self._fan_out.usage)
 
     async def _remember(self, result: PassResult, today: str) -> Freshness:
         """Store the result of a pass, unless it was a dry run; return which projects are stale."""

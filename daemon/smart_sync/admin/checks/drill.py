@@ -105,13 +105,13 @@ async def drill(settings: Settings, clock: Clock = utc_now) -> list[Finding]:
     now = clock()
     day = day_of(now, settings.schedule.timezone)
     async with open_database(settings.database.where) as database:
-        found: tuple[Project, list[AccountState]] | None = None
+        largest: tuple[Project, list[AccountState]] | None = None
         for project in await projects.active_projects(database):
             states, _ = await account_states.read(database, project, settings.vote_terms(stamp(now)))
-            known = [state for state in states if state.active and state.sheet and (state.sheet_row or 0) > 1]
-            if found is None or len(known) > len(found[1]):
-                found = project, known
-        if found is None or (at := _place(found[1])) is None:
+            candidates = [state for state in states if state.active and state.sheet and (state.sheet_row or 0) > 1]
+            if largest is None or len(candidates) > len(largest[1]):
+                largest = project, candidates
+        if largest is None or (at := _place(largest[1])) is None:
             return [
                 Finding(
                     "warning",
@@ -119,7 +119,7 @@ async def drill(settings: Settings, clock: Clock = utc_now) -> list[Finding]:
                     trouble="drill",
                 )
             ]
-        project, known = found
+        project, candidates = largest
         planner = Planner(database, settings, "")
 
         async def decided(reading: Reading) -> Plan:
@@ -128,10 +128,10 @@ async def drill(settings: Settings, clock: Clock = utc_now) -> list[Finding]:
                 raise draft
             return draft.plan
 
-        quiet = await decided(_worksheet(project, _rows(known)))
+        quiet = await decided(_worksheet(project, _rows(candidates)))
         findings = []
         for kind, plant in KINDS.items():
-            rows = _rows(known)
+            rows = _rows(candidates)
             plant(rows, at)
             findings.append(_finding(settings, kind, dict(_alarms(await decided(_worksheet(project, rows)), quiet))))
         gone = SheetUnavailable(

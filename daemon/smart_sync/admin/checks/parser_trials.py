@@ -112,7 +112,7 @@ async def token_overview(settings: Settings, clock: Clock = utc_now) -> TokensAn
 
 async def _token_findings(sources: Sequence[ConfiguredParser], clock: Clock) -> list[Finding]:
     """A finding for each token, with the time it ends."""
-    found = []
+    findings = []
     for source in sources:
         if source.book is None:
             continue
@@ -120,15 +120,15 @@ async def _token_findings(sources: Sequence[ConfiguredParser], clock: Clock) -> 
         for token in source.book.reports:
             what = f"parser {source.name}: "
             if warning := token.warning(clock()):
-                found.append(
+                findings.append(
                     Finding(
                         "error" if token.dead else "warning", f"{what}{warning}; grant a new one", trouble="token-ended"
                     )
                 )
                 continue
             subject, kind = f"the token of {token.account}" if token.account else "the token", token.kind
-            found.append(Finding("ok", f"{what}{subject}{f' ({kind})' if kind else ''} {token.words()}"))
-    return found
+            findings.append(Finding("ok", f"{what}{subject}{f' ({kind})' if kind else ''} {token.words()}"))
+    return findings
 
 
 async def _tried(

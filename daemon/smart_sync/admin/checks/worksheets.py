@@ -56,13 +56,13 @@ async def check_worksheets(
 
 async def check_last_pass(where: Location, now: datetime) -> list[Finding]:
     """What only passes can tell: what the database refused in each project's newest one, and whether a clock jumped."""
-    found: list[tuple[str, str, str]] = []
+    refusals: list[tuple[str, str, str]] = []
     doubted = ""
     with contextlib.suppress(DatabaseError):  # one without our tables of today has been told of
         async with open_existing(where, read_only=True) as database:
-            found = await pass_history.refused_by_database(database)
+            refusals = await pass_history.refused_by_database(database)
             doubted = await clock_doubt(database, now)
-    errors = by_text((name, f"the last pass, {at[:16].replace('T', ' ')} UTC: {error}") for name, error, at in found)
+    errors = by_text((name, f"the last pass, {at[:16].replace('T', ' ')} UTC: {error}") for name, error, at in refusals)
     of_clock = [Finding("warning", doubted, trouble="clock")] if doubted else []
     return of_clock + [
         Finding("error", f"{listed(names)}: {text}", trouble="database-columns") for text, names in errors.items()
@@ -86,8 +86,12 @@ async def _name_findings(resources: Resources, result: PassResult) -> list[Findi
         try:
             titles = await resources.sheets.titles()
         except SheetUnavailable as trouble:
-            known = {one.trouble for one in result.results}
-            troubles = [Finding("error", str(trouble), trouble=trouble.trouble)] if str(trouble) not in known else []
+            project_troubles = {one.trouble for one in result.results}
+            troubles = (
+                [Finding("error", str(trouble), trouble=trouble.trouble)]
+                if str(trouble) not in project_troubles
+                else []
+            )
     names = await scratch_copy.names_in_use(resources.database)
     if resources.settings.sync.create_missing == "projects":
         names.projects.update(titles)
@@ -158,9 +162,11 @@ def _project_findings(result: ProjectResult) -> Iterator[Finding]:
     if result.outcome not in (Outcome.FAILED, Outcome.DEGRADED):
         new = result.counts.new_accounts
         coming = f"; {counted(new, 'row')} will become {'an account' if new == 1 else 'accounts'}" if new else ""
-        in_sheet, known = result.counts.sheet - new, result.counts.accounts - new
-        are = "is" if known == 1 else "are"
-        yield Finding("ok", f"{name}: {in_sheet:,} of {counted(known, 'account')} {are} in the worksheet{coming}")
+        in_sheet, known_accounts = result.counts.sheet - new, result.counts.accounts - new
+        are = "is" if known_accounts == 1 else "are"
+        yield Finding(
+            "ok", f"{name}: {in_sheet:,} of {counted(known_accounts, 'account')} {are} in the worksheet{coming}"
+        )
     for link in result.left:
         message = f"{name}: {link} will leave: its row is gone for good, and no parser has a value"
         yield Finding("warning", message, trouble="rows-gone")

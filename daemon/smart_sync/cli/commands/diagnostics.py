@@ -54,9 +54,9 @@ def parse(links: tuple[str, ...], tokens: bool, as_json: bool) -> None:
     if tokens:
         if links:
             raise click.UsageError("give either links or --tokens")
-        found = asyncio.run(token_overview(settings))
-        show(found, as_json, show_tokens)
-        sys.exit(0 if found["success"] else 1)
+        overview = asyncio.run(token_overview(settings))
+        show(overview, as_json, show_tokens)
+        sys.exit(0 if overview["success"] else 1)
     if not links:
         raise click.UsageError("Missing argument 'LINK...'.")
     answer = asyncio.run(parse_links(settings, links))

@@ -172,10 +172,10 @@ def adopt(database: str, output: Path, spreadsheet: str, credentials: str, as_js
 
     steps.refuse_existing(output)
     where = _require_server(database) if steps.is_server(database) else Path(database)
-    report, found = asyncio.run(adopt.adopt(where, utc_now()))
+    report, inventory = asyncio.run(adopt.adopt(where, utc_now()))
     answer = report.answer() | {"written": None}
     if report.exit_code == 0:
-        spreadsheet = spreadsheet or next(iter(found.spreadsheets), "")
+        spreadsheet = spreadsheet or next(iter(inventory.spreadsheets), "")
         if not spreadsheet and sys.stdin.isatty() and not as_json:
             spreadsheet = _prompt("The spreadsheet: its address in the browser, its key or title")
         if spreadsheet:
@@ -255,8 +255,8 @@ def config_show(as_json: bool) -> None:
     from smart_sync.config import effective
 
     path = find()
-    found = [one._asdict() for one in effective.effective(path)]
-    show({"success": True, "file": str(path), "settings": found}, as_json, show_effective)
+    rows = [one._asdict() for one in effective.effective(path)]
+    show({"success": True, "file": str(path), "settings": rows}, as_json, show_effective)
 
 
 @click.command(epilog=example("smart-sync completion bash"))

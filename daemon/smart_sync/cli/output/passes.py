@@ -121,9 +121,9 @@ def outcome_cell(result: ProjectAnswer) -> Text:
 
 def coverage_lines(projects: Iterable[ProjectAnswer]) -> Iterator[Text]:
     """A line for each metric whose values in ``projects`` are not all exact."""
-    known = [project["coverage"] for project in projects if project.get("coverage")]
+    coverages = [project["coverage"] for project in projects if project.get("coverage")]
     for metric in METRICS:
-        together = sum((Coverage(**own[metric]) for own in known), Coverage())
+        together = sum((Coverage(**own[metric]) for own in coverages), Coverage())
         if together.exact < together.accounts:
             yield Text(f"{metric} {together.text()}", style="dim")
 

@@ -35,10 +35,10 @@ async def sync_with_progress(client: Client, project: str | None, *, dry_run: bo
 
 async def _resolve(client: Client, project: str) -> str:
     """The id of the requested project: ids before names; an unknown one is left to the daemon to refuse."""
-    known = (await client.status()).get("projects", [])
-    if any(entry["project_id"] == project for entry in known):
+    projects = (await client.status()).get("projects", [])
+    if any(entry["project_id"] == project for entry in projects):
         return project
-    return next((str(entry["project_id"]) for entry in known if entry["project_name"] == project), project)
+    return next((str(entry["project_id"]) for entry in projects if entry["project_name"] == project), project)
 
 
 async def _follow(client: Client, progress: Progress) -> None:

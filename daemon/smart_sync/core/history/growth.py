@@ -58,15 +58,15 @@ class History:
         ``first`` is None for an account that no pass has seen yet: then 0 is no value.
         """
         latest = 0 if first is None else max(first)
-        known = [
+        dated = [
             row if day >= latest and first is not None else _masked(row, day, first)
             for day, row in zip(days, values, strict=True)
         ]
         deltas, nothing = [], (None,) * (len(values[0]) if values else 0)
-        for place, (day, row) in enumerate(zip(days, known, strict=True)):
+        for place, (day, row) in enumerate(zip(days, dated, strict=True)):
             follows = place > 0 and days[place - 1] == day - 1
-            deltas.append(tuple(map(_difference, row, known[place - 1])) if follows else nothing)
-        return cls(days, known, deltas, ends)
+            deltas.append(tuple(map(_difference, row, dated[place - 1])) if follows else nothing)
+        return cls(days, dated, deltas, ends)
 
     @property
     def last_day(self) -> int | None:
@@ -165,17 +165,17 @@ def _jump(history: History, metric: int, day: int) -> int:
 
 def combined(changes: Iterable[Growth | None], since: int) -> Growth | None:
     """The sum of several accounts' growth since ``since``; those without one add nothing, None if none has one."""
-    found = [one for one in changes if one is not None]
-    if not found:
+    known = [one for one in changes if one is not None]
+    if not known:
         return None
     return Growth(
-        sum(one.amount for one in found),
-        sum(one.before for one in found),
-        min((one.since for one in found if not one.exact), default=since),
-        all(one.exact for one in found),
-        len(found),
-        tuple(sorted({day for one in found for day in one.ends})),
-        sum(one.at_ends for one in found),
+        sum(one.amount for one in known),
+        sum(one.before for one in known),
+        min((one.since for one in known if not one.exact), default=since),
+        all(one.exact for one in known),
+        len(known),
+        tuple(sorted({day for one in known for day in one.ends})),
+        sum(one.at_ends for one in known),
     )
 
 
@@ -211,7 +211,7 @@ def period(until: date, days: int) -> tuple[str, ...]:
 
 def movers(changes: Mapping[str, Growth | None], count: int) -> list[str]:
     """The names with the largest growth in either direction, largest first; unchanged ones are left out."""
-    moved = [(name, found.moved) for name, found in changes.items() if found is not None and found.moved]
+    moved = [(name, one.moved) for name, one in changes.items() if one is not None and one.moved]
     return [name for name, amount in sorted(moved, key=lambda entry: (-abs(entry[1]), entry[0]))[:count]]
 
 

@@ -126,14 +126,14 @@ class Standing:
 
 def pace(histories: Iterable[History], metric: int, as_of: int) -> Pace | None:
     """The daily growth of several accounts together; None if none is known."""
-    known = [one for one in (_pace(history, metric, as_of) for history in histories) if one is not None]
-    return Pace(sum(known), len(known)) if known else None
+    paces = [one for one in (_pace(history, metric, as_of) for history in histories) if one is not None]
+    return Pace(sum(paces), len(paces)) if paces else None
 
 
 def _pace(history: History, metric: int, as_of: int) -> float | None:
-    found, newest = change(history, metric, as_of, PACE_DAYS), history.at(metric, as_of)
-    if found is None or newest is None:
+    growth, newest = change(history, metric, as_of, PACE_DAYS), history.at(metric, as_of)
+    if growth is None or newest is None:
         return None
-    if found.ends:
+    if growth.ends:
         return average(history, metric, as_of - PACE_DAYS, as_of)
-    return found.amount / (newest.day - found.since)
+    return growth.amount / (newest.day - growth.since)

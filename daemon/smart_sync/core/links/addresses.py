@@ -174,7 +174,7 @@ def _segment(part: str) -> str:
 
 
 def _escaped(text: str, unsafe: re.Pattern[str]) -> str:
-    return unsafe.sub(lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode("utf-8", "surrogatepass")), text)
+    return unsafe.sub(lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode("utf-8", "surrogatepass")), text)
 
 
 #: A wrapper in a wrapper in …; deeper ones are left as they are.
@@ -232,7 +232,7 @@ def _target(address: Address) -> Address | None:
     for pages, names in wrappers:
         if pages.fullmatch(path):
             values = (value for name in names if (value := address.raw_parameter(name)))
-            return next((found for value in values if (found := _read(value, address.host))), None)
+            return next((target for value in values if (target := _read(value, address.host))), None)
     return None
 
 
@@ -242,6 +242,6 @@ def _read(value: str, host: str) -> Address | None:
         value = trimmed(visible(unquote(value)))
         if value.startswith("/") and not value.startswith("//"):
             return parse(host + tidied(value))
-        if found := parse(tidied(value)):
-            return found
+        if address := parse(tidied(value)):
+            return address
     return None

@@ -92,11 +92,11 @@ A = TypeVar("A", bound=Linked)
 
 def by_identity(accounts: Iterable[A]) -> dict[str, list[A]]:
     """The accounts by identity, several if they share one; accounts without a link are left out."""
-    found: dict[str, list[A]] = {}
+    groups: dict[str, list[A]] = {}
     for account in accounts:
         if name := identity(account.link, account.platform):
-            found.setdefault(name, []).append(account)
-    return found
+            groups.setdefault(name, []).append(account)
+    return groups
 
 
 def platform(link: str) -> str:
@@ -133,25 +133,25 @@ def profile_link(link: str, platform: str = "") -> str:
 
     ``platform``, as a person typed it, says whose name a bare ``@name`` is.
     """
-    found = _found(link)
-    if found is None:
+    only_link = _found(link)
+    if only_link is None:
         text = trimmed(visible(link))
         where = known_platform(platform) if _HANDLE.fullmatch(text) else ""
         name = text if where in ("tiktok", "youtube", "threads") else text[1:]
         return f"https://www.{MAIN_HOST[where]}/{name}" if where else ""
-    return found.text if page_of(found.address).is_profile else ""
+    return only_link.text if page_of(only_link.address).is_profile else ""
 
 
 def link_in(text: str) -> str:
     """The one web address in ``text``, without text around it; "" if there is none, or several."""
-    found = _found(text)
-    return found.text if found else ""
+    only_link = _found(text)
+    return only_link.text if only_link else ""
 
 
 def several(link: str) -> tuple[str, ...]:
     """The links in ``link`` if there are two or more with different targets; else ()."""
-    found = _candidates(trimmed(visible(link)))
-    return tuple(one.text for one in found) if len(found) > 1 else ()
+    candidates = _candidates(trimmed(visible(link)))
+    return tuple(one.text for one in candidates) if len(candidates) > 1 else ()
 
 
 def why_no_profile(link: str, platform: str = "") -> str:
@@ -184,8 +184,8 @@ class _Found(NamedTuple):
 
 def _address(link: str) -> Address | None:
     """The one address in ``link``, with its host replaced by the platform's main host."""
-    found = _found(link)
-    return found.address if found else None
+    only_link = _found(link)
+    return only_link.address if only_link else None
 
 
 def _found(link: str) -> _Found | None:
@@ -207,11 +207,11 @@ def _found(link: str) -> _Found | None:
 
 def _candidates(text: str) -> list[_Found]:
     """The links in ``text``; of several for the same page the first."""
-    found = [one for _, link in links_in(text) if (one := _read(link))]
-    if len(found) < 2:
-        return found
+    links = [one for _, link in links_in(text) if (one := _read(link))]
+    if len(links) < 2:
+        return links
     different: dict[str, _Found] = {}
-    for one in found:
+    for one in links:
         different.setdefault(f"{one.address.host}:{page_of(one.address).rest or one.address}", one)
     return list(different.values())
 

@@ -33,20 +33,20 @@ def links_in(text: str) -> list[tuple[int, str]]:
     text = text[:MAX_TEXT]
     if PLAIN_LINK.fullmatch(text):
         return [(0, tidied(text))]
-    found: list[tuple[int, str]] = []
+    links: list[tuple[int, str]] = []
     at = 0
     while inner := (_INNER.match(text, at) if at else None) or _START.search(text, at):
         start = max(inner.start(), inner.end("number") if inner.re is _START else 0)
         at = _end(text, start)
         link = tidied(text[start:at])
         # _like this_: a name may end with the sign, so only if one stands before it, too.
-        found.append((start, link.removesuffix("_") if text[:start].endswith("_") else link))
-    return found
+        links.append((start, link.removesuffix("_") if text[:start].endswith("_") else link))
+    return links
 
 
 def _end(text: str, start: int) -> int:
     """The end of the link that starts at ``start``: a space, a quote, or the start of another link."""
     scheme = _SCHEMES.match(text, start)
     after = scheme.end() if scheme else start + 1
-    ends = [found.start() for pattern in (_END, _INNER) if (found := pattern.search(text, after))]
+    ends = [match.start() for pattern in (_END, _INNER) if (match := pattern.search(text, after))]
     return min(ends, default=len(text))

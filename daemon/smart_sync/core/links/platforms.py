@@ -199,8 +199,8 @@ def _facebook(address: Address) -> Page:
         case _:
             return Page()
     hyphenated = _NUMBERED if path[0] in ("p", "pages") else _NUMBERED_NAME
-    if found := hyphenated.fullmatch(number):
-        number = found[1]
+    if match := hyphenated.fullmatch(number):
+        number = match[1]
     if not _NUMBER.fullmatch(number) or not (not following or _is_tab("facebook", following[0].lower())):
         return Page()
     return Page(f"profile.php?id={number}", "", len(following) < 2)

@@ -78,7 +78,7 @@ def find_doubtful(
     """The unmatched rows of ``sheet`` for which no account may be created; ``earlier`` by link."""
     others = list(elsewhere)
     missed = [other for other in others if not other.found]
-    found: dict[int, Doubt] = {}
+    doubts: dict[int, Doubt] = {}
     # The first reason counts.
     for doubt in chain(
         _like_missing(sheet),
@@ -86,8 +86,8 @@ def find_doubtful(
         _copied_rows(sheet, others, earlier),
         _moved_accounts(sheet, missed, earlier),
     ):
-        found.setdefault(doubt.row.row, doubt)
-    return tuple(one for _, one in sorted(found.items()) if profile_link(one.row.link, one.row.platform))
+        doubts.setdefault(doubt.row.row, doubt)
+    return tuple(one for _, one in sorted(doubts.items()) if profile_link(one.row.link, one.row.platform))
 
 
 def renamed_from(sheet: Sheet, elsewhere: Iterable[Elsewhere], lost: Collection[str]) -> str | None:
@@ -132,9 +132,9 @@ def _still_doubtful(sheet: Sheet, earlier: Mapping[str, EarlierDoubt]) -> Iterat
     """Rows doubtful before whose possible account is still missing: other rows may have moved since."""
     waited_for = {account_id for account_id, absence in sheet.absences.items() if not absence.accepted}
     for row in sheet.unmatched:
-        known = earlier.get(row.link)
-        if known is not None and known.account_id in waited_for:
-            yield Doubt(row, known.account_id, known.reason)
+        doubt = earlier.get(row.link)
+        if doubt is not None and doubt.account_id in waited_for:
+            yield Doubt(row, doubt.account_id, doubt.reason)
 
 
 def _copied_rows(sheet: Sheet, elsewhere: Iterable[Elsewhere], earlier: Mapping[str, EarlierDoubt]) -> Iterator[Doubt]:
@@ -148,9 +148,9 @@ def _copied_rows(sheet: Sheet, elsewhere: Iterable[Elsewhere], earlier: Mapping[
     alike = Counter(reason for row, other, reason in rows if any(row.metrics) and row.metrics == other.metrics)
     least = max(AT_LEAST, (len(sheet.unmatched) + len(sheet.rows)) / 2)
     for row, other, reason in rows:
-        known = earlier.get(row.link)
+        doubt = earlier.get(row.link)
         was_copy = (
-            known is not None and known.account_id == other.account_id and known.reason.endswith((_COPIED, _RENAMED))
+            doubt is not None and doubt.account_id == other.account_id and doubt.reason.endswith((_COPIED, _RENAMED))
         )
         if alike[reason] >= least or was_copy:
             yield Doubt(row, other.account_id, reason, other.project, other.is_lost)
@@ -164,17 +164,17 @@ def _moved_accounts(
     sheet: Sheet, elsewhere: Iterable[Elsewhere], earlier: Mapping[str, EarlierDoubt]
 ) -> Iterator[Doubt]:
     """Rows of other projects' accounts, unless both worksheets had them, one after the other."""
-    sought = sorted(elsewhere, key=lambda other: other.gone)
-    others = {name: other for other in sought if (name := identity(other.link, other.platform))}
+    left_last = sorted(elsewhere, key=lambda other: other.gone)
+    others = {name: other for other in left_last if (name := identity(other.link, other.platform))}
     left_behind = _RowsOfMovedAccounts(others, len(sheet.unmatched))
     for row in sheet.unmatched if others else ():
-        name, known = identity(row.link, row.platform), earlier.get(row.link)
-        other = others.get(name) or left_behind.by(row, name, known)
+        name, doubt = identity(row.link, row.platform), earlier.get(row.link)
+        other = others.get(name) or left_behind.by(row, name, doubt)
         if other is None:
             continue
         if other.gone:
             yield Doubt(row, other.account_id, f"it may be the row of {other.link} that project {other.project} misses")
-        elif known is None or not known.since < other.read_at:
+        elif doubt is None or not doubt.since < other.read_at:
             reason = f"project {other.project} has this account; its worksheet has yet to be read again"
             yield Doubt(row, other.account_id, reason)
 
@@ -189,14 +189,14 @@ class _RowsOfMovedAccounts:
         self._by_place = {other.stood: other for _, other in reversed(self._moved)}
         self._too_many = len(self._moved) * rows > MAX_PAIRS
 
-    def by(self, row: SheetRow, name: str, known: EarlierDoubt | None) -> Elsewhere | None:
-        """The account that ``row`` (of identity ``name``, ``known`` from an earlier pass) may belong to.
+    def by(self, row: SheetRow, name: str, doubt: EarlierDoubt | None) -> Elsewhere | None:
+        """The account that ``row`` (of identity ``name``, ``doubt`` from an earlier pass) may belong to.
 
         If there are too many to compare, it may be any of theirs.
         """
-        sure = self._by_id.get(known.account_id) if known is not None else None
-        if found := sure or self._by_place.get(row.row):
-            return found
+        sure = self._by_id.get(doubt.account_id) if doubt is not None else None
+        if moved := sure or self._by_place.get(row.row):
+            return moved
         if self._too_many:
             return self._moved[0][1]
         return next((other for own, other in self._moved if nearly(own, name)), None)

@@ -31,36 +31,36 @@ def match(table: Table, accounts: Sequence[AccountState]) -> Matches:
     is not written as the link of the only active one.
     Several rows for one account are combined (per metric the larger value) and reported.
     """
-    known = by_identity(accounts)
+    groups = by_identity(accounts)
     # A name alone may be a profile on each platform.
     by_link = {account.link: account.id for account in accounts if not account.link.startswith("@")}
-    duplicates = {key: group for key, group in known.items() if len(group) > 1}
+    duplicates = {key: group for key, group in groups.items() if len(group) > 1}
     for group in duplicates.values():
         for account in group:
             by_link.pop(account.link, None)
-    found: dict[str, list[SheetRow]] = {}
+    rows_by_account: dict[str, list[SheetRow]] = {}
     unmatched: list[SheetRow] = []
     for row in table.rows:
         account_id = by_link.get(row.link)  # the usual case, without the price of an identity
         if account_id is None:
-            same = known.get(identity(row.link, row.platform))
+            same = groups.get(identity(row.link, row.platform))
             account_id = _claimant(same, row.link).id if same and _shows_profile(row, same) else None
         if account_id is None:
             unmatched.append(row)
         else:
-            found.setdefault(account_id, []).append(row)
-    last = {account.id: account.sheet for account in accounts if len(found.get(account.id, ())) > 1}
+            rows_by_account.setdefault(account_id, []).append(row)
+    last = {one.id: one.sheet for one in accounts if len(rows_by_account.get(one.id, ())) > 1}
     rows = {
         account_id: several[0] if len(several) == 1 else combine(several, last[account_id])
-        for account_id, several in found.items()
+        for account_id, several in rows_by_account.items()
     }
     problems = [
-        *_duplicates(table.worksheet, {account_id: found[account_id] for account_id in last}, rows),
-        *_duplicate_accounts(table.worksheet, duplicates.values(), found),
+        *_duplicates(table.worksheet, {account_id: rows_by_account[account_id] for account_id in last}, rows),
+        *_duplicate_accounts(table.worksheet, duplicates.values(), rows_by_account),
     ]
-    with_row = [group for group in duplicates.values() if any(account.id in found for account in group)]
+    with_row = [group for group in duplicates.values() if any(account.id in rows_by_account for account in group)]
     without = [account.id for group in with_row for account in group if account.active]
-    return Matches(rows, tuple(unmatched), tuple(problems), frozenset(without) - found.keys())
+    return Matches(rows, tuple(unmatched), tuple(problems), frozenset(without) - rows_by_account.keys())
 
 
 def _shows_profile(row: SheetRow, same: Iterable[AccountState]) -> bool:
@@ -78,23 +78,25 @@ def _claimant(group: Sequence[AccountState], link: str) -> AccountState:
 
 
 def _duplicate_accounts(
-    worksheet: str, groups: Iterable[Sequence[AccountState]], found: Mapping[str, Sequence[SheetRow]]
+    worksheet: str, groups: Iterable[Sequence[AccountState]], rows_by_account: Mapping[str, Sequence[SheetRow]]
 ) -> Iterator[Problem]:
     """Accounts of one identity: several active ones, or one whose row is written like an inactive one's link."""
     for group in groups:
         active = [account for account in group if account.active]
-        if len(active) > 1 or (active and _is_doubtful(active[0], group, found)):
-            rows = [f"row {row.row} counts for id {a.id}" for a in group for row in found.get(a.id, ())]
+        if len(active) > 1 or (active and _is_doubtful(active[0], group, rows_by_account)):
+            rows = [f"row {row.row} counts for id {a.id}" for a in group for row in rows_by_account.get(a.id, ())]
             places = ", ".join(rows) or "no row has their link"
             remedy = "; deactivate all but one" if len(active) > 1 else ""
-            first = min((row.row for a in group for row in found.get(a.id, ())), default=None)
+            first = min((row.row for a in group for row in rows_by_account.get(a.id, ())), default=None)
             reason = f"{_named(group)} are one and the same on the platform; {places}{remedy}"
             yield Problem(reason, worksheet, first, code="same-account")
 
 
-def _is_doubtful(active: AccountState, group: Iterable[AccountState], found: Mapping[str, Sequence[SheetRow]]) -> bool:
+def _is_doubtful(
+    active: AccountState, group: Iterable[AccountState], rows_by_account: Mapping[str, Sequence[SheetRow]]
+) -> bool:
     """Whether a row of ``active`` is not written like its link, or is written like another's of its ``group`` too."""
-    links = {row.link for row in found.get(active.id, ())}
+    links = {row.link for row in rows_by_account.get(active.id, ())}
     return bool(links - {active.link} or links & {a.link for a in group if a is not active})
 
 

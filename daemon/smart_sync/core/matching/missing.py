@@ -71,9 +71,9 @@ def absences(
 
     ``with_row`` are the ids of those that need no row or have one.  ``settled``: a person has said that all are meant.
     """
-    known = [state for state in active if state.sheet is not None]
-    missing = [state for state in known if state.id not in with_row]
-    had = [s for s in known if s.absence.gone_since is None and s.absence.project_id in ("", terms.project_id)]
+    with_sheet = [state for state in active if state.sheet is not None]
+    missing = [state for state in with_sheet if state.id not in with_row]
+    had = [s for s in with_sheet if s.absence.gone_since is None and s.absence.project_id in ("", terms.project_id)]
     gone = frozenset(state.id for state in had if state.id not in with_row)
     at_once = gone if len(gone) >= AT_LEAST and len(gone) > len(had) * terms.max_vanished else frozenset()
     return {state.id: _absence(state, terms, at_once=state.id in at_once, settled=settled) for state in missing}
@@ -106,25 +106,25 @@ def likenesses(
         return []
     by_number = {row.row: row for row in strangers}
     places = _Places(states, rows)
-    found = [
+    alike = [
         Likeness(state, by_number[number], Why.IN_PLACE)
         for state in gone
         for number in sorted(places.of(state))
         if number in by_number
     ]
-    seen = {(one.account.id, one.row.row) for one in found}
+    seen = {(one.account.id, one.row.row) for one in alike}
     if len(gone) * len(unmatched) > MAX_PAIRS:
-        standing = {one.row.row for one in found}
-        return found + [Likeness(gone[0], row, Why.TOO_MANY) for row in unmatched if row.row not in standing]
+        standing = {one.row.row for one in alike}
+        return alike + [Likeness(gone[0], row, Why.TOO_MANY) for row in unmatched if row.row not in standing]
     names = [(row, identity(row.link, row.platform)) for row in unmatched]
     for state in gone:
         own = identity(state.link, state.platform)
-        found += [
+        alike += [
             Likeness(state, row, Why.NEARLY)
             for row, name in names
             if (state.id, row.row) not in seen and nearly(own, name)
         ]
-    return found
+    return alike
 
 
 def places(alike: Iterable[Likeness]) -> dict[str, int]:
@@ -132,11 +132,11 @@ def places(alike: Iterable[Likeness]) -> dict[str, int]:
 
     The next pass compares with this pass's row numbers: without their new places it would not find those rows again.
     """
-    found: dict[str, int] = {}
+    places_by_account: dict[str, int] = {}
     for one in alike:
         if one.in_place:
-            found.setdefault(one.account.id, one.row.row)
-    return found
+            places_by_account.setdefault(one.account.id, one.row.row)
+    return places_by_account
 
 
 class _Places:
@@ -227,25 +227,25 @@ class Columns(NamedTuple):
 
 def watch_columns(table: Table, rows: Mapping[str, SheetRow], active: Sequence[AccountState], terms: Terms) -> Columns:
     """Compare a worksheet's columns with the last sheet values of the accounts that still have a row."""
-    known = [state for state in active if state.sheet is not None and state.id in rows]
+    with_sheet = [state for state in active if state.sheet is not None and state.id in rows]
     held_columns: dict[str, frozenset[str]] = {}
     lost: set[str] = set()
     accidents: dict[str, int] = {}
     problems = []
     for index, metric in enumerate(METRICS):
-        had = [state for state in known if state.sheet and state.sheet[index]]
+        had = [state for state in with_sheet if state.sheet and state.sheet[index]]
         if metric not in table.columns:
             # A cell that was held before its column went is held when the column is back.
             for state in had:
                 if metric in state.held:
                     held_columns[state.id] = held_columns.get(state.id, frozenset()) | {metric}
-            if any(s.sheet and s.sheet[index] is not None for s in known):
+            if any(s.sheet and s.sheet[index] is not None for s in with_sheet):
                 lost.add(metric)
                 problems.append(_lost(table, metric, terms))
                 if len(had) >= AT_LEAST:
                     accidents[metric] = len(had)
             continue
-        at_once = len(had) >= AT_LEAST and not any(rows[state.id].metrics[index] for state in known)
+        at_once = len(had) >= AT_LEAST and not any(rows[state.id].metrics[index] for state in with_sheet)
         ids = [s.id for s in had if (at_once or metric in s.held) and not rows[s.id].metrics[index]]
         for account_id in ids:
             held_columns[account_id] = held_columns.get(account_id, frozenset()) | {metric}

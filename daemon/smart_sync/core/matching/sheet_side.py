@@ -216,9 +216,11 @@ def _no_header(title: str, error: NoHeader) -> SheetUnavailable:
 
 
 def _no_metric(table: Table, titles: Titles) -> SheetUnavailable:
-    known = [name for name in table.not_understood if (said := titles.meaning(name)) and said.field in METRICS]
-    remedy = f"take away the texts over or below {quoted(known)}"
-    if not known:
+    titles_of_metrics = [
+        name for name in table.not_understood if (said := titles.meaning(name)) and said.field in METRICS
+    ]
+    remedy = f"take away the texts over or below {quoted(titles_of_metrics)}"
+    if not titles_of_metrics:
         remedy = (
             "name them Followers, Likes, Comments, Videos, Views, or add their names to [sheets.columns]; "
             f"headers seen: {quoted(table.headers)}"
@@ -248,7 +250,7 @@ def _not_understood(table: Table, lost: frozenset[str]) -> list[Problem]:
 
 def _no_profiles(table: Table, unmatched: Sequence[SheetRow]) -> list[Problem]:
     """Unmatched rows whose link cell cannot become an account; a label in an otherwise empty row is ignored."""
-    found = [
+    no_profiles = [
         row
         for row in unmatched
         if not profile_link(row.link, row.platform)
@@ -264,9 +266,9 @@ def _no_profiles(table: Table, unmatched: Sequence[SheetRow]) -> list[Problem]:
             shown(row.link),
             "link-unreadable",
         )
-        for row in found[:MAX_PROBLEMS]
+        for row in no_profiles[:MAX_PROBLEMS]
     ]
-    if more := len(found) - len(listed_rows):
+    if more := len(no_profiles) - len(listed_rows):
         text = f"{more:,} more link cells show no profile"
         listed_rows.append(Problem(text, table.worksheet, code="link-unreadable", count=more))
     return listed_rows

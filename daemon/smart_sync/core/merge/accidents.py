@@ -91,9 +91,9 @@ def find_accidents(row: Sequence[Typed], worksheet: Worksheet, terms: Terms) -> 
         ):
             seen[typed] = one
     # Small numbers are alike by chance, but not if their whole row was another account's.
-    rows = {away for found in seen.values() for away in found.rows}
-    days = Counter(found.days_ago for found in seen.values())
-    found = []
+    rows = {away for one in seen.values() for away in one.rows}
+    days = Counter(one.days_ago for one in seen.values())
+    accidents = []
     for typed in row:
         looked = seen.get(typed)
         if looked is not None and looked.usual and days[looked.days_ago] <= _SEVERAL:
@@ -108,8 +108,8 @@ def find_accidents(row: Sequence[Typed], worksheet: Worksheet, terms: Terms) -> 
             cause = looked.cause
         else:
             continue
-        found.append(Accident(typed.account_id, typed.metric, typed.old, typed.new, cause))
-    return found
+        accidents.append(Accident(typed.account_id, typed.metric, typed.old, typed.new, cause))
+    return accidents
 
 
 class _Seen(NamedTuple):
@@ -139,14 +139,16 @@ def _examine(typed: Typed, worksheet: Worksheet, terms: Terms, *, calm: bool, wh
         changes = [point for point in changes if point.value != typed.old]
     sound = changes if terms.learns_from_accidents else without_accidents(changes, counter=counter)
     growth = steps(sound)
-    own = _own_band(growth, typed.metric, terms)
-    known = own is not None
-    if own is None:  # too little is known: a leap by so many times is all that can be told
-        own = Band(0.0, terms.leap, terms.leap)
-    last = _last_numbers(typed, changes, sound, own, terms.now)
-    usual = [usual_range(point, own.reach(terms.now - point.at if known else 1, calm=calm), counter) for point in last]
+    band = _own_band(growth, typed.metric, terms)
+    has_band = band is not None
+    if band is None:  # too little is known: a leap by so many times is all that can be told
+        band = Band(0.0, terms.leap, terms.leap)
+    last = _last_numbers(typed, changes, sound, band, terms.now)
+    usual = [
+        usual_range(point, band.reach(terms.now - point.at if has_band else 1, calm=calm), counter) for point in last
+    ]
     outside = bool(last) and not any(low <= typed.new <= high for low, high in usual)
-    if not known and typed.new < FLOOR and (typed.old or 0) < FLOOR:
+    if not has_band and typed.new < FLOOR and (typed.old or 0) < FLOOR:
         outside = False
     cells = list(worksheet.nearby(typed))
     inside = bool(last) and not outside
@@ -173,10 +175,10 @@ def grown_from(earlier: int, days: float, accident: Accident, terms: Terms) -> b
     """Whether the number of an accident follows from an ``earlier`` one by usual growth over so many days."""
     metric, counter = accident.metric, accident.metric in terms.counters
     changes = changes_of(terms.histories.get((accident.account_id, metric), ()))
-    own = _own_band(steps(without_accidents(changes, counter=counter)), metric, terms)
-    if own is None:
+    band = _own_band(steps(without_accidents(changes, counter=counter)), metric, terms)
+    if band is None:
         return False
-    low, high = usual_range(Point(0, earlier), own.reach(days), counter)
+    low, high = usual_range(Point(0, earlier), band.reach(days), counter)
     return low <= accident.new <= high
 
 
@@ -193,18 +195,20 @@ def _takes_back(typed: Typed, changes: Sequence[Point], now: float) -> bool:
     return [point.value for point in changes[-2:]] == [typed.new, typed.old] and now - changes[-1].at < 1
 
 
-def _last_numbers(typed: Typed, changes: Sequence[Point], sound: Sequence[Point], own: Band, now: float) -> list[Point]:
+def _last_numbers(
+    typed: Typed, changes: Sequence[Point], sound: Sequence[Point], band: Band, now: float
+) -> list[Point]:
     """The numbers that a typed one may have grown from: the last, and if that is unusual the one before.
 
     The last one may have been an accident that nobody has noticed yet.
     """
-    found = [*sound[-1:]]
-    if len(sound) > 1 and abs(steps(sound[-2:])[0] - own.middle) > own.calm:
-        found.append(sound[-2])
-    if typed.old and not typed.doubted and all(point.value != typed.old for point in found):
+    last = [*sound[-1:]]
+    if len(sound) > 1 and abs(steps(sound[-2:])[0] - band.middle) > band.calm:
+        last.append(sound[-2])
+    if typed.old and not typed.doubted and all(point.value != typed.old for point in last):
         since = changes[-1].at if changes and changes[-1].value == typed.old else now - 1
-        found.append(Point(since, typed.old))
-    return found
+        last.append(Point(since, typed.old))
+    return last
 
 
 def _is_as_before(typed: Typed, last: Sequence[Point], growth: Sequence[float], now: float) -> bool:
@@ -238,6 +242,9 @@ def _rise(typed: Typed) -> float:
 
 def _rises_with_others(typed: Typed, rises: Mapping[str, float], leap: float) -> bool:
     """Whether two other numbers of the row rose too, as in a good week; that does not explain a leap."""
-    own = rises[typed.metric]
-    least = max(_RISES_WITH * own, NARROWEST)
-    return 0 < own < leap and sum(rise >= least for metric, rise in rises.items() if metric != typed.metric) >= _SEVERAL
+    own_rise = rises[typed.metric]
+    least = max(_RISES_WITH * own_rise, NARROWEST)
+    return (
+        0 < own_rise < leap
+        and sum(rise >= least for metric, rise in rises.items() if metric != typed.metric) >= _SEVERAL
+    )

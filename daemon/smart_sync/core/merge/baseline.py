@@ -55,11 +55,11 @@ class Band(NamedTuple):
 
 def changes_of(points: Iterable[Point]) -> list[Point]:
     """A history in the order of time without repeated values; 0 is no value to grow from."""
-    found: list[Point] = []
+    changes: list[Point] = []
     for point in sorted(points):
-        if point.value > 0 and (not found or found[-1].value != point.value):
-            found.append(point)
-    return found
+        if point.value > 0 and (not changes or changes[-1].value != point.value):
+            changes.append(point)
+    return changes
 
 
 def without_accidents(points: Sequence[Point], *, counter: bool) -> list[Point]:
@@ -69,9 +69,9 @@ def without_accidents(points: Sequence[Point], *, counter: bool) -> list[Point]:
     left out if it went far from the one before it, and the next one came all the way back.  What was before the first
     value nobody knows: it is left out if the next one went far from it.
     """
-    found = _longest_growth(points) if counter else _without_spikes(points)
-    growth = steps(found)
-    return found[1:] if len(growth) >= ENOUGH and abs(growth[0]) > _far(growth) else found
+    kept = _longest_growth(points) if counter else _without_spikes(points)
+    growth = steps(kept)
+    return kept[1:] if len(growth) >= ENOUGH and abs(growth[0]) > _far(growth) else kept
 
 
 def _far(growth: Sequence[float]) -> float:
@@ -122,24 +122,24 @@ def _longest_growth(points: Sequence[Point]) -> list[Point]:
             values.append(point.value)
         else:
             ends[at], values[at] = place, point.value
-    found: list[Point] = []
+    longest: list[Point] = []
     place = ends[-1] if ends else -1
     while place >= 0:
-        found.append(points[place])
+        longest.append(points[place])
         place = before[place]
-    return found[::-1]
+    return longest[::-1]
 
 
 def _without_spikes(points: Sequence[Point]) -> list[Point]:
     growth = steps(points)
     if len(growth) < 2:
         return list(points)
-    far, found = _far(growth), [points[0]]
+    far, kept = _far(growth), [points[0]]
     for place in range(1, len(points)):
         rise, back = growth[place - 1], growth[place] if place < len(growth) else 0.0
         if not (abs(rise) > far and abs(back) > far and rise * back < 0):
-            found.append(points[place])
-    return found
+            kept.append(points[place])
+    return kept
 
 
 #: Days that "last week's" may be old.

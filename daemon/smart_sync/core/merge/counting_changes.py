@@ -43,13 +43,13 @@ def without_earlier_profile(state: AccountState, rows: Container[str]) -> Accoun
 
 def counted_videos(state: AccountState) -> tuple[str | None, ...]:
     """The videos that the parsed values are of; if none counts, those of the last one, or `OUTDATED`."""
-    known, chosen, parsed = state.counted, state.votes.chosen, state.parsed or NO_METRICS
+    counted, chosen, parsed = state.counted, state.votes.chosen, state.parsed or NO_METRICS
     outdated = state.votes.too_old if state.votes.lost else _NONE
     return tuple(
         [
             (chosen[metric].counted if metric in chosen else "")
             if parsed[index] is not None
-            else (OUTDATED if metric in outdated else known[index])
+            else (OUTDATED if metric in outdated else counted[index])
             for index, metric in enumerate(METRICS)
         ]
     )
@@ -108,12 +108,12 @@ def not_counted(metrics: Sequence[str], since: str) -> str:
 
 def sources_of_unknown_videos(votes: Votes) -> Mapping[str, Sequence[str]]:
     """Sources whose numbers count without saying which videos they are of → the metrics."""
-    found: dict[str, list[str]] = {}
+    metrics_by_source: dict[str, list[str]] = {}
     for metric in OF_VIDEOS:
         one = votes.chosen.get(metric)
         if one is not None and not one.counted:
-            found.setdefault(one.source or one.place, []).append(metric)
-    return found
+            metrics_by_source.setdefault(one.source or one.place, []).append(metric)
+    return metrics_by_source
 
 
 def unknown_videos(project: str, campaign: Campaign, source: str, metrics: Sequence[str]) -> str:

@@ -56,12 +56,12 @@ def step(
     if newest.values == merged and not first_of_date:
         return SnapshotStep.NOTHING, ""
     own_id = snapshot_id(account_id, day.start)
-    own = next((one for one in seen if one.id == own_id), None)
-    if own is None:
+    our_row = next((one for one in seen if one.id == own_id), None)
+    if our_row is None:
         return SnapshotStep.INSERT, own_id
     if utc_date <= label:
         return SnapshotStep.MOVE, own_id
-    return (SnapshotStep.NOTHING, "") if own.values == merged else (SnapshotStep.REFRESH, own_id)
+    return (SnapshotStep.NOTHING, "") if our_row.values == merged else (SnapshotStep.REFRESH, own_id)
 
 
 def snapshot_id(account_id: str, start: str) -> str:

@@ -89,11 +89,11 @@ def _campaign_problems(
     ):
         reason = f"{campaign.flaw}; until then its campaign is not counted"
         yield Problem(reason, "projects", value=project.name, code="campaign-unclear")
-    found: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+    accounts_by_metrics: dict[tuple[str, ...], list[tuple[str, str]]] = {}
     for state in active:
         if since := not_counted_since(state.votes):
-            found.setdefault(tuple(since), []).append((min(since.values()), state.link or state.id))
-    for metrics, several in found.items():
+            accounts_by_metrics.setdefault(tuple(since), []).append((min(since.values()), state.link or state.id))
+    for metrics, several in accounts_by_metrics.items():
         oldest, link = min(several)
         more = f" and {counted(len(several) - 1, 'other account')}" if len(several) > 1 else ""
         yield Problem(not_counted(metrics, oldest), OWN, value=f"{link}{more}", code="campaign-unclear")
@@ -101,10 +101,10 @@ def _campaign_problems(
 
 def _ahead(states: Iterable[AccountState]) -> list[Problem]:
     """A problem for each source whose clock is ahead, with one account as an example."""
-    found: dict[tuple[str, str], set[str]] = {}
+    links_by_source: dict[tuple[str, str], set[str]] = {}
     for state in states:
         for one in state.votes.ahead:
-            found.setdefault((one.place, one.source), set()).add(state.link or state.id)
+            links_by_source.setdefault((one.place, one.source), set()).add(state.link or state.id)
     return [
         Problem(
             f"values of {source or 'an unnamed source'} have a parsed_at more than 5 minutes ahead; each counts as of"
@@ -113,7 +113,7 @@ def _ahead(states: Iterable[AccountState]) -> list[Problem]:
             value=f"{min(links)}{' and others' if len(links) > 1 else ''}",
             code="parsed-values",
         )
-        for (place, source), links in sorted(found.items())
+        for (place, source), links in sorted(links_by_source.items())
     ]
 
 

@@ -58,12 +58,12 @@ def with_pins(decisions: Sequence[Decision], pins: Mapping[str, Pin], standing_i
 
     A cell that cannot be read, or whose row is gone, stands in with its mark, as any sheet value does.
     """
-    found = list(decisions)
+    pinned_decisions = list(decisions)
     for index, metric in enumerate(METRICS):
         if (pin := pins.get(metric)) is not None:
             stands_in = pin.place == CELL and metric in standing_in
-            found[index] = Decision(pin.value, Winner.CARRIED if stands_in else Winner.PINNED)
-    return found
+            pinned_decisions[index] = Decision(pin.value, Winner.CARRIED if stands_in else Winner.PINNED)
+    return pinned_decisions
 
 
 def contradicted(pinned: Pinned, decisions: Sequence[Decision], parsed: Metrics) -> Iterator[Pin]:
@@ -72,8 +72,10 @@ def contradicted(pinned: Pinned, decisions: Sequence[Decision], parsed: Metrics)
         pin = pinned.in_force.get(metric)
         if pin is None:
             continue
-        own = decisions[index]
-        other_value = parsed[index] if pin.place == CELL else own.value if own.winner != Winner.CARRIED else None
+        decision = decisions[index]
+        other_value = (
+            parsed[index] if pin.place == CELL else decision.value if decision.winner != Winner.CARRIED else None
+        )
         if is_far(pin.value, other_value):
             yield pin
 

@@ -164,11 +164,13 @@ def find_suspects(
     return SuspectChanges(tuple(new), tuple(over), (*left.values(), *new))
 
 
-def _is_over(key: tuple[str, str], known: Suspect, accidents: Mapping[tuple[str, str], Suspect], typed: Judged) -> bool:
+def _is_over(
+    key: tuple[str, str], suspect: Suspect, accidents: Mapping[tuple[str, str], Suspect], typed: Judged
+) -> bool:
     """Whether an open suspect from a typed number is over: the cell has another number, or the number is believed."""
-    if known.held:
+    if suspect.held:
         still = accidents.get(key)
-        return key[0] in typed.read and (still is None or still.new != known.new)
+        return key[0] in typed.read and (still is None or still.new != suspect.new)
     return key in typed.edited
 
 

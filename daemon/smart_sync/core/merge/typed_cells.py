@@ -52,15 +52,15 @@ def typed_cells(
     close: dict[str, list[str]] = {}
     lowest = [FALL if metric in counters else NARROWEST for metric in METRICS]
     for state in states:
-        row, known = sheet.rows.get(state.id), state.sheet
-        if row is None or row.metrics == known or not state.active:
+        row, last = sheet.rows.get(state.id), state.sheet
+        if row is None or row.metrics == last or not state.active:
             continue
-        if known is None:
+        if last is None:
             if not any(state.winners):
                 continue
-            known = NO_METRICS
+            last = NO_METRICS
         # `needs_history`, without the nouns: of most rows nothing need be looked at.
-        for low, old, new in zip(lowest, known, row.metrics, strict=True):
+        for low, old, new in zip(lowest, last, row.metrics, strict=True):
             if new is not None and new != old and not (old and -low * old <= new - old <= NARROWEST * old):
                 break
         else:
@@ -88,9 +88,9 @@ def _edited(sheet: Sheet, states: Sequence[AccountState], doubted: Suspects) -> 
 
 def _typed(state: AccountState, row: SheetRow, doubted: Suspects) -> Iterator[Typed]:
     parsed = state.parsed or NO_METRICS
-    known = state.sheet or NO_METRICS
+    last = state.sheet or NO_METRICS
     marked = cell_pins(state.pins)
-    for metric, old, new, theirs in zip(METRICS, known, row.metrics, parsed, strict=True):
+    for metric, old, new, theirs in zip(METRICS, last, row.metrics, parsed, strict=True):
         if new is not None and new != old:
             # Zeros are where a row is begun; they are no smaller numbers.
             if state.sheet is None and not new:
@@ -128,7 +128,9 @@ def judge_cells(
     """
     by_id = {state.id: state for state in states} if cells.rows or doubts.open else {}
     before = _before(states) if cells.rows else Worksheet()
-    found = [known for known in doubts.open.values() if _stays_held(known, by_id.get(known.account_id), sheet, doubts)]
+    accidents = [
+        known for known in doubts.open.values() if _stays_held(known, by_id.get(known.account_id), sheet, doubts)
+    ]
     for row in cells.rows:
         for accident in find_accidents(row, before, terms):
             key = (accident.account_id, accident.metric)
@@ -138,41 +140,41 @@ def judge_cells(
                 if known is not None and known.held and _grows_from_held(known, accident, terms, doubts):
                     one = one._replace(since=known.since)
                 if one.since > doubts.believed:
-                    found.append(one)
+                    accidents.append(one)
             elif known.since > doubts.believed and not known.held:
-                found.append(known)
+                accidents.append(known)
     judged_cells = frozenset((one.account_id, one.metric) for row in cells.rows for one in row)
-    return Judged(found, judged_cells, cells.edited, sheet.rows)
+    return Judged(accidents, judged_cells, cells.edited, sheet.rows)
 
 
-def _stays_held(known: Suspect, state: AccountState | None, sheet: Sheet, doubts: Doubts) -> bool:
+def _stays_held(suspect: Suspect, state: AccountState | None, sheet: Sheet, doubts: Doubts) -> bool:
     """Whether a held number stays held: the cell still has it, and neither a person nor the parser confirms it.
 
     It is not judged anew: the cells nearby and the other numbers of the row have changed since.
     """
-    row = sheet.rows.get(known.account_id)
-    if not known.held or known.since <= doubts.believed or row is None or state is None or not state.active:
+    row = sheet.rows.get(suspect.account_id)
+    if not suspect.held or suspect.since <= doubts.believed or row is None or state is None or not state.active:
         return False
-    index = METRICS.index(known.metric)
+    index = METRICS.index(suspect.metric)
     parsed = (state.parsed or NO_METRICS)[index]
-    return row.metrics[index] == known.new and known.metric not in row.pinned and not agrees(known.new, parsed)
+    return row.metrics[index] == suspect.new and suspect.metric not in row.pinned and not agrees(suspect.new, parsed)
 
 
-def _grows_from_held(known: Suspect, accident: Accident, terms: Terms, doubts: Doubts) -> bool:
+def _grows_from_held(suspect: Suspect, accident: Accident, terms: Terms, doubts: Doubts) -> bool:
     """Whether a cell grew as usual from the held number: then it stays held as long as that one.
 
     Else an account that is typed each day would be held for ever.
     """
-    days = (moment(doubts.now) - moment(known.since)) / timedelta(days=1) if known.since else 1.0
-    return grown_from(known.new, days, accident, terms)
+    days = (moment(doubts.now) - moment(suspect.since)) / timedelta(days=1) if suspect.since else 1.0
+    return grown_from(suspect.new, days, accident, terms)
 
 
 def _before(states: Iterable[AccountState]) -> Worksheet:
     """The worksheet as it was in the last read."""
     # Where an account stands now whose predecessor is gone, its own row counts.
     by_age = sorted(states, key=lambda state: state.absence.gone_since is None)
-    known = [(state.sheet_row, state, state.sheet) for state in by_age if state.sheet is not None]
-    by_row = {row: (state, values) for row, state, values in known if row is not None}
+    rows = [(state.sheet_row, state, state.sheet) for state in by_age if state.sheet is not None]
+    by_row = {row: (state, values) for row, state, values in rows if row is not None}
     return Worksheet(
         {row: values for row, (_, values) in by_row.items()},
         {row: f"@{state.username}" if state.username else state.link for row, (state, _) in by_row.items()},

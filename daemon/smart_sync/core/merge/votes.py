@@ -175,17 +175,17 @@ class _VoteJudge:
             return at
         if ahead:
             self.ahead.append(one)
-        known = self._seen.get((one.metric, one.place, one.source))
-        if known is not None and known.parsed_at == at:
-            return known.seen_at
+        seen_at = self._seen.get((one.metric, one.place, one.source))
+        if seen_at is not None and seen_at.parsed_at == at:
+            return seen_at.seen_at
         if ahead:
             self._new_ahead.append(AheadSince(one.metric, one.place, one.source, at, now))
         return now if ahead else at
 
     def is_new_ahead(self, one: ParsedValue) -> bool:
         """Whether a value's time is in the future, and was not seen so before."""
-        known = self._seen.get((one.metric, one.place, one.source))
-        return one.at is not None and one.at > self._terms.ahead and (known is None or known.parsed_at != one.at)
+        seen_at = self._seen.get((one.metric, one.place, one.source))
+        return one.at is not None and one.at > self._terms.ahead and (seen_at is None or seen_at.parsed_at != one.at)
 
     def why_no_vote(self, one: ParsedValue, at: str | None) -> str:
         """Why a value has no vote, counted as of ``at``; "" if it has one."""
@@ -201,16 +201,16 @@ class _VoteJudge:
 
     def news(self, account_id: str, taken_back: frozenset[Key]) -> ParsedChanges | None:
         """What must be stored about the votes; None if nothing."""
-        known = taken_back == self._past.taken_back
-        found = ParsedChanges(
+        is_unchanged = taken_back == self._past.taken_back
+        changes = ParsedChanges(
             account_id,
             self._new_link,
             self._new_links,
             tuple(self._new_ahead),
             tuple(self._new_marks),
-            None if known else taken_back,
+            None if is_unchanged else taken_back,
         )
-        return None if found == ParsedChanges(account_id) else found
+        return None if changes == ParsedChanges(account_id) else changes
 
     def _is_of_earlier_link(self, one: ParsedValue, at: str | None) -> bool:
         if one.link:
@@ -226,10 +226,10 @@ class _VoteJudge:
 
     def _is_same(self, link: str) -> bool:
         """Whether ``link`` shows the same profile as the account's; a link that shows none proves nothing."""
-        own, platform = self._whose.link, self._whose.platform
-        if link == own:
+        account_link, platform = self._whose.link, self._whose.platform
+        if link == account_link:
             return True
-        one, other = identity(link, platform), identity(own, platform)
+        one, other = identity(link, platform), identity(account_link, platform)
         return one == other or not (one and other)
 
 
@@ -251,12 +251,12 @@ def take_back(
 ) -> list[Mark]:
     """The marks that take back an account's ``values``; none for values that were taken back already."""
     scrutiny = _VoteJudge(history, account, vote_terms)
-    found = []
+    marks = []
     for one in values:
         at = scrutiny.effective(one)
         if scrutiny.why_no_vote(one, at) != FORGOTTEN:
-            found.append(Mark(one.metric, one.value, one.source, any_source, one.at or "", at or vote_terms.now))
-    return found
+            marks.append(Mark(one.metric, one.value, one.source, any_source, one.at or "", at or vote_terms.now))
+    return marks
 
 
 def has_vote(value: ParsedValue, history: ParsedHistory, account: ParsedAccount, vote_terms: VoteTerms) -> bool:
@@ -273,10 +273,10 @@ def is_outdated(
     What was taken back keeps nothing out, nor does what is of an unknown time ahead.
     """
     scrutiny = _VoteJudge(history, account, vote_terms)
-    known = scrutiny.effective(stored)
-    if scrutiny.is_new_ahead(stored) or scrutiny.why_no_vote(stored, known):
+    stored_at = scrutiny.effective(stored)
+    if scrutiny.is_new_ahead(stored) or scrutiny.why_no_vote(stored, stored_at):
         return False
     at = scrutiny.effective(new)
     if new.link and scrutiny.why_no_vote(new, at) == EARLIER_LINK:
         return True
-    return at is not None and known is not None and at < known
+    return at is not None and stored_at is not None and at < stored_at

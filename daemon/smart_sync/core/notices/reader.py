@@ -65,7 +65,7 @@ class Reader:
 
 def plain(text: object, limit: int = MAX_LINE) -> str:
     """``text`` on one line that mentions nobody and holds no markup; cut at ``limit`` characters."""
-    line = _CALL.sub(lambda found: f"{found[0]}\u200b", _CONTROL.sub(" ", str(text)).strip().translate(_TAGS))
+    line = _CALL.sub(lambda match: f"{match[0]}\u200b", _CONTROL.sub(" ", str(text)).strip().translate(_TAGS))
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 

@@ -49,18 +49,18 @@ def _part(part: str) -> str:
 
 
 def _known(part: str) -> str | None:
-    if found := _MORE_ACCOUNTS.fullmatch(part):
-        known = _known(found["reason"])
-        return None if known is None else f"{known} (и ещё аккаунтов: {found['number']})"
+    if match := _MORE_ACCOUNTS.fullmatch(part):
+        translation = _known(match["reason"])
+        return None if translation is None else f"{translation} (и ещё аккаунтов: {match['number']})"
     before, colon, rest = part.partition(": ")
     if colon and before in BEFORE:
         return f"{BEFORE[before]}: {_part(rest)}"
     for pattern, russian in _rules():
-        if found := pattern.fullmatch(part):
-            return russian.format(**{name: _filled(name, text) for name, text in found.groupdict().items()})
+        if match := pattern.fullmatch(part):
+            return russian.format(**{name: _filled(name, text) for name, text in match.groupdict().items()})
     if colon and (_LINK.match(before) or all(name in METRIC_NAMES["ru"] for name in before.split(", "))):
-        known = _known(rest)
-        return None if known is None else f"{_filled('', before)}: {known}"
+        translation = _known(rest)
+        return None if translation is None else f"{_filled('', before)}: {translation}"
     return None
 
 
@@ -70,8 +70,8 @@ def _filled(name: str, text: str) -> str:
         return _part(text)
     if name == "pin":
         for english, russian in PINS.items():
-            if found := _pattern(english).fullmatch(text):
-                return russian.format(**{own: _filled(own, said) for own, said in found.groupdict().items()})
+            if match := _pattern(english).fullmatch(text):
+                return russian.format(**{own: _filled(own, said) for own, said in match.groupdict().items()})
     if name in _NUMBERS:
         return _NOUN.sub("", text).replace(" of ", " из ")
     return ", ".join(_WORDS.get(part, part) for part in _and_more(text).split(", "))

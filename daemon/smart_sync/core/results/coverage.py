@@ -71,7 +71,7 @@ def by_metric(accounts: Mapping[Given, int]) -> dict[str, Coverage]:
     for (winners, rounded), several in accounts.items():
         for metric, winner in zip(METRICS, winners, strict=True):
             numbers[metric][kind_of(winner, rounded=metric in rounded)] += several
-    return {metric: Coverage(**found) for metric, found in numbers.items()}
+    return {metric: Coverage(**kinds) for metric, kinds in numbers.items()}
 
 
 def covered(accounts: Iterable[Mapping[str, str] | None], metric: str) -> Coverage:

@@ -64,23 +64,23 @@ def missed_tick(facts: HealthInputs) -> str:
 
 def reasons(facts: HealthInputs) -> list[str]:
     """Why the daemon is unhealthy, a sentence each; none if it is healthy."""
-    found = [missed_tick(facts)]
+    problems = [missed_tick(facts)]
     if facts.last_error:
-        found.append(f"the last pass could not be run: {facts.last_error}")
+        problems.append(f"the last pass could not be run: {facts.last_error}")
     if facts.database_error and facts.database_error != facts.last_error:
-        found.append(f"the database cannot be read: {facts.database_error}")
+        problems.append(f"the database cannot be read: {facts.database_error}")
     if facts.every_project_failed:
-        found.append("every project failed in its last pass; see smart-sync status")
+        problems.append("every project failed in its last pass; see smart-sync status")
     if facts.stale:
-        found.append(
+        problems.append(
             f"{counted(len(facts.stale), 'project is', 'projects are')} stale: {listed(facts.stale, MAX_NAMED)};"
             " see smart-sync status"
         )
     if facts.directory_trouble:
-        found.append(f"the directory of worksheets {facts.directory} {facts.directory_trouble}")
+        problems.append(f"the directory of worksheets {facts.directory} {facts.directory_trouble}")
     if not facts.database_error:
-        found.append(no_projects(facts))
-    return [reason for reason in found if reason]
+        problems.append(no_projects(facts))
+    return [reason for reason in problems if reason]
 
 
 def no_projects(facts: HealthInputs) -> str:
@@ -113,17 +113,17 @@ def _refusal(facts: HealthInputs) -> str:
 
 def warnings(facts: HealthInputs) -> list[str]:
     """What a person should look at, a sentence each."""
-    found = [f"parser {parser}" for parser in facts.failing_parsers]
-    found += [f"parser {token}; see smart-sync parse --tokens" for token in facts.ending_tokens]
-    found += facts.unreached
+    messages = [f"parser {parser}" for parser in facts.failing_parsers]
+    messages += [f"parser {token}; see smart-sync parse --tokens" for token in facts.ending_tokens]
+    messages += facts.unreached
     if facts.projects and facts.refused:
-        found.append(f"{counted(len(facts.refused), 'project')} could not be created{_refusal(facts)}")
+        messages.append(f"{counted(len(facts.refused), 'project')} could not be created{_refusal(facts)}")
     if facts.active and facts.unclear:
-        found.append(_unclear(facts))
+        messages.append(_unclear(facts))
     if facts.projects and not facts.active and not facts.unclear:
-        found.append("no project is active; there is nothing to sync")
+        messages.append("no project is active; there is nothing to sync")
     if facts.clock_doubt:
-        found.append(facts.clock_doubt)
+        messages.append(facts.clock_doubt)
     if facts.locked:
-        found.append(f"another process has held the database locked for {facts.locked:.0f} s; find it with fuser")
-    return found
+        messages.append(f"another process has held the database locked for {facts.locked:.0f} s; find it with fuser")
+    return messages

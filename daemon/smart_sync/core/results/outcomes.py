@@ -163,10 +163,10 @@ def _not_created(plan: Plan, refused: Mapping[str, str]) -> Iterator[Problem]:
     )
 
 
-def _some_refused(place: str, found: Sequence[Problem]) -> Iterator[Problem]:
+def _some_refused(place: str, problems: Sequence[Problem]) -> Iterator[Problem]:
     """The first `MAX_REFUSED`, and how many more there are."""
-    yield from found[:MAX_REFUSED]
-    if (more := len(found) - MAX_REFUSED) > 0:
+    yield from problems[:MAX_REFUSED]
+    if (more := len(problems) - MAX_REFUSED) > 0:
         reason = f"the database refuses {counted(more, 'account')} more"
         yield Problem(reason, place, code="database-columns", count=more)
 

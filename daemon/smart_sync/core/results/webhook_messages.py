@@ -140,7 +140,7 @@ def _findings(result: PassResult) -> list[Message]:
     """The findings of a pass: a message each for suspects, worksheet problems and created accounts."""
     results = result.results
     created = [r for r in results if r.counts.new_accounts]
-    found: dict[str, tuple[str, int, Iterable[SuspectInMessage | ProblemInMessage | CreatedInMessage]]] = {
+    entries_by_type: dict[str, tuple[str, int, Iterable[SuspectInMessage | ProblemInMessage | CreatedInMessage]]] = {
         "value.suspected": (
             "values",
             sum(len(r.new_suspects) for r in results),
@@ -158,7 +158,7 @@ def _findings(result: PassResult) -> list[Message]:
         ),
     }
     told = []
-    for type_, (key, count, entries) in found.items():
+    for type_, (key, count, entries) in entries_by_type.items():
         if count:
             shown = _fitting(entries)
             data = {"run_id": result.id, key: shown, "left_out": count - len(shown)}

@@ -149,10 +149,10 @@ def _read_text(cell: str, locale: str, metric: str, scale: int) -> int | None:
     speaking = rules(locale)
     if not scale and speaking.grouped.fullmatch(text):  # the usual case, in a tenth of the time
         return _check_range(int(re.sub("[^0-9]", "", text)))
-    found = _NUMBER.fullmatch(_with_ascii_digits(text))
-    if found is None:
+    match = _NUMBER.fullmatch(_with_ascii_digits(text))
+    if match is None:
         raise Unreadable(_why_not(text))
-    before, number, exponent, after = found.groups()
+    before, number, exponent, after = match.groups()
     read = _digits(number.translate(_SAME), speaking)
     power, own = _power(before, after, speaking, metric, foreign=read.foreign) or _refuse(text)
     if (power or exponent) and (scale or (power and exponent)):

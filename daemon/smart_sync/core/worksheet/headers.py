@@ -105,8 +105,8 @@ def at(rows: Sequence[Sequence[Cell]], row: int, titles: Titles, *, merged: bool
 
 def without_link(row: Sequence[Cell], titles: Titles) -> dict[str, int]:
     """The columns of the metrics in a row that titles two or more; else none."""
-    found = reversed(_titles(row, 0, titles))
-    named = {title.field: column for _, column, title in found if title.field in METRICS}
+    right_to_left = reversed(_titles(row, 0, titles))
+    named = {title.field: column for _, column, title in right_to_left if title.field in METRICS}
     return named if len(named) > 1 else {}
 
 
@@ -154,15 +154,15 @@ def _share_username(by_field: dict[str, list[_Named]]) -> None:
 
 def _headings_below(cells: Sequence[Cell], columns: Mapping[str, int]) -> dict[int, tuple[int, str]]:
     """The texts below the titles, by the metric's column; none if that row has numbers."""
-    found: dict[int, tuple[int, str]] = {}
+    headings: dict[int, tuple[int, str]] = {}
     for metric in METRICS:
         cell = cells[columns[metric]] if columns.get(metric, len(cells)) < len(cells) else None
         if cell is None or (isinstance(cell, str) and cell.strip().casefold() in NO_VALUE):
             continue
         if not isinstance(cell, str) or _is_count(cell):
             return {}
-        found[columns[metric]] = columns[metric], cell
-    return {} if any(isinstance(cell, str) and is_total(cell) for cell in cells) else found
+        headings[columns[metric]] = columns[metric], cell
+    return {} if any(isinstance(cell, str) and is_total(cell) for cell in cells) else headings
 
 
 def _headings_above(cells: Sequence[Cell], named: Sequence[_Named], row: int) -> dict[int, tuple[int, str]]:
@@ -171,7 +171,7 @@ def _headings_above(cells: Sequence[Cell], named: Sequence[_Named], row: int) ->
     One of merged cells stands in the leftmost of them: it goes for the columns to its right too.
     """
     metrics = {column for place, column, title in named if place == row and title.field in METRICS}
-    found: dict[int, tuple[int, str]] = {}
+    headings: dict[int, tuple[int, str]] = {}
     heading: tuple[int, str] | None = None
     for column in range(max(metrics, default=-1) + 1):
         cell = cells[column] if column < len(cells) else None
@@ -182,8 +182,8 @@ def _headings_above(cells: Sequence[Cell], named: Sequence[_Named], row: int) ->
         elif not _blank(cells, column):
             heading = None
         if heading and column in metrics:
-            found[column] = heading
-    return found
+            headings[column] = heading
+    return headings
 
 
 def _with_headings(

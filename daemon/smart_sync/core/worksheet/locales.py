@@ -80,10 +80,10 @@ def rules(name: str) -> Rules:
     """The rules of the locale ``name``, such as ``ru_RU``; if unknown its language's, or those of en_US."""
     locale = _parsed(name)
     symbols = [locale.number_symbols.get(system, {}) for system in ("latn", locale.default_numbering_system)]
-    own = set(_affixes(locale))
+    affixes = set(_affixes(locale))
     if locale.language == "ru":
-        own |= _shortened()
-    loose = {(loosened(before), loosened(after), power) for before, after, power in own}
+        affixes |= _shortened()
+    loose = {(loosened(before), loosened(after), power) for before, after, power in affixes}
     others = {(loosened(before), loosened(after), power) for before, after, power in _shared_affixes()}
     decimal = symbols[0].get("decimal", ".")
     groups = frozenset(group for table in symbols if (group := table.get("group")))
@@ -94,7 +94,7 @@ def rules(name: str) -> Rules:
             rf"[1-9][0-9]{{0,2}}([{''.join({*SPACES, *groups} - {decimal})}])[0-9]{{3}}(?:\1[0-9]{{3}})*"
         ),
         sizes=locale.decimal_formats[None].grouping,
-        exact={key: Power(power, own=True) for key, power in _decided(own).items()},
+        exact={key: Power(power, own=True) for key, power in _decided(affixes).items()},
         loose={
             (before, after): Power(power, own=(before, after, power) in loose)
             for (before, after), power in _decided(loose | others).items()
@@ -109,10 +109,10 @@ def is_known(name: str) -> bool:
 
 
 def _parsed(name: str) -> "Locale":
-    found = _cldr_locale(name) or _cldr_locale(FALLBACK)
-    if found is None:
+    locale = _cldr_locale(name) or _cldr_locale(FALLBACK)
+    if locale is None:
         raise AssertionError(FALLBACK)  # Babel always has it
-    return found
+    return locale
 
 
 def _cldr_locale(name: str) -> "Locale | None":
@@ -126,8 +126,8 @@ def _cldr_locale(name: str) -> "Locale | None":
 
 @lru_cache(maxsize=1)
 def _shared_affixes() -> set[tuple[str, str, int]]:
-    found = {("", word, power) for power, words in WORLDWIDE.items() for word in words.split()} | _shortened()
-    return found.union(*(_affixes(_parsed(name)) for name in _EVERYWHERE))
+    affixes = {("", word, power) for power, words in WORLDWIDE.items() for word in words.split()} | _shortened()
+    return affixes.union(*(_affixes(_parsed(name)) for name in _EVERYWHERE))
 
 
 def _shortened() -> set[tuple[str, str, int]]:
@@ -140,10 +140,10 @@ def _affixes(locale: "Locale") -> Iterator[tuple[str, str, int]]:
         for patterns in locale.compact_decimal_formats.get(form, {}).values():
             for magnitude, pattern in patterns.items():
                 # Only the positive half: "0M;-0M" has one digit, not two.
-                found = _PATTERN.fullmatch(pattern.pattern.split(";")[0].replace("'", "").translate(INVISIBLE))
-                if found and (found[1] + found[3]).strip():
-                    before, after = found[1].translate(_ONE_SPACE), found[3].translate(_ONE_SPACE)
-                    yield before, after, len(magnitude) - len(found[2])
+                match = _PATTERN.fullmatch(pattern.pattern.split(";")[0].replace("'", "").translate(INVISIBLE))
+                if match and (match[1] + match[3]).strip():
+                    before, after = match[1].translate(_ONE_SPACE), match[3].translate(_ONE_SPACE)
+                    yield before, after, len(magnitude) - len(match[2])
 
 
 def loosened(word: str) -> str:

@@ -147,12 +147,12 @@ class Titles:
         """The meaning of ``cell`` as a title; None if it is unknown."""
         if not isinstance(cell, str) or len(cell) > MAX_TITLE:
             return None
-        known = self._found
-        if cell not in known:
-            if len(known) >= MAX_KNOWN:
-                known = self._found = {}
-            known[cell] = self._understood(cell)
-        return known[cell]
+        cache = self._found
+        if cell not in cache:
+            if len(cache) >= MAX_KNOWN:
+                cache = self._found = {}
+            cache[cell] = self._understood(cell)
+        return cache[cell]
 
     def _understood(self, cell: str) -> Title | None:
         text = normal(cell)
@@ -204,9 +204,9 @@ class Titles:
 
     def _decorated(self, text: str) -> Title | None:
         """The meaning of a name with notes, a unit, a number or symbols around it."""
-        notes = [" ".join(filter(None, found)).strip() for found in _NOTE.findall(text)]
+        notes = [" ".join(filter(None, parts)).strip() for parts in _NOTE.findall(text)]
         bare = _signs_off(_NUMBERING.sub("", _NOTE.sub(" ", text)))
-        if (whole := self._names.get(_signs_off(_NOTE.sub(lambda found: f" {found[0][1:-1]} ", text)))) is not None:
+        if (whole := self._names.get(_signs_off(_NOTE.sub(lambda match: f" {match[0][1:-1]} ", text)))) is not None:
             return Title(whole.field, 1)
         units = [_unit(note, alone=True) for note in notes]
         scales = [unit for unit in units if unit]

@@ -15,8 +15,8 @@ _SUFFIX = ".toml"
 @lru_cache(maxsize=1)
 def names() -> tuple[str, ...]:
     """The names of all recipes, sorted."""
-    found = (file.name for file in resources.files(__package__).iterdir())
-    return tuple(sorted(name.removesuffix(_SUFFIX) for name in found if name.endswith(_SUFFIX)))
+    file_names = (file.name for file in resources.files(__package__).iterdir())
+    return tuple(sorted(name.removesuffix(_SUFFIX) for name in file_names if name.endswith(_SUFFIX)))
 
 
 def read(name: str) -> dict[str, Any]:

@@ -100,7 +100,7 @@ class PostgresDialect:
         for pattern, ours in _TYPES:
             bare = re.sub(pattern, ours, bare)
         bare = _REWRITTEN.sub(r"\1 WITH (fillfactor = 45)", bare)
-        return re.sub(r"^(CREATE TABLE (?:IF NOT EXISTS )?)(?=\w)", lambda found: f"{found[1]}{self.schema}.", bare)
+        return re.sub(r"^(CREATE TABLE (?:IF NOT EXISTS )?)(?=\w)", lambda match: f"{match[1]}{self.schema}.", bare)
 
     async def prepare(self, transaction: Transaction) -> None:
         """Create the functions that the SQL text needs, if they are missing or different."""

@@ -235,8 +235,8 @@ class Lease:
             return False
         table = f"{self._schema}.smart_sync_schema"
         table_exists = (await self._ask("SELECT to_regclass(?)", table))[0][0]
-        found = await self._ask(f"SELECT version FROM {table}") if table_exists else []
-        version = int(found[0][0]) if found else 0
+        rows = await self._ask(f"SELECT version FROM {table}") if table_exists else []
+        version = int(rows[0][0]) if rows else 0
         before, self.outdated = self.outdated, version if version > self._newest else 0
         if before != self.outdated:
             self._tell()

@@ -231,11 +231,11 @@ async def _compare(
     transaction: PostgresTransaction, table: str, columns: Sequence[_Column], count: int, sums: Sequence[int]
 ) -> None:
     expressions = ["count(*)"] + [f"sum({quoted(c.name)})" for c in columns if c.is_count]
-    (found,) = await transaction.fetch(f"SELECT {', '.join(expressions)} FROM {table}")
+    (arrived,) = await transaction.fetch(f"SELECT {', '.join(expressions)} FROM {table}")
     sent = [count] + [one for one, column in zip(sums, columns, strict=True) if column.is_count]
-    if [value or 0 for value in found] != sent:
+    if [value or 0 for value in arrived] != sent:
         raise DatabaseError(
-            f"table {table}: what arrived is not what was sent ({found} of {sent}); nothing is kept",
+            f"table {table}: what arrived is not what was sent ({arrived} of {sent}); nothing is kept",
             trouble="database-columns",
         )
     for column in columns:

@@ -43,13 +43,13 @@ class PostgresTransaction:
     async def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
         """Run one statement for each of ``rows``; return the number of rows changed."""
         text, shared = self._own(sql)
-        several, changed = bulk(text), 0
-        async with self._writer.translated_errors(), statements.parts(rows, several) as parts:
+        statement, changed = bulk(text), 0
+        async with self._writer.translated_errors(), statements.parts(rows, statement) as parts:
             async for part in parts:
-                if several is not None and len(part.rows) >= statements.LEAST:
-                    if several.sql and text not in self._types:
+                if statement is not None and len(part.rows) >= statements.LEAST:
+                    if statement.sql and text not in self._types:
                         self._types[text] = await statements.types_of(self._connection, text)
-                    changed += await statements.run(self._connection, several, self._types.get(text, ()), part)
+                    changed += await statements.run(self._connection, statement, self._types.get(text, ()), part)
                 else:
                     cursor = self._connection.cursor()
                     given = [_untyped(row) for row in part.rows] if shared else part.rows

@@ -74,10 +74,10 @@ class SharedLimit:
         if not self._are_made:
             await self._connection.fetch(_MAKE, (self._name, self._calls))
             self._are_made = True
-        own = lasts + 2 * MARGIN
+        seconds = lasts + 2 * MARGIN
         while True:
             began = time.monotonic()
-            rows = await self._connection.fetch(_TAKE, (self._name, self._calls, own + self._seconds, holder))
+            rows = await self._connection.fetch(_TAKE, (self._name, self._calls, seconds + self._seconds, holder))
             if rows and time.monotonic() - began < MARGIN:
                 return int(rows[0][0])
             if not rows:

@@ -59,7 +59,7 @@ async def rehearse(server: Server, copy: Path, sync: SyncSettings, now: datetime
 
     Raises `SmartSyncError` for what would keep a pass from opening the database.
     """
-    found = Rehearsal()
+    result = Rehearsal()
     try:
         async with PostgresDatabase(server, patience=_PATIENCE) as database:
             if ready := await schema.is_current(database):
@@ -71,17 +71,17 @@ async def rehearse(server: Server, copy: Path, sync: SyncSettings, now: datetime
                     if not ready:
                         account_id = await _copy(transaction, copy, now)
                     within: Any = _SavepointDatabase(transaction)
-                    found.refused = await refusals(within, account_id, sync, now)
+                    result.refused = await refusals(within, account_id, sync, now)
                     ((count, example),) = await transaction.fetch(UNREAD)
-                    found.unread = int(count), as_text(example)
+                    result.unread = int(count), as_text(example)
                     table = f"{database.dialect.schema}.account_snapshots"
                     for name, is_constraint in await transaction.fetch(_UNIQUE, (table,)):
                         drop = "ALTER TABLE account_snapshots DROP CONSTRAINT" if is_constraint else "DROP INDEX"
-                        found.unique.append((str(name), f"{drop} {name}"))
+                        result.unique.append((str(name), f"{drop} {name}"))
                     raise _RolledBackError
     except StoreError as error:
         raise error.meaning from None
-    return found
+    return result
 
 
 class _SavepointDatabase:

@@ -244,12 +244,12 @@ async def rows(connection: "AsyncConnection[Any]", sql: str, parameters: Sequenc
     cursor = await connection.execute(sql, parameters)
     if cursor.description is None:
         return []
-    found: list[Any] = []
+    all_rows: list[Any] = []
     while part := await cursor.fetchmany(CHUNK):
-        found += part
+        all_rows += part
         if len(part) == CHUNK:
             await asyncio.sleep(0)
-    return found
+    return all_rows
 
 
 def adapt(connection: Any) -> None:

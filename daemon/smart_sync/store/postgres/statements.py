@@ -43,19 +43,19 @@ def numbered(sql: str) -> str:
     return _with_parameters(_CUT.sub(r"date(\1", with_arrays), "$")
 
 
-def _as_array(found: re.Match[str]) -> str:
-    return f"{'<> ALL' if found['negated'] else '= ANY'} (listed({found['list']}))"
+def _as_array(match: re.Match[str]) -> str:
+    return f"{'<> ALL' if match['negated'] else '= ANY'} (listed({match['list']}))"
 
 
 def _with_parameters(sql: str, mark: str) -> str:
     count = 0
 
-    def number(found: re.Match[str]) -> str:
+    def number(match: re.Match[str]) -> str:
         nonlocal count
-        if not found[0].startswith("?"):
-            return found[0]
-        count += not found[1]
-        return f"{mark}{found[1] or count}"
+        if not match[0].startswith("?"):
+            return match[0]
+        count += not match[1]
+        return f"{mark}{match[1] or count}"
 
     return _PARAMETER.sub(number, sql)
 
@@ -63,7 +63,7 @@ def _with_parameters(sql: str, mark: str) -> str:
 @cache
 def written_to(sql: str, schema: str) -> tuple[str, bool]:
     """``sql`` writing to the web app's own table, not to the view that we read it through; and whether it does."""
-    changed, times = _SHARED_WRITE.subn(lambda found: f"{found[1]}{schema}.{found[2]}", sql, count=1)
+    changed, times = _SHARED_WRITE.subn(lambda match: f"{match[1]}{schema}.{match[2]}", sql, count=1)
     return (changed, True) if times and _SHARED_WRITE.match(sql) else (sql, False)
 
 
@@ -85,30 +85,30 @@ class Bulk(NamedTuple):
 def bulk(sql: str) -> Bulk | None:
     """The `Bulk` of a statement, if there is an equivalent one; else None."""
     marked = _with_parameters(sql, "given.p")
-    if found := _DELETE.fullmatch(marked):
-        itself = re.search(rf"\b(?:FROM|JOIN) {_SCHEMA}{found['table']}\b", found["where"])
-        return None if itself else Bulk(f"{found['from']} USING {GIVEN} WHERE {found['where']}", ())
+    if match := _DELETE.fullmatch(marked):
+        itself = re.search(rf"\b(?:FROM|JOIN) {_SCHEMA}{match['table']}\b", match["where"])
+        return None if itself else Bulk(f"{match['from']} USING {GIVEN} WHERE {match['where']}", ())
     if "(SELECT" in marked:  # a row may change what the next one finds
         return None
-    if found := _INSERT.fullmatch(marked):
-        return _insert(found)
-    if found := _UPDATE.fullmatch(marked):
-        more = f", {found['rest']}" if found["rest"] else ""
-        return Bulk(f"{found['set']} FROM {GIVEN}{more} WHERE {found['where']}", _places(found["where"]))
+    if match := _INSERT.fullmatch(marked):
+        return _insert(match)
+    if match := _UPDATE.fullmatch(marked):
+        more = f", {match['rest']}" if match["rest"] else ""
+        return Bulk(f"{match['set']} FROM {GIVEN}{more} WHERE {match['where']}", _places(match["where"]))
     return None
 
 
-def _insert(found: re.Match[str]) -> Bulk | None:
-    conflict, values = found["conflict"] or "", (found["values"] or "").split(", ")
+def _insert(match: re.Match[str]) -> Bulk | None:
+    conflict, values = match["conflict"] or "", (match["values"] or "").split(", ")
     if "given." in conflict:
         return None
-    if not found["values"]:
-        return Bulk(f"{found['into']} {found['select']}{GIVEN}, {found['rest']} {conflict}", ())
-    columns = found["columns"].split(", ")
+    if not match["values"]:
+        return Bulk(f"{match['into']} {match['select']}{GIVEN}, {match['rest']} {conflict}", ())
+    columns = match["columns"].split(", ")
     key: Sequence[int] = ()
     copy = ""
     if values == [f"given.p{number}" for number in range(1, len(columns) + 1)]:
-        added = f"COPY {found['table']} ({found['columns']}) FROM STDIN"
+        added = f"COPY {match['table']} ({match['columns']}) FROM STDIN"
         if not conflict:
             return Bulk("", (), added)
         copy = added if conflict == "ON CONFLICT DO NOTHING" else ""
@@ -117,7 +117,7 @@ def _insert(found: re.Match[str]) -> Bulk | None:
         if not all(re.fullmatch(r"given\.p\d+", value) for value in of_key):
             return None
         key = _places(" ".join(of_key))
-    return Bulk(f"{found['into']} SELECT {found['values']} FROM {GIVEN} {conflict}", key, copy)
+    return Bulk(f"{match['into']} SELECT {match['values']} FROM {GIVEN} {conflict}", key, copy)
 
 
 def _places(text: str) -> Sequence[int]:
@@ -216,9 +216,9 @@ async def types_of(connection: "AsyncConnection[Any]", sql: str) -> list[str]:
     """The server's types of the parameters of ``sql``."""
     cursor = await connection.execute(f"PREPARE smart_sync_types AS {numbered(sql)}")
     await cursor.execute("SELECT parameter_types::text[] FROM pg_prepared_statements WHERE name = 'smart_sync_types'")
-    found = await cursor.fetchone()
+    row = await cursor.fetchone()
     await cursor.execute("DEALLOCATE smart_sync_types")
-    return list(found[0]) if found else []
+    return list(row[0]) if row else []
 
 
 def encoded(rows: Iterable[Row]) -> bytes:

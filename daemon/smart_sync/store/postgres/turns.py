@@ -81,8 +81,8 @@ class Held:
 
     async def check(self, connection: "AsyncConnection[Any]") -> None:
         """Raise `Lost` if another worker has the spreadsheet; it stays ours until the open transaction has ended."""
-        own = (_resource(self.spreadsheet), self.token, self.worker)
-        if not await rows(connection, numbered(fencing.CHECK), own):
+        parameters = (_resource(self.spreadsheet), self.token, self.worker)
+        if not await rows(connection, numbered(fencing.CHECK), parameters):
             raise self.lost()
 
     def lost(self) -> StoreError:
@@ -115,8 +115,8 @@ async def begin(database: PostgresDatabase, run_id: str, request: str, groups: M
 
 async def unclaimed(database: PostgresDatabase, worker: str, seconds: float) -> tuple[str, str] | None:
     """A run id and a waiting spreadsheet of it, if no other worker has been alive for ``seconds``."""
-    found = await database.at_once(_LEFT, (MAX_TRIES, worker, seconds))
-    return (str(found[0][0]), str(found[0][1])) if found else None
+    rows = await database.at_once(_LEFT, (MAX_TRIES, worker, seconds))
+    return (str(rows[0][0]), str(rows[0][1])) if rows else None
 
 
 async def mark_parsed(database: PostgresDatabase, run_id: str) -> None:
@@ -132,8 +132,8 @@ async def end(database: PostgresDatabase, run_id: str) -> None:
 
 async def open_turns(database: PostgresDatabase, run_id: str) -> list[tuple[Turn, str]]:
     """The spreadsheets not collected yet, and the cost of reading them as reported by their workers."""
-    found = await database.at_once(_LOOK, (run_id,))
-    return [(Turn(row[0], row[1], row[2], row[3], bool(row[4]), row[5]), str(row[6])) for row in found]
+    rows = await database.at_once(_LOOK, (run_id,))
+    return [(Turn(row[0], row[1], row[2], row[3], bool(row[4]), row[5]), str(row[6])) for row in rows]
 
 
 async def return_to_queue(database: PostgresDatabase, run_id: str, spreadsheets: Sequence[str]) -> None:
@@ -146,8 +146,8 @@ async def collect(database: PostgresDatabase, run_id: str, spreadsheets: Sequenc
     parameters = (run_id, json.dumps(list(spreadsheets)))
     await database.at_once(f"UPDATE fan_out_spreadsheets SET finished = 2 WHERE {_SEVERAL}", parameters)
     await database.at_once_if_held(_RAISE.format(which=_OF.format(which=_SEVERAL)), parameters)
-    found = await database.at_once(f"SELECT project_id, result FROM fan_out_results WHERE {_SEVERAL}", parameters)
-    return {str(row[0]): str(row[1]) for row in found}
+    rows = await database.at_once(f"SELECT project_id, result FROM fan_out_results WHERE {_SEVERAL}", parameters)
+    return {str(row[0]): str(row[1]) for row in rows}
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,14 +174,14 @@ async def take(database: PostgresDatabase, held: Held, run_id: str, spreadsheet:
     if not requests:
         return None
     # What a late worker of an earlier pass has left is no result of this one.
-    found = await database.at_once(
+    rows = await database.at_once(
         "SELECT project_id, worksheet_read, spreadsheet FROM fan_out_results WHERE run_id = ?", (run_id,)
     )
     return Task(
         str(taken[0][1]),
         str(requests[0][0]),
-        frozenset(str(row[0]) for row in found if row[2] == spreadsheet),
-        frozenset(str(row[0]) for row in found if row[1]),
+        frozenset(str(row[0]) for row in rows if row[2] == spreadsheet),
+        frozenset(str(row[0]) for row in rows if row[1]),
     )
 
 
@@ -193,8 +193,8 @@ async def heartbeat(database: PostgresDatabase, held: Held) -> None:
 
 async def is_parsed(database: PostgresDatabase, run_id: str) -> bool:
     """Whether the parsed values are as fresh as the pass waits for, or the pass no longer exists."""
-    found = await database.at_once("SELECT parsed FROM fan_out_passes WHERE run_id = ?", (run_id,))
-    return not found or bool(found[0][0])
+    rows = await database.at_once("SELECT parsed FROM fan_out_passes WHERE run_id = ?", (run_id,))
+    return not rows or bool(rows[0][0])
 
 
 async def record(

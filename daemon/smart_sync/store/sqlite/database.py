@@ -244,7 +244,7 @@ class SqliteDatabase:
 def _identity(path: Path) -> tuple[int, int] | None:
     """Which file is at ``path``."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino

@@ -75,19 +75,19 @@ def take(path: Path, now: datetime) -> Inventory:
     with closing(connect(path)) as source:
         existing = scratch_copy.tables(source)
         shared = [table for table in REQUIRED if table in existing]
-        known = _columns(source, shared)
-        has_stamps = "snapshot_time" in known.get("account_snapshots", ())
+        columns = _columns(source, shared)
+        has_stamps = "snapshot_time" in columns.get("account_snapshots", ())
         newest = _newest_stamp(source) if has_stamps else ""
         adopted = "account_metrics" in existing and "smart_sync_schema" in existing
         return Inventory(
             journal_mode=str(source.execute("PRAGMA journal_mode").fetchone()[0]).lower(),
             rows={table: source.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in shared},
-            id_types={table: _types(source, table) for table in shared if "id" in known[table]},
+            id_types={table: _types(source, table) for table in shared if "id" in columns[table]},
             adopted=adopted,
             unique_links=_has_unique_links(source) if "project_social_accounts" in existing else True,
             triggers=_triggers(source, shared),
             references=tuple(_references(source, existing)),
-            spreadsheets=_spreadsheets(source) if "google_sheet_name" in known.get("projects", ()) else (),
+            spreadsheets=_spreadsheets(source) if "google_sheet_name" in columns.get("projects", ()) else (),
             newest_stamp=newest,
             newest_at=moment_of(newest),
             unreadable_stamps=_unreadable_stamps(source) if has_stamps else 0,
@@ -129,11 +129,11 @@ def _triggers(source: sqlite3.Connection, shared: list[str]) -> dict[str, str]:
 
 
 def _references(source: sqlite3.Connection, tables: set[str]) -> list[str]:
-    found = []
+    columns = []
     for table in sorted(tables):
         rows = source.execute('SELECT "table", "from" FROM pragma_foreign_key_list(?)', (table,))
-        found += [f"{table}.{column}" for target, column in rows if target in REQUIRED]
-    return found
+        columns += [f"{table}.{column}" for target, column in rows if target in REQUIRED]
+    return columns
 
 
 def _spreadsheets(source: sqlite3.Connection) -> tuple[str, ...]:
@@ -177,7 +177,7 @@ def other_writer(source: sqlite3.Connection, now: datetime) -> OtherWriter | Non
     since = max(str(first), stamp(now - RECENT))
     ours = {str(row[0]): row[1:] for row in source.execute(f"SELECT account_id, {_NAMES} FROM account_metrics")}
     is_own, newest, judged = OwnSnapshots(), set[str](), set[str]()
-    found: list[OtherWriter] = []
+    writers: list[OtherWriter] = []
     for account_id, row_id, at, *values in source.execute(_LATELY, (since,)):
         account = str(account_id)
         shown = account not in newest
@@ -187,9 +187,9 @@ def other_writer(source: sqlite3.Connection, now: datetime) -> OtherWriter | Non
         judged.add(account)
         pairs = zip(METRICS, values, ours[account], strict=True)
         unequal = [(metric, theirs, own) for metric, theirs, own in pairs if theirs != own]
-        found += [OtherWriter(0, account, *first_of, str(at), shown) for first_of in unequal[:1]]
-    found.sort(key=lambda one: not one.shown)
-    return replace(found[0], accounts=len(found)) if found else None
+        writers += [OtherWriter(0, account, *first_of, str(at), shown) for first_of in unequal[:1]]
+    writers.sort(key=lambda one: not one.shown)
+    return replace(writers[0], accounts=len(writers)) if writers else None
 
 
 def moment_of(stamp: str) -> datetime | None:

@@ -133,11 +133,11 @@ def zero_snapshots(source: sqlite3.Connection) -> int:
     """The number of snapshots with only zeros although a later one of the account has more."""
     if "account_snapshots" not in tables(source):
         return 0
-    known = " OR ".join(ABOVE_ZERO.format(m=metric) for metric in METRICS)
+    above_zero = " OR ".join(ABOVE_ZERO.format(m=metric) for metric in METRICS)
     above = " OR ".join(f"{metric} > 0" for metric in METRICS)
     sql = (
         "SELECT count(*) FROM account_snapshots s JOIN (SELECT account_id, max(datetime(snapshot_time)) AS last"
-        f" FROM account_snapshots WHERE {known} GROUP BY account_id) k ON k.account_id = s.account_id"
+        f" FROM account_snapshots WHERE {above_zero} GROUP BY account_id) k ON k.account_id = s.account_id"
         f" WHERE NOT coalesce({above}, 0) AND datetime(s.snapshot_time) < k.last"
     )
     return int(source.execute(sql).fetchone()[0])
@@ -176,7 +176,7 @@ def zeros_between(source: sqlite3.Connection, timezone: str) -> list[tuple[str, 
     if not {"account_snapshots", "project_social_accounts"} <= tables(source):
         return []
     _set_clocks(source, timezone)
-    found = (
+    queries = (
         f"SELECT coalesce(a.profile_link, s.account_id), {local_day('s.snapshot_time')}, '{metric}'"
         " FROM last_of_day s JOIN (SELECT account_id, min(datetime(snapshot_time)) AS first,"
         f" max(datetime(snapshot_time)) AS last FROM account_snapshots WHERE {ABOVE_ZERO.format(m=metric)}"
@@ -190,7 +190,7 @@ def zeros_between(source: sqlite3.Connection, timezone: str) -> list[tuple[str, 
         f" ORDER BY {NEWEST_FIRST}, id DESC) AS nth FROM account_snapshots"
     )
     rows = source.execute(
-        f"WITH last_of_day AS (SELECT * FROM ({last_of_day}) WHERE nth = 1) {' UNION '.join(found)} ORDER BY 1, 2, 3"
+        f"WITH last_of_day AS (SELECT * FROM ({last_of_day}) WHERE nth = 1) {' UNION '.join(queries)} ORDER BY 1, 2, 3"
     )
     return [(str(link), str(day), metric) for link, day, metric in rows]
 
@@ -230,13 +230,13 @@ def unknown_at(path: Path, defaults: Given) -> dict[str, str]:
 
 def unknown_among(columns: Mapping[str, list[str]], wanted: Given) -> dict[str, str]:
     """`unknown_at`; ``columns``: the existing tables' columns, by section."""
-    found: dict[str, str] = {}
+    problems: dict[str, str] = {}
     with closing(sqlite3.connect(":memory:")) as ours:
         ours.executescript(shared_tables())
         made = _columns_of(ours, wanted)
     for section, values in wanted.items():
-        found |= dict(unknown_columns(section, values, columns.get(section) or made[section]))
-    return found
+        problems |= dict(unknown_columns(section, values, columns.get(section) or made[section]))
+    return problems
 
 
 def _columns_of(source: sqlite3.Connection, sections: Iterable[str]) -> dict[str, list[str]]:
