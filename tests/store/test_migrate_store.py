@@ -20,6 +20,7 @@ from smart_sync.config.database_url import server
 from smart_sync.errors import SmartSyncError
 from smart_sync.store.postgres import postgres_transaction
 from smart_sync.store.postgres.moving import move
+from smart_sync.store.schema import shared_tables
 from world import NOON, PostgresWorld, World, link
 
 #: The columns of ids in the tables that the two passes have filled.
@@ -186,6 +187,21 @@ async def test_the_tables_that_the_web_app_has_made_there_are_filled_as_they_are
     there = PostgresWorld(lived.folder, google, postgres)
     there.now = lived.now
     assert (await there.sync_one()).counts.changed == 0
+
+
+@pytest.mark.parametrize("does", ["NEW.likes := NEW.likes + 1; RETURN NEW", "RETURN NULL"])
+async def test_what_arrives_otherwise_than_it_was_sent_is_not_kept(lived: World, postgres: str, does: str) -> None:
+    """A trigger of the web app's that changes a number, or leaves a row out: counts and sums tell, all is undone."""
+    with psycopg.connect(postgres, autocommit=True) as app:
+        app.execute(shared_tables())
+        app.execute(f"CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN {does}; END$$")
+        app.execute("CREATE TRIGGER meddle BEFORE INSERT ON account_snapshots FOR EACH ROW EXECUTE FUNCTION meddle()")
+        with pytest.raises(
+            SmartSyncError, match=r"table account_snapshots: what arrived is not what was sent .*nothing"
+        ):
+            await move(lived.path, server(postgres))
+        assert app.execute("SELECT count(*) FROM projects").fetchall() == [(0,)]
+    assert tables(postgres) == 3
 
 
 async def test_ids_that_the_web_apps_table_cannot_hold_are_told_with_what_to_do(lived: World, postgres: str) -> None:

@@ -21,7 +21,7 @@ from smart_sync.config.database_url import server
 from smart_sync.store.engine import Database, Down, Refused, StoreError, upsert
 from smart_sync.store.postgres import bounded_connection
 from smart_sync.store.postgres.server_connection import Connection
-from smart_sync.store.postgres.statements import LEAST, MOST, parts
+from smart_sync.store.postgres.statements import LEAST, MOST, bulk, parts
 from smart_sync.store.schema import open_database, open_existing
 from standby_processes import Proxy, through
 from world import NOON, PostgresWorld
@@ -72,6 +72,26 @@ async def test_many_rows_are_what_one_after_the_other_would_be(database: Databas
         found.append(await database.fetch("SELECT * FROM kinds ORDER BY id"))
     assert found[0] == found[1]
     assert len(found[0]) == len(given)
+
+
+async def test_many_rows_of_one_odd_text_each_are_that_text(database: Database) -> None:
+    """A column of nothing else odd is written as one that has every odd sign in it: each sign is seen by itself."""
+    texts = sorted({str(row[1]) for row in rows()} | {"\r", "\n", "\t", "\\", '"', "\\N", "\\.", "{}", "NULL", ""})
+    inserts = ["INSERT INTO kinds (id, text) VALUES (?, ?)", upsert("kinds", "id, text", "id")]
+    async with database.transaction() as transaction:
+        for place, text in enumerate(texts):
+            for kind, insert in enumerate(inserts):
+                await transaction.execute_many(insert, [(f"{place}.{kind}.{row}", text) for row in range(LEAST)])
+    found = {str(row[0]): row[1] for row in await database.fetch("SELECT id, text FROM kinds")}
+    assert len(found) == len(texts) * len(inserts) * LEAST
+    assert [key for key, text in found.items() if text != texts[int(key.partition(".")[0])]] == []
+
+
+def test_a_row_whose_deletion_decides_about_the_next_one_is_deleted_by_itself() -> None:
+    """A statement that looks into the table that it deletes from is no statement for many rows at once."""
+    assert bulk("DELETE FROM kinds WHERE id = ?") is not None
+    assert bulk("DELETE FROM kinds WHERE id = ? AND EXISTS (SELECT 1 FROM other o WHERE o.id = ?)") is not None
+    assert bulk("DELETE FROM kinds WHERE id = ? AND (SELECT count(*) FROM kinds k WHERE k.text = ?) > 1") is None
 
 
 @pytest.mark.parametrize("schema", ["app", "My-Schema", 'a"b.c \\1'])

@@ -7,7 +7,7 @@ a thread, so that no worksheet holds up the event loop.
 import asyncio
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from types import MappingProxyType
@@ -61,8 +61,6 @@ class Draft:
     states: Sequence[AccountState]
     problems: tuple[Problem, ...] = ()
     missing: Sequence[Account] = ()
-    #: Links of the accounts that the database refuses to create, with the reason.
-    not_created: Mapping[str, str] = field(default_factory=dict)
     #: The ids of the accounts without a row; None: the worksheet was not read.
     without_row: Collection[str] | None = None
 
