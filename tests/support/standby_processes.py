@@ -18,6 +18,14 @@ TAKEOVER = 2.0
 HEADER = "@Username,Link,Followers,Likes,Comments,Videos,Views"
 
 
+def busyness() -> float:
+    """How many times longer than alone a piece of work takes on this machine just now: 1.0 where nobody else works."""
+    began, used = time.monotonic(), time.thread_time()
+    while (done := time.thread_time() - used) < 0.05:
+        pass
+    return max((time.monotonic() - began) / done, 1.0)
+
+
 class Proxy:
     """A TCP line to the server of a test; `stop` lets it be one into which everything vanishes."""
 
