@@ -200,6 +200,19 @@ def test_progress_is_a_bar_and_a_count() -> None:
     assert "3 of 12 projects" in shown
 
 
+@pytest.mark.parametrize(("minutes", "said"), [(1, "; took 1 min"), (-60, None)])
+def test_a_clock_that_was_put_back_makes_no_pass_shorter_than_nothing(minutes: int, said: str | None) -> None:
+    """How long the last pass took is told where its end is after its beginning."""
+    began = datetime(2026, 3, 10, 11, tzinfo=UTC)
+    last = {
+        "trigger": "timer", "projects": 1, "succeeded": 1, "degraded": 0, "failed": 0,
+        "started_at": stamp(began), "finished_at": stamp(began + timedelta(minutes=minutes)),
+    }  # fmt: skip
+    shown = drawn(last_pass=last)
+    assert "1 project: 1 up to date" in shown
+    assert (said in shown) if said else ("took" not in shown)
+
+
 def test_the_quota_is_shown_when_it_slows_us() -> None:
     """Calls, repeated calls, seconds waited for Google's quota, and what a platform says is left."""
     reading = {

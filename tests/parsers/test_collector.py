@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import ClassVar
@@ -39,11 +40,11 @@ class SlowPlatform:
             yield ParsedMetrics(account.id, Metrics(followers=100 + number), "slow", self._world.now)
 
 
-async def test_a_slow_platform_does_not_slow_the_pass_over_the_sheets(world: World) -> None:
-    """A pass waits only so long; what comes afterwards is merged by the next pass."""
-    world.add_project("P", ["a", "b"])
-    world.sheet("P", a=[1, None, None, None, None], b=[2, None, None, None, None])
-    platform = SlowPlatform(world)
+@asynccontextmanager
+async def hurried_passes(
+    world: World, platform: SlowPlatform
+) -> AsyncIterator[tuple[SyncPass, asyncio.Event, SyncPass]]:
+    """Passes that wait 0.05 s for ``platform``, an event for when it has answered, and passes without it."""
     finished = asyncio.Event()
 
     def said(event: str, **_fields: object) -> None:
@@ -55,7 +56,15 @@ async def test_a_slow_platform_does_not_slow_the_pass_over_the_sheets(world: Wor
         opened(world.settings, Reporter(), clock=lambda: world.now) as resources,
         Collector([source], resources.database, lambda: world.now, wait=0.05, say=said) as collector,
     ):
-        sync = SyncPass(replace(resources, collect=collector.collect))
+        yield SyncPass(replace(resources, collect=collector.collect)), finished, SyncPass(resources)
+
+
+async def test_a_slow_platform_does_not_slow_the_pass_over_the_sheets(world: World) -> None:
+    """A pass waits only so long; what comes afterwards is merged by the next pass."""
+    world.add_project("P", ["a", "b"])
+    world.sheet("P", a=[1, None, None, None, None], b=[2, None, None, None, None])
+    platform = SlowPlatform(world)
+    async with hurried_passes(world, platform) as (sync, finished, _):
         await sync.run(PassRequest(Trigger.CLI))
         assert world.merged("b") == (2, 0, 0, 0, 0)
         await sync.run(PassRequest(Trigger.CLI))
@@ -229,18 +238,7 @@ async def test_a_link_that_changes_while_a_platform_is_asked(world: World) -> No
     """The answer is of the profile that was asked for: it has no vote under the new link, however new it is."""
     world.add_project("P", ["a", "b"])
     platform = SlowPlatform(world)
-    finished = asyncio.Event()
-
-    def said(event: str, **_fields: object) -> None:
-        if event == "parser.finished":
-            finished.set()
-
-    source = ConfiguredParser("slow", platform, ParserSettings(), AskedAccounts(), "slow")
-    async with (
-        opened(world.settings, Reporter(), clock=lambda: world.now) as resources,
-        Collector([source], resources.database, lambda: world.now, wait=0.05, say=said) as collector,
-    ):
-        sync = SyncPass(replace(resources, collect=collector.collect))
+    async with hurried_passes(world, platform) as (sync, finished, without):
         await sync.run(PassRequest(Trigger.CLI))
         world.execute("UPDATE project_social_accounts SET profile_link = ? WHERE id = 'account-b'", (link("c"),))
         world.now += timedelta(hours=1)
@@ -249,5 +247,5 @@ async def test_a_link_that_changes_while_a_platform_is_asked(world: World) -> No
         platform.may_go_on.set()
         await finished.wait()
         assert world.execute("SELECT value FROM parsed_values WHERE account_id = 'account-b'") == [(101,)]
-        await SyncPass(resources).run(PassRequest(Trigger.CLI))
+        await without.run(PassRequest(Trigger.CLI))
     assert (world.merged("a"), world.winners("b")) == ((100, 0, 0, 0, 0), (None,) * 5)

@@ -1,6 +1,7 @@
 """`smart-sync growth`: right with gaps and duplicates, per account, project and platform."""
 
 import json
+import re
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -189,12 +190,13 @@ async def test_growth_is_right_with_gaps_and_duplicates(grown: World) -> None:
 
 
 async def test_one_project_alone(grown: World) -> None:
-    """By id or name; an unknown one is refused."""
+    """By id or name; an unknown one is refused, with the one that may be meant."""
     for name in ("Q", "project-Q"):
         answer = await growth(grown.path, name, "views", 4, NOON)
         assert [entry["username"] for entry in answer["accounts"]] == ["d"]
-    with pytest.raises(UnknownProject):
-        await growth(grown.path, "nobody", "views", 4, NOON)
+    for name, remedy in (("nobody", "see smart-sync status"), ("q", 'did you mean "Q"?')):
+        with pytest.raises(UnknownProject, match=re.escape(remedy)):
+            await growth(grown.path, name, "views", 4, NOON)
 
 
 async def test_the_order_is_what_was_asked_for(grown: World) -> None:

@@ -110,7 +110,8 @@ def test_tests_lie_where_what_they_test_does() -> None:
     tests = Path(__file__).parents[1]
     folders = {path.parent.name for path in tests.rglob("test_*.py")}
     whole = {"docs", "repository", "security"}
-    assert folders - whole == {path.name for path in ROOT.iterdir() if (tests / path.name).is_dir()}
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    assert folders - whole == {name for name in packages if (tests / name).is_dir()}
     assert [path.name for path in tests.glob("*.py")] == ["conftest.py"]
     assert list((tests / "support").glob("test_*.py")) == []
 

@@ -124,7 +124,7 @@ from smart_sync.store.postgres.lease import Lease
 async def check(self, connection):
     pass
 Lease.check = check
-Lease.demand = lambda self: None
+Lease.require_held = lambda self: None
 Lease._lose = lambda self, reason: None
 """
 

@@ -360,3 +360,23 @@ async def test_a_project_that_a_rule_leaves_out_is_reported_as_refused(app: Worl
         refused = resources.announce.refused_projects
     assert result.new_projects == ("Spring",)
     assert [(name, "owner" in reason) for name, reason in refused.items()] == [("Summer", True)]
+
+
+async def test_an_account_that_the_web_app_has_deleted_goes_on_where_it_ended(world: World) -> None:
+    """A row asks for it again: the same profile with the same id; a dry run tells what the pass then does."""
+    world.sections["sync"] = {"create_missing": "accounts"}
+    world.add_project("P")
+    world.sheet("P", a=[100_000, 200, 300, 400, 500], b=[1] * 5)
+    await world.sync()
+    ((account_id,),) = world.execute("SELECT id FROM project_social_accounts WHERE profile_link = ?", (link("a"),))
+    world.execute("DELETE FROM project_social_accounts WHERE profile_link = ?", (link("a"),))
+    world.now += timedelta(hours=1)
+    world.sheet("P", a=[10_000_000, None, "#REF!", 400, 500], b=[1] * 5)
+    (coming,), (told,) = (await world.sync(dry_run=True)).results, (await world.sync()).results
+    assert [(one.link, one.metric, one.new) for one in told.suspects] == [(link("a"), "followers", 10_000_000)]
+    for what in ("outcome", "counts", "problems", "suspects", "coverage"):
+        assert getattr(coming, what) == getattr(told, what), what
+    merged = world.execute(
+        "SELECT followers, likes, likes_winner, comments FROM account_metrics WHERE account_id = ?", (account_id,)
+    )
+    assert merged == [(10_000_000, 200, "carried", 300)]

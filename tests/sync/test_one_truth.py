@@ -126,6 +126,14 @@ start AS (
 )
 SELECT newest.views - start.views FROM newest, start WHERE newest.day > start.day
 """
+#: Of the days that neither end a carried stretch nor stand still up to such an end.
+MEAN = f"""
+WITH k AS ({KNOWN}) SELECT avg(views_delta) FROM k WHERE id = ?1 AND day > ?2 AND ends NOT LIKE '%views%'
+AND NOT EXISTS (
+    SELECT 1 FROM k e WHERE e.id = ?1 AND e.day > k.day AND e.ends LIKE '%views%'
+    AND julianday(e.day) - julianday(k.day) = (
+        SELECT count(*) FROM k z WHERE z.id = ?1 AND z.day >= k.day AND z.day < e.day AND z.views_delta = 0))
+"""
 MOVED = f"""
 SELECT ({GROWTH.strip()}) - coalesce((SELECT sum(views_delta) FROM ({KNOWN}) k WHERE id = ?1 AND day > ?2
     AND ends LIKE '%views%'), 0)
@@ -151,8 +159,7 @@ async def test_growth(lived: World, days: int) -> None:
         assert one["moved"] == sql(lived, MOVED, key, since)
         values = dict(lived.execute(f"SELECT day, views FROM ({KNOWN}) k WHERE id = ? AND day >= ?", (key, since)))
         assert one["values"] == [values.get(day) for day in told["days"]]
-        mean = f"SELECT avg(views_delta) FROM ({KNOWN}) k WHERE id = ? AND day > ? AND ends NOT LIKE '%views%'"
-        assert one["average"] == sql(lived, mean, key, since)
+        assert one["average"] == sql(lived, MEAN, key, since)
         ends = f"SELECT day FROM ({KNOWN}) k WHERE id = ? AND day > ? AND ends LIKE '%views%'"
         assert one["ends_carried"] == [row[0] for row in lived.execute(ends, (key, since))]
     (project,) = told["projects"]

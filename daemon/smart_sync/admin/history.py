@@ -16,9 +16,7 @@ from smart_sync.core.history.growth import Growth, History, average, change, com
 from smart_sync.core.model import Project
 from smart_sync.core.parsed import VoteTerms, terms
 from smart_sync.core.results.coverage import covered
-from smart_sync.store import accounts, growth_rows
-from smart_sync.store import growth_rows as store
-from smart_sync.store import pass_history as runs
+from smart_sync.store import accounts, growth_rows, pass_history
 from smart_sync.store.accounts import KnownAccount
 from smart_sync.store.clock_changes import day_at
 from smart_sync.store.growth_rows import Kinds
@@ -38,10 +36,10 @@ async def history(where: Location, limit: int, project: str | None, *, failed: b
     async with open_existing(where, read_only=True) as database:
         project_id = None
         if project is not None:
-            project_id = await runs.project_id(database, project)
+            project_id = await pass_history.project_id(database, project)
             if project_id is None:
                 raise UnknownProject(f"no pass on record had a project {project!r}")
-        passes = await runs.recent_runs(database, limit, project_id, failed=failed)
+        passes = await pass_history.recent_runs(database, limit, project_id, failed=failed)
     return {"success": True, "runs": passes}
 
 
@@ -77,8 +75,8 @@ async def growth(
         until = date.fromisoformat(await day_at(database, stamp(now)))
         projects = await projects_shown(database, project)
         candidates = [one for one in await accounts.of_projects(database, projects) if one.counts or one.left_since]
-        told = await store.histories(database, [known.row_id for known in candidates], (metric,), days, until)
-        unread = await store.unread(database, [known.row_id for known in candidates])
+        told = await growth_rows.histories(database, [known.row_id for known in candidates], (metric,), days, until)
+        unread = await growth_rows.unread(database, [known.row_id for known in candidates])
         kinds = await growth_rows.account_kinds(database, projects, vote_terms or terms(stamp(now), None))
     histories = [(known, told.get(known.account.id, History())) for known in candidates]
     grown: list[_AccountGrowth] = []

@@ -98,7 +98,7 @@ def server(url: str) -> Server:
         raise ValueError("its host or database can be none (not shown)")
     if not name:
         raise ValueError("names no database; expected postgresql://HOST/DATABASE (not shown)")
-    name_shown = f"postgresql://{hosts}/{name}" if hosts.startswith("/") is False else f"postgresql://{name} at {hosts}"
+    name_shown = f"postgresql://{hosts}/{name}" if not hosts.startswith("/") else f"postgresql://{name} at {hosts}"
     return Server(SecretStr(url), name_shown)
 
 
@@ -113,13 +113,9 @@ def protect_password(url: str) -> None:
     """Keep the password of a URL out of the log, whatever its notation."""
     who, at, _ = url.partition("://")[2].rpartition("@")
     passwords = [who.partition(":")[2]] if at else []
-    passwords += [
-        value
-        for key, value in parse_qsl(url.partition("?")[2], keep_blank_values=True)
-        if key in _SECRET_KEYS - {"user"}
-    ]
-    for value in passwords:
-        if value:
-            secrets.protect(value)
-            secrets.protect(unquote(value))
-            logs.protect(f":{value}@")
+    more = parse_qsl(url.partition("?")[2], keep_blank_values=True)
+    passwords += [value for key, value in more if key in _SECRET_KEYS]
+    for value in filter(None, passwords):
+        secrets.protect(value)
+        secrets.protect(unquote(value))
+        logs.protect(f":{value}@")

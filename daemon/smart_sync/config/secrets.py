@@ -69,7 +69,7 @@ class FileSecret(SecretStr):
         if now == self._seen:
             return False
         self._seen = now
-        value = _usable(_text_of(self.path).strip()).get_secret_value()
+        value = _usable(_text_of(self.path).strip())
         if value == self._secret_value:
             return False
         protect(value)
@@ -145,12 +145,13 @@ _PLACES: Mapping[str, Callable[[str], SecretStr]] = {
 def _found(value: SecretStr) -> SecretStr:
     secret, _ = _looked_up(value.get_secret_value())
     protect(secret.get_secret_value())
-    return _checked(secret)
+    _usable(secret.get_secret_value())
+    return secret
 
 
 def value_of(text: str) -> str:
     """The value of ``text``: itself, or the secret that it refers to. Raises ValueError; nothing is protected yet."""
-    return _checked(_looked_up(text)[0]).get_secret_value()
+    return _usable(_looked_up(text)[0].get_secret_value())
 
 
 def _looked_up(text: str) -> tuple[SecretStr, bool]:
@@ -160,17 +161,12 @@ def _looked_up(text: str) -> tuple[SecretStr, bool]:
     return _PLACES[place](name) if elsewhere else SecretStr(text.strip()), elsewhere
 
 
-def _checked(secret: SecretStr) -> SecretStr:
-    _usable(secret.get_secret_value())
-    return secret
-
-
-def _usable(value: str) -> SecretStr:
+def _usable(value: str) -> str:
     if not value:
         raise ValueError("the secret is empty")
     if not (value.isascii() and value.isprintable()):
         raise ValueError("the secret is not one line of plain ASCII, as an HTTP header needs it")
-    return SecretStr(value)
+    return value
 
 
 def protect(value: str) -> None:
@@ -199,7 +195,8 @@ def _perhaps(value: SecretStr) -> SecretStr:
     secret, elsewhere = _looked_up(value.get_secret_value())
     if elsewhere:
         protect(secret.get_secret_value())
-    return _checked(secret)
+    _usable(secret.get_secret_value())
+    return secret
 
 
 def protect_named(given: dict[str, SecretStr]) -> dict[str, SecretStr]:
@@ -225,7 +222,7 @@ def protect_pasted(*given: object) -> None:
 
     The names of files that are there may be shown, and of spreadsheets; so may what a query says.
     """
-    for text in _texts(given):
+    for text in texts(given):
         place, colon, name = text.partition(":")
         bare = name if colon and place in _PLACES else text
         if not (_PUBLIC.match(bare) or _leads_somewhere(bare)):
@@ -233,15 +230,16 @@ def protect_pasted(*given: object) -> None:
                 logs.protect(run)
 
 
-def _texts(value: object) -> Iterator[str]:
+def texts(value: object) -> Iterator[str]:
+    """The texts anywhere in ``value``, the keys of its tables included."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            yield from (*_texts(key), *_texts(item))
+            yield from (*texts(key), *texts(item))
     elif isinstance(value, list | tuple):
         for item in value:
-            yield from _texts(item)
+            yield from texts(item)
 
 
 def _leads_somewhere(text: str) -> bool:
@@ -258,14 +256,14 @@ def _is_there(path: str) -> bool:
         return False
 
 
-def demand_no_secret(text: str) -> str:
+def refuse_secret(text: str) -> str:
     """``text``, which is shown and stored. Raises ValueError if it looks like a secret in the wrong field."""
     if any(lookalikes(text)):
         raise ValueError("looks like a secret (not shown), which does not belong here")
     return text
 
 
-def demand_path(path: Path) -> Path:
+def check_path(path: Path) -> Path:
     """``path``, which is shown. Raises ValueError if it looks like a secret and does not exist."""
     if may_be_secret(str(path)) and not _leads_somewhere(str(path)):
         raise ValueError("expected a path; this leads nowhere and looks like a secret (not shown)")

@@ -44,7 +44,7 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    _text = field_validator("*", mode="before")(values.demand_text)
+    _text = field_validator("*", mode="before")(values.check_text)
 
 
 class DatabaseSettings(Section):
@@ -79,7 +79,7 @@ class DatabaseSettings(Section):
             raise ValueError(
                 "expected the path of an SQLite file, not a URL or what else says how to connect (that is url)"
             )
-        return secrets.demand_path(path)
+        return secrets.check_path(path)
 
 
 class ScheduleSettings(Section):
@@ -269,7 +269,7 @@ class ParserSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    _text = field_validator("*", mode="before")(values.demand_text)
+    _text = field_validator("*", mode="before")(values.check_text)
 
     #: Which parser this is: ``youtube``, ``http_json``, or the name under which a package registers one. Default: the
     #: table's name.

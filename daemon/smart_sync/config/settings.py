@@ -236,7 +236,7 @@ class Settings(BaseSettings):
         """Set a parser's kind and source to its table's name unless they are given."""
         if not isinstance(tables, dict):
             return tables
-        values.demand_text(list(tables))
+        values.check_text(list(tables))
         return {
             name: {"kind": name, "source": name, **table} if isinstance(table, dict) else table
             for name, table in tables.items()

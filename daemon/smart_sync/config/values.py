@@ -4,7 +4,6 @@ import base64
 import ipaddress
 import math
 import re
-from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from smart_sync.config import secrets
 from smart_sync.config.database_url import protect_password
+from smart_sync.core.foreign_text import storable
 
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
@@ -95,34 +95,14 @@ def header_name(name: str) -> str:
     return name
 
 
-def demand_text(value: object) -> object:
+def check_text(value: object) -> object:
     """``value`` unchanged. Raises ValueError if a text in it cannot be stored or used."""
-    for text in _texts(value):
+    for text in secrets.texts(value):
         if "\0" in text:
             raise ValueError("holds a NUL character")
-        if not _is_storable(text):
+        if storable(text) != text:
             raise ValueError("holds what is no character in UTF-8 (a lone surrogate)")
     return value
-
-
-def _is_storable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _texts(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _texts(key)
-            yield from _texts(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _texts(item)
 
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -224,8 +204,8 @@ Mode = Annotated[int, BeforeValidator(_mode)]
 TimeZone = Annotated[str, AfterValidator(_timezone)]
 Cron = Annotated[str, AfterValidator(_cron)]
 #: What is shown and stored as it is, so that no secret may stand there.
-PlainPath = Annotated[Path, AfterValidator(secrets.demand_path)]
-PlainText = Annotated[str, AfterValidator(secrets.demand_no_secret)]
+PlainPath = Annotated[Path, AfterValidator(secrets.check_path)]
+PlainText = Annotated[str, AfterValidator(secrets.refuse_secret)]
 #: A URL may carry a token, so it is kept like a secret; an internationalised host is written as xn--….
 Url = Annotated[secrets.Secret, AfterValidator(_url)]
 #: Of Redis, RabbitMQ or whatever else Celery can use.

@@ -59,7 +59,7 @@ def _figure(account: AccountFacts, metric: int, as_of: int | None, words: Words)
 
 def _linked(account: AccountFacts) -> Html:
     """The account's name, as a link if that is a web address."""
-    name = named(account.username or account.link)
+    name = named(account.name)
     if len(account.link) > MAX_LINK or not _is_web(account.link):
         return name
     return el("a", name, href=account.link, rel="noopener noreferrer nofollow")
@@ -81,7 +81,7 @@ def _table(project: ProjectFacts, shown: Sequence[Horizon], words: Words) -> Htm
     )  # fmt: skip
     rows = [
         (
-            named(account.username or account.link),
+            named(account.name),
             words.count(newest(account, VIEWS)),
             *(_views_change(project, account, one, words) for one in shown),
             *(words.count(newest(account, place)) for place in _ORDER[1:]),

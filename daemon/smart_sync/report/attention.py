@@ -1,12 +1,13 @@
 """What needs a look: suspect values, cells to correct, manual corrections, stale values, passes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
+from smart_sync.core.answers import Run
 from smart_sync.core.merge.suspects import Suspect
 from smart_sync.core.model import METRICS, Problem
 from smart_sync.core.wording import confirm
-from smart_sync.report.inputs import AccountFacts, PassFacts, ProjectFacts
+from smart_sync.report.inputs import AccountFacts, ProjectFacts
 from smart_sync.report.markup import Html, el, join, named, short, table
 from smart_sync.report.totals import WeighedCorrection, weighed
 from smart_sync.report.trend import WEEK, newest
@@ -92,7 +93,7 @@ def _correction(one: WeighedCorrection, words: Words) -> tuple[Html | str, ...]:
     if correction.row is not None:
         where = words.say("in_row", worksheet=short(correction.worksheet, 40), row=correction.row)
     return (
-        named(one.account.username or one.account.link),
+        named(one.account.name),
         words.metric(correction.metric),
         where + (f", {words.say('stands_in')}" if correction.carried else ""),
         words.count(correction.value),
@@ -109,7 +110,7 @@ def left_section(project: ProjectFacts, words: Words) -> Html | None:
         return None
     rows = [
         (
-            named(account.username or account.link),
+            named(account.name),
             short(account.platform, 20),
             words.stamp(account.left_since),
             *(words.count(newest(account, place)) for place in range(len(METRICS))),
@@ -126,7 +127,7 @@ def stale_section(project: ProjectFacts, now: datetime, words: Words) -> Html:
     rows = [*_stale_project(project, now, words)]
     for account in project.accounts:
         text = _stale_account(account, project, now, words)
-        rows += [(named(account.username or account.link), *what) for what in text]
+        rows += [(named(account.name), *what) for what in text]
     heads = [words.say(name) for name in ("what", "why", "since_head")]
     shown = table(words.say("stale"), heads, rows, text_columns=3) if rows else el("p", words.say("nothing_stale"))
     return join((el("h3", words.say("stale")), shown))
@@ -166,17 +167,18 @@ def _ago(age: timedelta, words: Words) -> str:
     return words.say("ago", time=shown)
 
 
-def passes_section(passes: tuple[PassFacts, ...], words: Words) -> Html:
+def passes_section(passes: Sequence[Run], words: Words) -> Html:
     """The last passes, newest first."""
     names = ("started", "trigger", "ended", "projects", "degraded", "failed", "accounts", "changed")
     rows = [
         (
-            words.stamp(p.started_at),
-            p.trigger,
-            _took(p, words),
-            *map(words.count, (p.projects, p.degraded, p.failed, p.accounts, p.changed, p.snapshots, p.calls)),
+            words.stamped(run["started_at"]),
+            run["trigger"],
+            _took(run, words),
+            *map(words.count, (run["projects"], run["degraded"], run["failed"], run["accounts"], run["changed"])),
+            *map(words.count, (run["snapshots"], run["calls"])),
         )
-        for p in passes
+        for run in passes
     ]
     heads = [words.say(name) for name in (*names, "snapshots", "calls")]
     title = words.say("last_passes")
@@ -184,9 +186,8 @@ def passes_section(passes: tuple[PassFacts, ...], words: Words) -> Html:
     return el("section", el("h2", title, id="passes"), shown, aria_labelledby="passes")
 
 
-def _took(one: PassFacts, words: Words) -> str:
-    if one.finished_at is None:
+def _took(run: Run, words: Words) -> str:
+    if run["finished_at"] is None:
         return words.say("not_finished")
-    if one.started_at is None:
-        return words.say("yes")
-    return words.say("took", seconds=words.seconds((one.finished_at - one.started_at).total_seconds()))
+    seconds = run["seconds"]
+    return words.say("yes") if seconds is None else words.say("took", seconds=words.seconds(seconds))

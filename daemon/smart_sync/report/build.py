@@ -5,7 +5,6 @@ import hashlib
 import json
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from functools import cache
 from importlib import resources
 from string import Template
 
@@ -33,9 +32,11 @@ def page(facts: ReportInputs, days: int, now: datetime, options: Options) -> str
     since = None if options.since is None else options.since.toordinal()
     shown = window(projects, days, since)
     series = [series_of(project, shown) for project in projects] if shown else []
-    style, script = _style(), _script()
+    style = _asset("uPlot.min.css") + _asset("report.css")
+    # uPlot (1.6.32, unchanged) with its licence, which must be included, and our own lines.
+    script = f"/*\n{_asset('uPlot.LICENSE')}*/\n{_asset('uPlot.iife.min.js')}\n{_asset('report.js')}"
     one = _Page(replace(facts, projects=tuple(projects)), series, shown, now, options, horizons(since), words)
-    return _template().substitute(
+    return Template(_asset("report.html")).substitute(
         policy=f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
         "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
         lang=words.lang,
@@ -144,19 +145,3 @@ def _hash(inline: str) -> str:
 
 def _asset(name: str) -> str:
     return resources.files(__package__).joinpath("assets", name).read_text(encoding="utf-8")
-
-
-@cache
-def _template() -> Template:
-    return Template(_asset("report.html"))
-
-
-@cache
-def _style() -> str:
-    return _asset("uPlot.min.css") + _asset("report.css")
-
-
-@cache
-def _script() -> str:
-    """uPlot (1.6.32, unchanged) with its licence, which must be included, and our own lines."""
-    return f"/*\n{_asset('uPlot.LICENSE')}*/\n{_asset('uPlot.iife.min.js')}\n{_asset('report.js')}"

@@ -215,7 +215,7 @@ def _joined(joined: list[Joined], window: Window, metric: str, words: Words) -> 
 def _live(project: ProjectFacts, number: int, goal: int | None, words: Words) -> Html:
     who = [
         (-1, words.say("all_accounts")),
-        *((i, _option(a.username or a.link, a.platform)) for i, a in enumerate(project.accounts)),
+        *((i, _option(a.name, a.platform)) for i, a in enumerate(project.accounts)),
     ]
     shows = [(show, words.say(f"show_{show}")) for show in _SHOWS]
     controls = el(

@@ -1,10 +1,11 @@
 """The report's inputs: projects, accounts and passes from the database. Days are ordinals."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal
 
+from smart_sync.core.answers import Run
 from smart_sync.core.history.growth import History, newest_day
 from smart_sync.core.history.target import Target
 from smart_sync.core.merge.suspects import Suspect
@@ -76,6 +77,11 @@ class AccountFacts:
     left_since: datetime | None = None
 
     @property
+    def name(self) -> str:
+        """Its user name, or its link."""
+        return self.username or self.link
+
+    @property
     def last_day(self) -> int | None:
         """The day of its newest values."""
         return self.history.last_day
@@ -123,27 +129,11 @@ class ProjectFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class PassFacts:
-    """One of the last passes; without ``finished_at`` it is running, or was cut off."""
-
-    trigger: str
-    started_at: datetime | None
-    finished_at: datetime | None
-    projects: int
-    degraded: int
-    failed: int
-    accounts: int
-    changed: int
-    snapshots: int
-    calls: int
-
-
-@dataclass(frozen=True, slots=True)
 class ReportInputs:
     """All inputs, as one read transaction saw them."""
 
     projects: tuple[ProjectFacts, ...] = ()
-    passes: tuple[PassFacts, ...] = ()
+    passes: Sequence[Run] = ()
     #: Snapshots whose time cannot be read, or lies in the future.
     left_out: int = 0
     #: The day on which it was read.

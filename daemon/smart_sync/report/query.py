@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
 
 from smart_sync.config.database_url import Location
 from smart_sync.core.campaign import Campaign
@@ -16,7 +15,7 @@ from smart_sync.core.merge.strategies import Winner, consistent
 from smart_sync.core.model import METRICS, NO_METRICS, Project
 from smart_sync.core.parsed import VoteTerms, terms
 from smart_sync.core.state import AccountState
-from smart_sync.report.inputs import AccountFacts, Correction, LastRun, Options, PassFacts, ProjectFacts, ReportInputs
+from smart_sync.report.inputs import AccountFacts, Correction, LastRun, Options, ProjectFacts, ReportInputs
 from smart_sync.report.trend import HORIZONS
 from smart_sync.store import account_states, accounts, growth_rows, open_suspects, pass_history, unread_projects
 from smart_sync.store.accounts import KnownAccount, Labels, Place
@@ -61,7 +60,7 @@ async def read(
         projects_read = [await reading.project(one, accounts_of[one.id], histories) for one in projects]
         passes = await pass_history.recent_runs(database, LAST_PASSES)
         left_out = await growth_rows.left_out(database, ids, today)
-        return ReportInputs(tuple(projects_read), tuple(map(_pass, passes)), left_out, today.toordinal())
+        return ReportInputs(tuple(projects_read), passes, left_out, today.toordinal())
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +162,6 @@ def _corrections(state: AccountState, place: Place) -> Iterator[Correction]:
 async def _last_run(database: Database, project_id: str) -> LastRun | None:
     run, problems = await pass_history.last_of_project(database, project_id)
     return None if run is None else LastRun(run["outcome"], run["error"], _moment(run["finished_at"]), problems)
-
-
-def _pass(run: Mapping[str, Any]) -> PassFacts:
-    counts = (run[name] for name in ("projects", "degraded", "failed", "accounts", "changed", "snapshots", "calls"))
-    return PassFacts(run["trigger"], _moment(run["started_at"]), _moment(run["finished_at"]), *counts)
 
 
 def _moment(text: str | None) -> datetime | None:

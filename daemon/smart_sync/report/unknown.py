@@ -46,7 +46,7 @@ def _table(title: str, heads: list[str], rows: Iterator[Row], words: Words) -> H
 def _accounts(projects: Sequence[ProjectFacts]) -> Iterator[tuple[AccountFacts, Row]]:
     for project in projects:
         for account in project.accounts:
-            yield account, (named(project.name), named(account.username or account.link))
+            yield account, (named(project.name), named(account.name))
 
 
 def _totals(projects: Sequence[ProjectFacts], words: Words) -> Iterator[Row]:

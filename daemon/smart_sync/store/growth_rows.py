@@ -107,13 +107,17 @@ async def histories(
 
     Of each account the last ``days`` days up to its newest snapshot (None: all), and what tells its values before them.
     """
-    return await _told(database, account_ids, metrics, await _last_rows(database, account_ids, metrics, days, today))
-
-
-async def _told(
-    database: Database, account_ids: Collection[object], metrics: Sequence[str], rows: Iterable[Sequence[Any]]
-) -> dict[str, History]:
-    """What the last snapshots of their days tell of accounts."""
+    back, until = f"-{(days or _ALL_DAYS) + _MARGIN} days", (today + timedelta(days=_MARGIN)).isoformat()
+    indexed = await database.dialect.has_index(database, "account_snapshots", "account_id")
+    source = _BOUNDED.format(base=_each(f"({_BASE})", metrics)) if indexed else _ALL
+    # A server is given no parameter that its statement has not.
+    bounds = (until, back) if indexed else ()
+    rows = await database.fetch(
+        f"WITH {source}, {_last_of_day(metrics, 'chosen')}"
+        f" SELECT account_id, day, {_each('{m}', metrics)} FROM last_of_day"
+        f" WHERE nth = 1 AND day BETWEEN '{_OLDEST}' AND ?2 ORDER BY account_id, day",
+        (_ids(account_ids), today.isoformat(), *bounds),
+    )
     first_days, ends = await _known(database, account_ids, metrics), await _ends(database, account_ids, metrics)
     histories = {}
     for account_id, group in groupby(rows, key=itemgetter(0)):
@@ -121,23 +125,6 @@ async def _told(
         labels = [_ordinal(row[1]) for row in several]
         histories[own] = History.of(labels, [row[2:] for row in several], first_days.get(own), ends.get(own, {}))
     return histories
-
-
-async def _last_rows(
-    database: Database, account_ids: Collection[object], metrics: Sequence[str], days: int | None, today: date
-) -> list[tuple[Any, ...]]:
-    """Account id, day and values of the last snapshot of each day, by account and day; see `histories`."""
-    back, until = f"-{(days or _ALL_DAYS) + _MARGIN} days", (today + timedelta(days=_MARGIN)).isoformat()
-    indexed = await database.dialect.has_index(database, "account_snapshots", "account_id")
-    source = _BOUNDED.format(base=_each(f"({_BASE})", metrics)) if indexed else _ALL
-    # A server is given no parameter that its statement has not.
-    bounds = (until, back) if indexed else ()
-    return await database.fetch(
-        f"WITH {source}, {_last_of_day(metrics, 'chosen')}"
-        f" SELECT account_id, day, {_each('{m}', metrics)} FROM last_of_day"
-        f" WHERE nth = 1 AND day BETWEEN '{_OLDEST}' AND ?2 ORDER BY account_id, day",
-        (_ids(account_ids), today.isoformat(), *bounds),
-    )
 
 
 def _ids(account_ids: Iterable[object]) -> str:
@@ -180,17 +167,10 @@ async def newest_days(
 ) -> list[Mapping[str, Any]]:
     """An account's newest days, newest first, as the view has them, including future ones.
 
-    Each has the values, the deltas and the metrics of which it ends a carried stretch.  A value above 0 of a day before
-    the metric was known (the web app has filled it in, say) is told as the view tells it: without a delta.
+    Each has the values, the deltas and the metrics of which it ends a carried stretch.
     """
-    rows = await _last_rows(database, [account_id], metrics, None, _NEVER)
-    history = (await _told(database, [account_id], metrics, rows)).get(str(account_id), History())
-    recorded = {_ordinal(day): values for _, day, *values in rows}
-    shown = [
-        [recorded[day][place] or None if value is None else value for place, value in enumerate(values)]
-        for day, values in zip(history.days, history.values, strict=True)
-    ]
-    days = zip(history.days, shown, history.deltas, strict=True)
+    history = (await histories(database, [account_id], metrics, None, _NEVER)).get(str(account_id), History())
+    days = zip(history.days, history.values, history.deltas, strict=True)
     names = [f"{metric}_delta" for metric in metrics]
     told: list[Mapping[str, Any]] = [
         {

@@ -62,7 +62,9 @@ async def projects_shown(database: Database, wanted: str | None) -> list[Project
     named = sorted((row for row in rows if row.project.name == name), key=lambda row: not row.active)
     chosen = [row.project for row in rows if row.project.id == wanted] or [row.project for row in named]
     if not chosen:
-        raise UnknownProject(f"no project has the id or name {printable(wanted, 100)!r}; see smart-sync status")
+        meant = nearest(wanted, [row.project.name for row in rows])
+        remedy = f'did you mean "{meant}"?' if meant else "see smart-sync status"
+        raise UnknownProject(f"no project has the id or name {printable(wanted, 100)!r}; {remedy}")
     return chosen[:1]
 
 

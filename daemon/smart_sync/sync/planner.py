@@ -7,7 +7,7 @@ a thread, so that no worksheet holds up the event loop.
 import asyncio
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from types import MappingProxyType
@@ -29,7 +29,7 @@ from smart_sync.core.model import Account, Problem, Project
 from smart_sync.core.state import Absence, AccountState
 from smart_sync.core.worksheet.titles import Titles
 from smart_sync.errors import SmartSyncError
-from smart_sync.store import absences, account_states, open_suspects, sheet_edits
+from smart_sync.store import absences, account_states, open_suspects, returning_accounts, sheet_edits
 from smart_sync.store.account_states import Stored
 from smart_sync.store.engine import OF_THE_WHOLE, Database, StoreError
 
@@ -61,8 +61,6 @@ class Draft:
     states: Sequence[AccountState]
     problems: tuple[Problem, ...] = ()
     missing: Sequence[Account] = ()
-    #: Links of the accounts that the database refuses to create, with the reason.
-    not_created: Mapping[str, str] = field(default_factory=dict)
     #: The absences of the accounts without a row, by id; None: the worksheet was not read.
     absences: Mapping[str, Absence] | None = None
 
@@ -142,6 +140,8 @@ class Planner:
         stored = await account_states.fetch(
             self._database, [case.project for case in cases], self._vote_terms(doubts.now), self._query
         )
+        if new := [account for case in cases for account in case.new]:
+            stored = await returning_accounts.with_remains(self._database, stored, new)
         suspects = await open_suspects.of_projects(self._database, ids, now)
         reads = await absences.last_reads(self._database, ids, doubts.now)
 
@@ -180,7 +180,8 @@ class Planner:
 
     def _prepare(self, case: Case, stored: Stored, terms: Terms, doubts: Doubts) -> _Prepared:
         states, problems = stored.states(case.project)
-        states += [AccountState(a.id, a.platform, a.username, a.link) for a in case.new]
+        known = {state.id for state in states}
+        states += [AccountState(a.id, a.platform, a.username, a.link) for a in case.new if a.id not in known]
         sheet = read_sheet(case.reading, states, terms, titles=self._titles)
         states = [one if one.votes.news is None else without_earlier_profile(one, sheet.rows) for one in states]
         of_larger = partial(self._policy.of_larger, case.project.name)

@@ -182,8 +182,8 @@ class ProjectSync:
             elif this.dry_run:
                 job.result = await self._foreseen(draft, this)
             else:
-                drafts[job.project.id] = replace(draft, not_created=job.not_created)
-        results = await self._write(drafts, {job.project.id: job.rows for job in group}, this) if drafts else {}
+                drafts[job.project.id] = draft
+        results = await self._write(drafts, {job.project.id: job for job in group}, this) if drafts else {}
         for job in group:
             if job.project.id in results:
                 job.watch.record("write")
@@ -193,15 +193,15 @@ class ProjectSync:
         await asyncio.to_thread(let_go, drafts, decided)
 
     async def _write(
-        self, drafts: Mapping[str, Draft], rows: Mapping[str, int], this: Pass
+        self, drafts: Mapping[str, Draft], jobs: Mapping[str, _Job], this: Pass
     ) -> dict[str, ProjectResult]:
-        plans = [draft.plan for draft in drafts.values()]
+        plans, rows = [draft.plan for draft in drafts.values()], {key: job.rows for key, job in jobs.items()}
         made: dict[str, ProjectResult] = {}
 
         async def record(transaction: Transaction, written: Mapping[str, Written]) -> None:
             def results() -> list[ProjectResult]:
                 return [
-                    result_of(drafts[key].plan, one, drafts[key].problems, drafts[key].not_created)
+                    result_of(drafts[key].plan, one, drafts[key].problems, jobs[key].not_created)
                     for key, one in written.items()
                 ]
 

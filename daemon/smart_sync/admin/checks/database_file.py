@@ -174,23 +174,14 @@ async def copy_query(settings: Settings, copy: Path) -> tuple[str, list[Finding]
     query = settings.parsed.query.strip().rstrip(";")
     if not query:
         return "", []
-    if not isinstance(settings.database.where, Server):
-        return await asyncio.to_thread(_copy_query, settings.database.path, query, copy)
+    where = settings.database.where
     try:
-        return await rehearsal.copy_query(settings.database.where, query, copy), []
-    except SmartSyncError as error:
-        return "", [
-            Finding(
-                "error", f"parsed.query: not a SELECT that this database understands: {error}", trouble="parsed-values"
-            )
-        ]
-
-
-def _copy_query(path: Path, query: str, copy: Path) -> tuple[str, list[Finding]]:
-    try:
+        if isinstance(where, Server):
+            return await rehearsal.copy_query(where, query, copy), []
         # Where there is no file yet, the first pass makes one like the copy.
-        return scratch_copy.copy_query(path if path.exists() else copy, query, copy), []
-    except (sqlite3.Error, sqlite3.Warning, ValueError, PermissionError) as error:
+        source = where if await asyncio.to_thread(where.exists) else copy
+        return await asyncio.to_thread(scratch_copy.copy_query, source, query, copy), []
+    except (SmartSyncError, sqlite3.Error, sqlite3.Warning, ValueError, PermissionError) as error:
         return "", [
             Finding(
                 "error", f"parsed.query: not a SELECT that this database understands: {error}", trouble="parsed-values"

@@ -217,7 +217,9 @@ def _last_pass(last: Run | None, now: datetime) -> str:
         return "none yet"
     took = (moment(last["finished_at"]) - moment(last["started_at"])).total_seconds()
     text = totals(last["projects"], last["succeeded"], last["degraded"], last["failed"])
-    return f"{ago(last['finished_at'], now)} ({last['trigger']}) over {text}; took {duration(took)}"
+    # Less than nothing: the clock was put back meanwhile, so nobody knows.
+    measured = f"; took {duration(took)}" if took >= 0 else ""
+    return f"{ago(last['finished_at'], now)} ({last['trigger']}) over {text}{measured}"
 
 
 def _next_pass(next_run_at: str | None, now: datetime) -> str:

@@ -5,14 +5,12 @@ A recipe has the keys of a ``[parsers.<name>]`` table, and ``[about]``: where it
 
 import tomllib
 from collections.abc import Mapping
-from functools import lru_cache
 from importlib import resources
 from typing import Any
 
 _SUFFIX = ".toml"
 
 
-@lru_cache(maxsize=1)
 def names() -> tuple[str, ...]:
     """The names of all recipes, sorted."""
     file_names = (file.name for file in resources.files(__package__).iterdir())
