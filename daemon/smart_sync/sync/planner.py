@@ -92,7 +92,7 @@ class Planner:
         self._database = database
         self._query = query
         self._policy = settings.merge.policy()
-        self._titles = Titles({str(name): titles for name, titles in settings.sheets.columns.items()})
+        self._titles = Titles(settings.sheets.columns)
         self._sheets = settings.sheets
         self._merge = settings.merge
         self._vote_terms = settings.vote_terms
