@@ -25,6 +25,8 @@ class Sessions:
     close_returns = True
 
     def __init__(self) -> None:
+        #: Address → the server's process of the web app's session, which goes on as well.
+        self.beside: dict[str, int] = {}
         self._kept: defaultdict[str, list[pq.abc.PGconn]] = defaultdict(list)
 
     async def connect(self, conninfo: str, **options: Any) -> "psycopg.AsyncConnection[Any]":
@@ -57,10 +59,12 @@ class Sessions:
 
     def processes(self, conninfo: str) -> list[int]:
         """The server's processes of the sessions that are kept for an address."""
-        return [session.backend_pid for session in self._kept[conninfo]]
+        beside = self.beside.get(conninfo)
+        return [session.backend_pid for session in self._kept[conninfo]] + ([beside] if beside is not None else [])
 
     def close(self, conninfo: str) -> None:
         """End those that are kept for an address."""
+        self.beside.pop(conninfo, None)
         for session in self._kept.pop(conninfo, ()):
             session.finish()
 
