@@ -126,13 +126,13 @@ start AS (
 )
 SELECT newest.views - start.views FROM newest, start WHERE newest.day > start.day
 """
-#: Of the days that neither end a carried stretch nor stand still up to such an end.
+#: Of the days that neither end a carried stretch nor stand still up to such an end, or since the value is carried now.
 MEAN = f"""
-WITH k AS ({KNOWN}) SELECT avg(views_delta) FROM k WHERE id = ?1 AND day > ?2 AND ends NOT LIKE '%views%'
-AND NOT EXISTS (
-    SELECT 1 FROM k e WHERE e.id = ?1 AND e.day > k.day AND e.ends LIKE '%views%'
-    AND julianday(e.day) - julianday(k.day) = (
-        SELECT count(*) FROM k z WHERE z.id = ?1 AND z.day >= k.day AND z.day < e.day AND z.views_delta = 0))
+WITH k AS ({KNOWN}), now AS (SELECT account_id, views_carried_since FROM account_metrics WHERE views_winner = 'carried')
+SELECT avg(views_delta) FROM k WHERE id = ? AND day > ? AND ends NOT LIKE '%views%' AND NOT (views_delta = 0 AND (
+    (SELECT n.ends FROM k n WHERE n.id = k.id AND n.day > k.day
+     AND (n.views_delta IS NULL OR n.views_delta <> 0 OR n.ends LIKE '%views%') ORDER BY n.day LIMIT 1) LIKE '%views%'
+    OR EXISTS (SELECT 1 FROM now WHERE account_id = k.id AND k.day >= date(views_carried_since))))
 """
 MOVED = f"""
 SELECT ({GROWTH.strip()}) - coalesce((SELECT sum(views_delta) FROM ({KNOWN}) k WHERE id = ?1 AND day > ?2

@@ -118,12 +118,13 @@ async def histories(
         f" WHERE nth = 1 AND day BETWEEN '{_OLDEST}' AND ?2 ORDER BY account_id, day",
         (_ids(account_ids), today.isoformat(), *bounds),
     )
-    first_days, ends = await _known(database, account_ids, metrics), await _ends(database, account_ids, metrics)
+    known, ends = await _known(database, account_ids, metrics), await _ends(database, account_ids, metrics)
     histories = {}
     for account_id, group in groupby(rows, key=itemgetter(0)):
         several, own = [*group], str(account_id)
         labels = [_ordinal(row[1]) for row in several]
-        histories[own] = History.of(labels, [row[2:] for row in several], first_days.get(own), ends.get(own, {}))
+        first, carried = known.get(own, (None, {}))
+        histories[own] = History.of(labels, [row[2:] for row in several], first, ends.get(own, {}), carried)
     return histories
 
 
@@ -134,14 +135,23 @@ def _ids(account_ids: Iterable[object]) -> str:
 
 async def _known(
     database: Database, account_ids: Iterable[object], metrics: Sequence[str]
-) -> dict[str, tuple[int, ...]]:
-    """Account id → the first day of each metric; without accounts that no pass has seen."""
+) -> dict[str, tuple[tuple[int, ...], dict[int, int]]]:
+    """Account id → the first day of each metric, and since which day those that are carried now (their indexes) are.
+
+    Without accounts that no pass has seen.
+    """
+    carried = f"CASE WHEN {{m}}_winner = 'carried' THEN {local_day('{m}_carried_since')} END"
     rows = await database.fetch(
-        f"SELECT account_id, {_each('{m}', metrics)} FROM ({_KNOWN}) k"
+        f"SELECT account_id, {_each(_FIRST_DAY, metrics)}, {_each(carried, metrics)} FROM account_metrics"
         " WHERE account_id IN (SELECT CAST(value AS TEXT) FROM json_each(?))",
         (_ids(account_ids),),
     )
-    return {account_id: tuple(_ordinal(day) for day in first) for account_id, *first in rows}
+    found = {}
+    for account_id, *days in rows:
+        first, since = days[: len(metrics)], days[len(metrics) :]
+        now = {place: _ordinal(day) for place, day in enumerate(since) if day is not None}
+        found[account_id] = tuple(_ordinal(day) for day in first), now
+    return found
 
 
 async def _ends(

@@ -26,7 +26,7 @@ from smart_sync.core.merge.plan import Plan, make_plan
 from smart_sync.core.merge.suspects import NOTHING_JUDGED, Doubts, Judged
 from smart_sync.core.merge.typed_cells import Cells, comparable_accounts, hold, judge_cells, typed_cells, unknown
 from smart_sync.core.model import Account, Problem, Project
-from smart_sync.core.state import AccountState
+from smart_sync.core.state import Absence, AccountState
 from smart_sync.core.worksheet.titles import Titles
 from smart_sync.errors import SmartSyncError
 from smart_sync.store import absences, account_states, open_suspects, returning_accounts, sheet_edits
@@ -61,8 +61,8 @@ class Draft:
     states: Sequence[AccountState]
     problems: tuple[Problem, ...] = ()
     missing: Sequence[Account] = ()
-    #: The ids of the accounts without a row; None: the worksheet was not read.
-    without_row: Collection[str] | None = None
+    #: The absences of the accounts without a row, by id; None: the worksheet was not read.
+    absences: Mapping[str, Absence] | None = None
 
 
 #: A draft, or why there is none.
@@ -104,12 +104,12 @@ class Planner:
         now: datetime,
         day: Day,
         done: Collection[str] = (),
-        rehearsed: Mapping[str, Collection[str] | None] = MappingProxyType({}),
+        rehearsed: Mapping[str, Mapping[str, Absence] | None] = MappingProxyType({}),
     ) -> dict[str, Decided]:
         """Plan all accounts of the projects of ``cases``; by project, each independently.
 
         ``done`` projects are up to date: an account of theirs that misses its row is known to do so.  ``rehearsed``:
-        the accounts that do, of projects that a dry run has decided about; None of one whose worksheet is gone.
+        the absences of those, by id, of projects that a dry run has decided about; None of one whose worksheet is gone.
         """
         try:
             return await self._decide(cases, now, day, done, rehearsed)
@@ -131,7 +131,7 @@ class Planner:
         now: datetime,
         day: Day,
         done: Collection[str],
-        rehearsed: Mapping[str, Collection[str] | None],
+        rehearsed: Mapping[str, Mapping[str, Absence] | None],
     ) -> dict[str, Decided]:
         ids = [case.project.id for case in cases]
         doubts = Doubts(
@@ -159,7 +159,7 @@ class Planner:
             prepared |= judged
             decided |= crashed
         asking = [project_id for project_id, one in prepared.items() if one.may_create and project_id not in decided]
-        own = {key: one.sheet.absences.keys() for key, one in prepared.items() if one.sheet.trouble is None}
+        own = {key: one.sheet.absences for key, one in prepared.items() if one.sheet.trouble is None}
         missing = {**{key: rows for key, rows in rehearsed.items() if rows is not None}, **own}
         lost = {key for key, one in prepared.items() if one.sheet.trouble and one.sheet.trouble.code == "missing"}
         lost |= {key for key, rows in rehearsed.items() if rows is None}
@@ -228,8 +228,8 @@ class Planner:
         missing: Sequence[Account] = ()
         if self._creates and plan.unmatched_rows:
             missing = missing_accounts(one.project, plan.unmatched_rows, [doubt.row for doubt in plan.doubtful])
-        without_row = one.sheet.absences.keys() if one.sheet.trouble is None else None
-        return Draft(plan, one.states, one.problems, missing, without_row=without_row)
+        known = one.sheet.absences if one.sheet.trouble is None else None
+        return Draft(plan, one.states, one.problems, missing, absences=known)
 
 
 _NO_DOUBTS: Mapping[str, EarlierDoubt] = {}
