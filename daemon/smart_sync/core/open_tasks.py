@@ -17,8 +17,9 @@ class OpenTask:
     """A spreadsheet given to the workers."""
 
     spreadsheet: str
-    #: How many workers have begun it, and the last of them.
+    #: How many workers have begun it.
     tries: int = 0
+    #: The last of them.
     worker: str = ""
     #: Seconds since its worker has given a sign of life; None: nobody is at work on it.
     silent: float | None = None

@@ -1,5 +1,9 @@
 """Parsed values of an account and their history: the data types of `core.merge.votes`.
 
+A parsed value *has a vote* if it is valid now: the merge looks only at such values.  It may have none, because it was
+taken back, is too old, or belongs to another profile or to other videos (`FORGOTTEN` and the following).  Of several
+with a vote one counts, the newest.  Of a sheet value, "vote" says the same: that the worksheet has one that is valid.
+
 Times are stamps (`core.days.stamp`), None where a source gives none.
 """
 
@@ -14,11 +18,12 @@ from smart_sync.core.model import METRICS, Metrics
 #: How far a clock elsewhere may be ahead of ours.
 AHEAD: Final = timedelta(minutes=5)
 
-#: Where parsed values stand; of two that are of one time the later place counts.
+#: Where parsed values come from (``place``); of two values of one time that from the later of these places counts.
 INBOX: Final = "parsed_metrics"
 OWN: Final = "parsed_values"
 QUERY: Final = "parsed.query"
 
+#: Why a value has no vote.
 FORGOTTEN: Final = "forgotten"
 EARLIER_LINK: Final = "earlier link"
 TOO_OLD: Final = "too old"
@@ -193,24 +198,29 @@ class ParsedChanges(NamedTuple):
     """What a pass must store about an account's parsed values."""
 
     account_id: str
-    #: The link that it decides with, if the last pass had another; and if that means another profile, since when.
+    #: The account's link, if the last pass decided with another one.
     link: str | None = None
+    #: (since, link) to add to the account's earlier links, if that link means another profile.
     links: tuple[tuple[str, str], ...] = ()
+    #: Values whose time is in the future, seen for the first time.
     ahead: tuple[AheadSince, ...] = ()
     marks: tuple[Mark, ...] = ()
-    #: All that is taken back, if it is not what the last pass knew.
+    #: All values that are taken back, if they are others than in the last pass.
     taken_back: frozenset[Key] | None = None
 
 
 class Votes(NamedTuple):
     """An account's parsed values that count, and those without a vote."""
 
+    #: Metric → the value that counts.
     chosen: Mapping[str, ParsedValue] = MappingProxyType({})
+    #: The values without a vote.
     lost: tuple[LostVote, ...] = ()
     #: Metric → the values that were taken back since the last pass, where one of them would have counted.
     taken_back: Mapping[str, Collection[int]] = MappingProxyType({})
-    #: Those whose time is ahead.
+    #: Values with a vote whose time is in the future.
     ahead: tuple[ParsedValue, ...] = ()
+    #: What the pass must store; None: nothing has changed.
     news: ParsedChanges | None = None
 
     @property

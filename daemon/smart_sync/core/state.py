@@ -17,7 +17,7 @@ class Absence(NamedTuple):
     gone_since: str | None = None
     #: The seconds of good reads that the worksheet had had then (`worksheet_reads.clock`).
     clock: float = 0.0
-    #: With too many others: an accident without a time limit.
+    #: Whether it went with too many others: an accident of the worksheet, whose values are carried without a limit.
     at_once: bool = False
     #: Time or a person has settled that the row is gone: the sheet has no vote.
     accepted: bool = False
@@ -39,27 +39,31 @@ class AccountState(NamedTuple):
     username: str
     link: str
     active: bool = True
-    #: The last sheet values read, and their row; None if no pass has found a row.
+    #: The last sheet values read; None if no pass has found a row.
     sheet: Metrics | None = None
+    #: The number of their row; None if no pass has found one.
     sheet_row: int | None = None
-    #: The parsed values that count, and the metrics of them that are rounded figures; None if nobody has a vote.
+    #: The parsed values that count; None if none has a vote.
     parsed: Metrics | None = None
+    #: The metrics whose parsed value is a rounded figure.
     rounded: frozenset[str] = frozenset()
     #: The merged values; None before the first pass, and for a metric that another program has spoilt.
     merged: Metrics | None = None
+    #: Per metric, which side gave the merged value (a `Winner`); None if neither did.
     winners: tuple[str | None, ...] = (None,) * len(METRICS)
     #: The parsed values the last pass saw (strategy "latest" only).
     seen: Metrics | None = None
-    #: How the row is missing, and the metrics whose cells an accident of their column has emptied.
+    #: Whether, and how, the row is missing.
     absence: Absence = THERE
+    #: The metrics whose cells were emptied with their whole column.
     held: frozenset[str] = frozenset()
-    #: Per metric a stamp: since when its value stands in.
+    #: Per metric a stamp: since when its value is carried; None: it is not.
     carried_since: tuple[str | None, ...] = (None,) * len(METRICS)
-    #: Per metric what the parsed value that counted was of, in the last pass that had one: `ParsedValue.counted`.
+    #: Per metric the videos that the parsed value was of, in the last pass in which one counted: `ParsedValue.counted`.
     counted: tuple[str | None, ...] = (None,) * len(METRICS)
-    #: Where the parsed values come from, and those that have no vote.
+    #: The parsed values that count, with their sources, and those without a vote.
     votes: Votes = NO_VOTES
-    #: Since when the account has left: no row, no parsed value, no snapshot, in no total.
+    #: A stamp: since when the account has left (no row, no parsed value, no snapshot, in no total); None: it has not.
     left_since: str | None = None
     #: The pins that there were before this pass, of cells and of the command.
     pins: tuple[Pin, ...] = NO_PINS

@@ -40,9 +40,11 @@ class Token(NamedTuple):
     access: str = ""
     #: What the next refresh asks with; "" where the access token itself does.
     refresh: str = ""
-    #: When the access token was given, and until when it and the refresh token hold.
+    #: When the access token was given.
     since: str = ""
+    #: Until when it is valid.
     until: str = ""
+    #: Until when the refresh token is valid.
     refresh_until: str = ""
     #: What kind the platform calls it.
     kind: str = ""

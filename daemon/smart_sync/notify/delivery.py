@@ -1,4 +1,7 @@
-"""Delivery to all webhooks and targets: a pass queues messages with its results, a worker per receiver sends them."""
+"""The queue: a pass puts messages into the outbox with its results; a worker per receiver sends, and tries again.
+
+One attempt is made by `notify.sender` (webhooks) or apprise (`notify.receivers`).
+"""
 
 import asyncio
 import contextlib

@@ -1,6 +1,7 @@
-"""One HTTP request that returns only its status: bounded in time, the body unread, redirects not followed.
+"""One bare HTTP request, for webhooks and ping: returns its status; the body is unread, redirects are not followed.
 
-And to which addresses it may go: public ones, so that no URL reaches into the machine or its network.
+And to which addresses it may go: public ones, so that no URL reaches into the machine or its network.  Knows nothing of
+messages and signatures (`notify.sender`).
 """
 
 import asyncio

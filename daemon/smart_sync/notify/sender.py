@@ -1,4 +1,7 @@
-"""One delivery attempt: an HTTP request, signed or plain, to an address that the configuration allows."""
+"""One attempt to deliver a message to a webhook: builds the request and signs it; every failure is a result.
+
+`notify.delivery` decides when, and tries again; `notify.http_post` makes the request.
+"""
 
 import asyncio
 import hashlib

@@ -1,7 +1,8 @@
 """``smart-sync explain`` and ``GET /api/admin/explain``: every number of an account, and why. Only reads.
 
-The answer is what passes have left in the database; ``next`` stands where the two sides have changed since, and the
-next pass will make another value of them.
+The facts are gathered here, from what passes have left in the database; the sentence about each metric is made of them
+in `report.sentences`.  ``next`` stands where the two sides have changed since, and the next pass will make another
+value of them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

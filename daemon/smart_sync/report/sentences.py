@@ -1,4 +1,4 @@
-"""One sentence for each metric of an account: its value, where that is from, what the other side says, why it counts.
+"""The sentences of `explain`, one for each metric: its value, where that is from, what the other side says, and why.
 
 ``told`` is what `report.explain` answers about a metric.
 """

@@ -70,8 +70,9 @@ class AccountDetails(NamedTuple):
     #: As the inbox has it.
     parsed_at: str | None
     updated_at: str | None
-    #: Per metric: the pass that changed its value last, and the first one since when it has one.
+    #: Per metric the stamp of the pass that changed its value last.
     changed_at: Sequence[str | None]
+    #: Per metric the stamp of the pass since which it has a value without a break.
     known_since: Sequence[str | None]
     #: Metric → the letters of its column, as the last good read of the worksheet found them.
     columns: Mapping[str, str]

@@ -36,14 +36,14 @@ _UPSERT_MERGED = (
         for n in range(7, 12)
     )
     + ", ?13, ?14, ?15, ?16, ?17, ?18) ON CONFLICT (account_id) DO UPDATE SET updated_at = excluded.updated_at,"
-    # Another one than the last pass decided with is news of the votes.
+    # The old link stays here: `vote_records.save` records a change of the link.
     " link = coalesce(account_metrics.link, excluded.link), "
     + ", ".join(
         f"{m} = excluded.{m}, {m}_winner = excluded.{m}_winner, {m}_counted = excluded.{m}_counted, {m}_changed_at ="
         f" CASE WHEN account_metrics.{m} = excluded.{m} THEN account_metrics.{m}_changed_at"
         f" ELSE excluded.{m}_changed_at END,"
-        # Since when it has a value, or stands in, without a break.
-        # A clock that was ahead has begun nothing later than now.
+        # Since when it has a value, and since when that is carried, both without a break: the earlier stamp stays.  A
+        # stored one that is later than now is of a clock that was ahead.
         f" {m}_known_since = CASE WHEN account_metrics.{m}_known_since < excluded.{m}_known_since"
         f" THEN account_metrics.{m}_known_since ELSE excluded.{m}_known_since END,"
         f" {m}_carried_since = CASE WHEN account_metrics.{m}_carried_since < excluded.{m}_carried_since"

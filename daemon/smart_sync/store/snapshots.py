@@ -1,4 +1,7 @@
-"""Our rows of ``account_snapshots``: one per account and local day; repairs, and carried periods."""
+"""Writes our rows of ``account_snapshots``, one per account and local day; also repairs, and carried periods.
+
+The same SQL serves both engines: PostgreSQL has functions of SQLite's names (`store.engine`).
+"""
 
 import asyncio
 import json

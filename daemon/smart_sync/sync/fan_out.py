@@ -30,8 +30,10 @@ from smart_sync.sync.project import Pass, ProjectSync
 from smart_sync.sync.resources import Resources
 from smart_sync.sync.task_queue import BrokerUnavailable, TaskQueue
 
-#: Seconds between two looks at what workers have done, and more for each spreadsheet that is still with them.
-POLL, POLL_EACH = 0.2, 1 / 2000
+#: Seconds between two looks at what workers have done.
+POLL = 0.2
+#: Seconds more for each spreadsheet that is still with them.
+POLL_EACH = 1 / 2000
 #: Seconds that the end of a pass which is cut off may take: it waits for who is writing.
 ENDING = 5.0
 

@@ -37,9 +37,10 @@ from smart_sync.sync.project import Pass, ProjectSync
 from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import Means, main_error
 
-#: Signs of life in the time after which a worker without one is given up, and seconds between two looks at whether
-#: the parsed values are there.
-BEATS, LOOK = 6, 0.3
+#: Signs of life that a worker gives in the time after which one without any is given up.
+BEATS = 6
+#: Seconds between two looks at whether the parsed values are there.
+LOOK = 0.3
 UPGRADE = f"{OTHER_VERSION} than that of the pass; upgrade it"
 #: Seconds that writing may take, beyond those for reading.
 WRITING = 300.0

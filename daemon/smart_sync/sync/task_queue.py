@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 
 #: The task that brings the projects of one spreadsheet up to date, and the queue in which it waits for a worker.
 TASK, QUEUE = "smart_sync_spreadsheet", "smart-sync"
-#: Seconds for reaching the broker, and after which a task that no worker has taken is dropped.
-CONNECTING, EXPIRES = 5.0, 6 * 3600.0
+#: Seconds for reaching the broker.
+CONNECTING = 5.0
+#: Seconds after which a task that no worker has taken is dropped.
+EXPIRES = 6 * 3600.0
 #: Tasks in a second that a broker takes which is slow (one nearby takes 250).
 LEAST = 50
 

@@ -132,8 +132,9 @@ class Growth:
     #: Whether every account was compared with the very day asked for.
     exact: bool
     accounts: int = 1
-    #: The days in it that end a carried stretch, and how much of the amount is theirs.
+    #: The days in it on which a carried period ends.
     ends: tuple[int, ...] = ()
+    #: How much of the amount is of those days.
     at_ends: int = 0
 
     @property

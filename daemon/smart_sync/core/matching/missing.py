@@ -1,10 +1,11 @@
-"""Values missing from a worksheet: rows that are gone, and columns that lose their values all at once.
+"""Finds what is missing from a worksheet: rows that are gone, and columns that lose their values all at once.
 
-Both are taken for accidents until time or a person says otherwise: the last values stand in.
+Only found and reported here; `core.merge.decisions` carries the last values of what was found.
 
-A column is in such an accident if it held values above 0 in `AT_LEAST` rows that are still there, and now all of its
-cells are blank, 0 or unreadable, or it has no header any more.  Each cell stands in until it holds a value above 0
-again, or a person says that it is meant.
+Rows that are gone, and emptied columns, are taken for accidents of the worksheet until time or a person says otherwise.
+A column is in such an accident if it had values above 0 in `AT_LEAST` rows that are still there, and now all of its
+cells are blank, 0 or unreadable, or it has no header any more.  The value of each cell is carried until the cell has a
+value above 0 again, or a person says that it is meant.
 """
 
 from bisect import bisect_left
@@ -31,7 +32,7 @@ class Terms:
     #: The time of the pass, a stamp.
     now: str
     project_id: str
-    #: The project's name, as `smart-sync confirm` takes it, and its worksheet's title.
+    #: The project's name, which is also its worksheet's title; `smart-sync confirm` takes it.
     name: str
     #: Seconds of good reads that the worksheet has had, this one included.
     clock: float = 0.0
@@ -216,11 +217,11 @@ def _problem(
 class Columns(NamedTuple):
     """What has happened to the columns of a worksheet."""
 
-    #: Per account the metrics whose cells an accident holds; accounts without any are not in it.
+    #: Account id → the metrics whose cells were emptied with their whole column; only accounts with any.
     held: Mapping[str, frozenset[str]]
     #: Metrics that have last values and no column.
     lost: frozenset[str]
-    #: Metrics in an accident, and how many values of each stand in.
+    #: Metric whose column was emptied or is gone → how many of its values are carried.
     accidents: Mapping[str, int]
     problems: tuple[Problem, ...]
 
@@ -235,7 +236,7 @@ def watch_columns(table: Table, rows: Mapping[str, SheetRow], active: Sequence[A
     for index, metric in enumerate(METRICS):
         had = [state for state in with_sheet if state.sheet and state.sheet[index]]
         if metric not in table.columns:
-            # A cell that was held before its column went is held when the column is back.
+            # A cell that was emptied before its column went is so still when the column is back.
             for state in had:
                 if metric in state.held:
                     held_columns[state.id] = held_columns.get(state.id, frozenset()) | {metric}

@@ -33,21 +33,21 @@ class Sheet:
     problems: tuple[Problem, ...] = ()
     #: Metrics that had values and whose column is gone.
     lost_columns: frozenset[str] = frozenset()
-    #: Why the last known sheet values stand in; None if the worksheet was read.
+    #: Why the worksheet could not be used and the last sheet values are carried; None if it was read.
     trouble: SheetUnavailable | None = None
     #: Metric → the letters of its column.
     letters: Mapping[str, str] = field(default_factory=dict)
     #: Active accounts without a row, because it counts for another account of the same identity.
     duplicates: frozenset[str] = frozenset()
-    #: How the active accounts are missing whose row is gone.
+    #: Account id → its absence, for the active accounts whose row is gone.
     absences: Mapping[str, Absence] = field(default_factory=dict)
-    #: Per account the metrics whose cells an accident of their column has emptied.
+    #: Account id → the metrics whose cells were emptied with their whole column.
     held: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    #: What has happened to the worksheet as a whole: the project is degraded, the rest of it was read.
+    #: Rows or columns gone at once: the project is degraded, the rest of the worksheet was read.
     accidents: tuple[SheetUnavailable, ...] = ()
-    #: Rows of nobody that may be those of missing accounts.
+    #: Rows that match no account and may be those of missing accounts.
     alike: tuple[Likeness, ...] = ()
-    #: Missing account → the number of the row of nobody that stands where its own would stand now.
+    #: Missing account → the number of the unmatched row that is where its own would be now.
     places: Mapping[str, int] = field(default_factory=dict)
     #: Whether a person has accepted that there is no worksheet to read.
     accepted: bool = False
@@ -61,7 +61,7 @@ class Sheet:
 def read_sheet(reading: Reading, states: Sequence[AccountState], terms: Terms, *, titles: Titles) -> Sheet:
     """What a worksheet says about the accounts of its project.
 
-    ``states`` are all its accounts: the inactive ones are matched too, so that none is made twice.
+    ``states`` are all its accounts: the inactive ones are matched too, so that none is created twice.
     A worksheet that is not there, is empty or lacks its header is trouble, unless a person has accepted just that.
     """
     active = [state for state in states if state.active]

@@ -1,9 +1,9 @@
 """Probable typing mistakes: such a number counts, because a person may mean it, and is reported with its cell.
 
 What is judged is what was typed, not what is merged: a number that is too low hides behind a larger parsed one, and
-nobody would tell its author.  A typed number is an accident if it lies outside the band in which the account has grown
-(`core.merge.baseline`), if a lifetime count falls, or if it is the number that stood before in a cell nearby.  It is
-none where the parser agrees, or where the other numbers of its row have risen with it.
+nobody would tell its author.  A typed number is probably a mistake if it lies outside the band in which the account has
+grown (`core.merge.baseline`), if a lifetime count falls, or if it is the number that a cell nearby had in the last
+read.  It is none where the parser agrees, or where the other numbers of its row have risen with it.
 """
 
 import math
@@ -28,15 +28,16 @@ from smart_sync.core.merge.baseline import (
 )
 from smart_sync.core.merge.last_read import Typed, Worksheet, is_distinct
 
-#: A parsed value that is no further away agrees.
+#: A parsed value agrees if it differs from the typed number by at most this share.
 AGREES: Final = 0.05
-#: Inside the band it takes so many, and a step that the history has not had.
+#: A number inside the band counts as copied from another cell only if it has at least so many digits (without zeros at
+#: its end) and its step is larger than any in the history.
 _TELLING: Final = 4
-#: A step belongs to the history if it is no more than this many times the largest one.
+#: A step is as in the history if it is no more than this many times the history's largest one.
 _AS_BEFORE: Final = 1.1
-#: Without any history nothing can be told of smaller numbers.
+#: Below this a number without any history is never outside the band.
 FLOOR: Final = 1000
-#: Of a rise, what another number of the row must have risen by to explain it.
+#: Another number of the row explains a rise if it has risen by at least this share of it.
 _RISES_WITH = 0.2
 #: How many other numbers of a row it takes to say anything about one.
 _SEVERAL = 2
@@ -63,23 +64,24 @@ def needs_history(typed: Typed, *, counter: bool) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """The terms for judging typed numbers: the time (`Point.at`), the counters, histories by account and metric.
+    """The terms for judging typed numbers."""
 
-    ``others``: the band of each metric in the project, for accounts without a history of their own.
-    """
-
+    #: The time of the pass, as `Point.at`.
     now: float
+    #: The metrics that only grow.
     counters: Collection[str]
+    #: Account id and metric → what its cell has said, in order.
     histories: Mapping[tuple[str, str], Sequence[Point]]
+    #: Metric → the band of the project, for accounts without a history of their own.
     others: Mapping[str, Band] = field(default_factory=dict)
-    #: As a logarithm, what a number without any history may grow in a day.
+    #: How much a number without any history may grow in a day, as a logarithm.
     leap: float = math.log(10) - 1e-9
-    #: A negative control only: let what stands out of a history widen its band.
+    #: For a negative control only: earlier mistakes in a history widen its band.
     learns_from_accidents: bool = False
 
 
 def find_accidents(row: Sequence[Typed], worksheet: Worksheet, terms: Terms) -> list[Accident]:
-    """The probable mistakes among the numbers typed into one row of a worksheet."""
+    """The probable mistakes among the numbers typed into one row; ``worksheet``: the cells of the last read."""
     rises = {typed.metric: _rise(typed) for typed in row}
     seen = {}
     whole = _offset_of_copied_row(row, worksheet)
@@ -90,7 +92,7 @@ def find_accidents(row: Sequence[Typed], worksheet: Worksheet, terms: Terms) -> 
             and (one := _examine(typed, worksheet, terms, calm=_is_calm(typed, rises), whole=whole)) is not None
         ):
             seen[typed] = one
-    # Small numbers are alike by chance, but not if their whole row was another account's.
+    # Small numbers may be equal by chance, but not if their whole row was another account's.
     rows = {away for one in seen.values() for away in one.rows}
     days = Counter(one.days_ago for one in seen.values())
     accidents = []
@@ -115,12 +117,15 @@ def find_accidents(row: Sequence[Typed], worksheet: Worksheet, terms: Terms) -> 
 class _Seen(NamedTuple):
     """Why a typed number may be a mistake."""
 
+    #: The likely cause in words.
     cause: str
-    #: Whether the number stood in another cell, or in the same one on an earlier day; how many rows away.
+    #: Whether another cell had the number in the last read, or the same cell on an earlier day.
     elsewhere: bool
+    #: How many rows away other accounts' cells had it (negative: above).
     rows: frozenset[int]
-    #: How many days ago the same cell said it, and whether that is all there is: a gauge goes both ways.
+    #: How many days ago the same cell had it; None if it did not.
     days_ago: int | None = None
+    #: Whether that day is all that speaks against it, though it lies within the band: a gauge goes both ways.
     usual: bool = False
 
 
@@ -141,7 +146,7 @@ def _examine(typed: Typed, worksheet: Worksheet, terms: Terms, *, calm: bool, wh
     growth = steps(sound)
     band = _own_band(growth, typed.metric, terms)
     has_band = band is not None
-    if band is None:  # too little is known: a leap by so many times is all that can be told
+    if band is None:  # too little is known: only a leap by so many times can be told
         band = Band(0.0, terms.leap, terms.leap)
     last = _last_numbers(typed, changes, sound, band, terms.now)
     usual = [
@@ -172,7 +177,7 @@ def _own_band(growth: Sequence[float], metric: str, terms: Terms) -> Band | None
 
 
 def grown_from(earlier: int, days: float, accident: Accident, terms: Terms) -> bool:
-    """Whether the number of an accident follows from an ``earlier`` one by usual growth over so many days."""
+    """Whether a mistaken number follows from an ``earlier`` one by usual growth over so many days."""
     metric, counter = accident.metric, accident.metric in terms.counters
     changes = changes_of(terms.histories.get((accident.account_id, metric), ()))
     band = _own_band(steps(without_accidents(changes, counter=counter)), metric, terms)
@@ -200,7 +205,7 @@ def _last_numbers(
 ) -> list[Point]:
     """The numbers that a typed one may have grown from: the last, and if that is unusual the one before.
 
-    The last one may have been an accident that nobody has noticed yet.
+    The last one may have been a mistake that nobody has noticed yet.
     """
     last = [*sound[-1:]]
     if len(sound) > 1 and abs(steps(sound[-2:])[0] - band.middle) > band.calm:

@@ -17,8 +17,10 @@ DAYS: Final = 30
 ENOUGH: Final = 4
 #: A band is never narrower: to each side of what is usual, in a day.
 NARROWEST: Final = 0.02
-#: How many robust standard deviations, and how many times the largest step, still belong to the band.
-_SIGMAS, _LARGEST = 8, 2
+#: How many robust standard deviations still belong to the band.
+_SIGMAS = 8
+#: How many times the largest step still belongs to the band.
+_LARGEST = 2
 #: Of a median absolute deviation, for values that spread normally.
 _TO_SIGMA = 1.4826
 #: A lifetime count that falls by no more was rounded differently.

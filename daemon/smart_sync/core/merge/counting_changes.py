@@ -33,8 +33,9 @@ def counts_other_videos(state: AccountState) -> bool:
 def without_earlier_profile(state: AccountState, rows: Container[str]) -> AccountState:
     """An account whose row shows another profile than in the last pass, without its earlier values.
 
-    Nothing was typed over, nothing stands in.  ``rows``: the ids of the accounts that have a row; without one the last
-    sheet values stand in as for any row that is gone: a person may only have corrected the link.
+    So its cells do not count as typed, and nothing is carried.  ``rows``: the ids of the accounts that have a row;
+    without one the last sheet values are carried as for any row that is gone: a person may only have corrected the
+    link.
     """
     if not state.votes.relinked or state.sheet is None or state.id not in rows:
         return state

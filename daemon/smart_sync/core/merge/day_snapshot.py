@@ -2,8 +2,8 @@
 
 There is one row of ours per account and local day; other writers may have rows of the same day, which are left alone.
 The row's time moves to now where a reader of the newest snapshot, or of the last one of a UTC date, would otherwise
-see something else than the merged values; but never into a UTC date after the day's label, which the next day's row
-needs.
+see something else than the merged values.  It never moves to a UTC date later than the day's label: that date is for
+the next day's row.
 """
 
 import uuid
@@ -15,8 +15,10 @@ from typing import Any, NamedTuple
 from smart_sync.core.days import Day
 from smart_sync.core.model import NAMESPACE
 
-#: Clocks are ahead of UTC by multiples of this, and no local day is longer than that.
-_QUARTER, _LONGEST_DAY = timedelta(minutes=15), timedelta(hours=26)
+#: Local times differ from UTC by multiples of this.
+_QUARTER = timedelta(minutes=15)
+#: No local day is longer than this.
+_LONGEST_DAY = timedelta(hours=26)
 
 
 class StoredSnapshot(NamedTuple):
@@ -44,7 +46,7 @@ class SnapshotStep(Enum):
 def step(
     account_id: str, seen: Sequence[StoredSnapshot], merged: tuple[Any, ...], utc_date: str, day: Day
 ) -> tuple[SnapshotStep, str]:
-    """What a pass on ``utc_date`` does to an account's snapshot of ``day``, and the id of our row.
+    """What a pass on ``utc_date`` must do with an account's snapshot of ``day``, and the id of our row.
 
     ``seen`` are the day's snapshots, the newest last.  The id is "" where nothing is to be done.
     """
@@ -82,7 +84,7 @@ class OwnSnapshots:
         self._likely = timedelta()
 
     def __call__(self, row_id: object, account_id: object, snapshot_time: object) -> bool:
-        """Whether a row of ``account_snapshots`` is ours; total."""
+        """Whether a row of ``account_snapshots`` is ours, whatever its columns hold; never raises."""
         text = str(row_id)
         if len(text) != 36 or text[14] != "5":
             return False

@@ -19,11 +19,12 @@ _NOTHING_RESUMED: Mapping[str, str] = MappingProxyType({})
 
 
 class SheetValue(NamedTuple):
-    """A row of ``sheet_metrics`` to write, for an account with a row in the worksheet."""
+    """The values of a row of ``sheet_metrics`` to write, for an account with a row in the worksheet."""
 
     account_id: str
     metrics: Metrics
     row: int
+    #: The metrics whose cells were emptied with their whole column.
     held: frozenset[str] = frozenset()
 
 
@@ -37,28 +38,32 @@ class Edited(NamedTuple):
 
 
 class Missing(NamedTuple):
-    """A row of ``sheet_metrics`` to change, for an account whose row is missing or presumed elsewhere."""
+    """A change of ``sheet_metrics`` for an account whose row is missing, or probably stands in another place."""
 
     account_id: str
     absence: Absence
+    #: The row's number, presumed or last known; None if it never had one.
     row: int | None
 
 
 class Merged(NamedTuple):
-    """A row of ``account_metrics`` to write, and its previous values (None: there was none)."""
+    """A row of ``account_metrics`` to write."""
 
     account_id: str
+    #: 0 where there is no value (the winner is None): the columns of the tables take no NULL.
     values: Metrics
     winners: tuple[str | None, ...]
+    #: The previous values; None: there was no such row.
     before: Metrics | None
+    #: The metrics of which both sides had changed under "latest".
     conflicts: tuple[str, ...] = ()
     #: The account's link.
     link: str = ""
-    #: What the parsed values are of, as `AccountState.counted`; and the metrics that are of other videos than before:
-    #: they begin anew, without growth from what they were.
+    #: The videos that the parsed values are of, as `AccountState.counted`.
     counted: tuple[str | None, ...] = (None,) * len(METRICS)
+    #: The metrics that are of other videos than before: they begin anew, without growth from what they were.
     restarted: frozenset[str] = frozenset()
-    #: The metrics that were carried and have a value of their own again → since when they were.
+    #: The metrics that were carried and have a value of their own again → since when they were carried.
     resumed: Mapping[str, str] = _NOTHING_RESUMED
 
 
@@ -67,7 +72,7 @@ class _Chosen(NamedTuple):
 
     rules: tuple[Rule, ...]
     strategies: tuple[Strategy, ...]
-    #: Some of them compare with what the last pass saw.
+    #: Whether one of them compares with what the last pass saw ("latest").
     compare: bool
 
 
@@ -78,29 +83,28 @@ def _chosen(rules: tuple[Rule, ...]) -> _Chosen:
 
 @dataclass(slots=True)
 class Decided:
-    """The decisions about a project's accounts: the rows to write, and each account's sheet side."""
+    """The decisions about a project's accounts; most fields go into the `Plan` field of the same name."""
 
     merged: list[Merged] = field(default_factory=list)
     sheet: list[SheetValue] = field(default_factory=list)
     edits: list[Edited] = field(default_factory=list)
     absent: list[Missing] = field(default_factory=list)
     seen: list[tuple[str, Metrics]] = field(default_factory=list)
+    #: Account id → the sheet values that count for it.
     sides: dict[str, Metrics] = field(default_factory=dict)
-    #: What must be remembered of parsed values.
     votes: list[ParsedChanges] = field(default_factory=list)
-    #: The merged values of the accounts of which some metric has one, by id, unless they have left.
+    #: Account id → merged values, for the accounts with at least one value that have not left.
     with_value: dict[str, Metrics] = field(default_factory=dict)
-    #: Accounts that have left with this pass, and those that are back.
     left: list[AccountState] = field(default_factory=list)
     returned: list[AccountState] = field(default_factory=list)
-    #: How many values stand in, and those of them for which nobody has a vote any more: an account and a metric.
+    #: How many values are carried.
     carried: int = 0
+    #: Carried values for which neither side has a vote any more: an account and a metric.
     without_votes: list[tuple[AccountState, str]] = field(default_factory=list)
-    #: Who gave the values of an account, and which parsed ones are rounded → how many accounts are so; none that left.
     given: Counter[tuple[tuple[str | None, ...], frozenset[str]]] = field(default_factory=Counter)
-    #: Pins to keep and to forget, by account id, and what there is to say: the account, a metric, a sentence.
     pinned: list[tuple[str, Pin]] = field(default_factory=list)
     unpinned: list[tuple[str, Pin]] = field(default_factory=list)
+    #: Problems with pins: an account, a metric, a sentence.
     of_pins: list[tuple[AccountState, str, str]] = field(default_factory=list)
 
 
@@ -109,7 +113,7 @@ def decide_each(
 ) -> Decided:
     """Decide about all ``states`` in one loop, for there may be a hundred thousand.
 
-    ``now`` (a stamp) is when pins begin that are new, ``today`` the label of the local day on which they may end.
+    ``now`` (a stamp) is when new pins begin, ``today`` the label of the local day on which pins may end.
     """
     decided = Decided()
     present = Absence(project.id)
@@ -155,14 +159,14 @@ def _resumed(state: AccountState, winners: Sequence[str | None]) -> Mapping[str,
     if Winner.CARRIED not in state.winners:
         return _NOTHING_RESUMED
     trios = zip(METRICS, state.carried_since, winners, strict=True)
-    # What another program has spoilt is no stamp.
+    # Another program may have written something else than a stamp.
     return {m: since for m, since, winner in trios if type(since) is str and winner not in (None, Winner.CARRIED)}
 
 
 def _record_sheet(
     decided: Decided, state: AccountState, row: SheetRow | None, side: Metrics, sheet: Sheet, present: Absence
 ) -> None:
-    """Record what ``sheet_metrics`` must say about an account, if it changes; ``present``: it has a row."""
+    """Record the change of ``sheet_metrics`` about an account, if there is one; ``present``: its row is there."""
     if row is None:
         absence = sheet.absences.get(state.id, state.absence)
         place = sheet.row_number(state)
@@ -274,7 +278,10 @@ def foresee(state: AccountState, rules: tuple[Rule, ...], today: str = "") -> Me
 
 
 def _before(state: AccountState, index: int) -> Before | None:
-    """One metric before the pass; None if its parsed value has lost its vote. Unseen values are no change."""
+    """One metric before the pass; None if its parsed value has lost its vote.
+
+    A parsed value that no pass has recorded counts as unchanged.
+    """
     if state.merged is None or METRICS[index] in state.votes.taken_back or state.votes.silent(METRICS[index]):
         return None
     seen = state.seen if state.seen is not None else state.parsed or NO_METRICS
@@ -285,7 +292,7 @@ def _before(state: AccountState, index: int) -> Before | None:
 def _last_seen(state: AccountState) -> Metrics:
     """The parser's last value of each metric; one it no longer reports stays.
 
-    One that has lost its vote was never said, so that the same number is news once it has a vote again.
+    A value without a vote is forgotten, so that the same number counts as a change when it has a vote again.
     """
     parsed, seen = state.parsed or NO_METRICS, state.seen or NO_METRICS
     if state.votes.lost:

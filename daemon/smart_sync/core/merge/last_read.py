@@ -1,4 +1,4 @@
-"""Numbers typed since the last read of a worksheet, and the cells of that read."""
+"""The cells of a worksheet's last read, which `core.merge.accidents` searches for a number typed since."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from smart_sync.core.model import METRICS, Metrics
 
-#: Numbers with fewer digits, zeros at the end left out, are alike by chance.
+#: Numbers with fewer digits (without zeros at the end) may be equal by chance, so that they are not compared.
 DISTINCT: Final = 3
 #: How many rows away a cell is nearby.
 NEARBY: Final = 3
@@ -18,25 +18,27 @@ class Typed(NamedTuple):
 
     account_id: str
     metric: str
+    #: The number of its row now.
     row: int
-    #: The last number of the cell that was read, None if there was none.
+    #: The cell's number in the last read, None if there was none.
     old: int | None
     new: int
-    #: What counts of the parsers.
+    #: The parsed value that counts, None if there is none.
     parsed: int | None = None
-    #: Whether ``old`` was reported, and nobody has confirmed it.
+    #: Whether ``old`` is an open suspect.
     doubted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Worksheet:
-    """The cells of the last read: row → values, the account's name and id.
+    """The cells of the last read, by row."""
 
-    A row without an id is taken for the account's that stands there now: links may have moved against the numbers.
-    """
-
+    #: Row → its values.
     rows: Mapping[int, Metrics] = field(default_factory=dict)
+    #: Row → the name of its account.
     names: Mapping[int, str] = field(default_factory=dict)
+    #: Row → the id of its account.  A row without one is taken for that of the account which has this row now: links
+    #: may have moved against the numbers.
     ids: Mapping[int, str] = field(default_factory=dict)
     #: Metric → number → the rows that held it: made for the metrics that `anywhere` is asked about.
     _rows_of: dict[str, dict[int | None, list[int]]] = field(default_factory=dict, repr=False, compare=False)
@@ -44,7 +46,7 @@ class Worksheet:
     def nearby(self, typed: Typed) -> Iterator[tuple[int, str]]:
         """The cells in or near its row that had a typed number: the distance in rows, and the metric.
 
-        Of another account's row the cell of the same metric, of the account's own that of another.
+        In another account's row that is the cell of the same metric, in the account's own row one of another metric.
         """
         if not is_distinct(typed.new):
             return

@@ -13,14 +13,15 @@ from smart_sync.core.wording import unpin
 class Pinned(NamedTuple):
     """An account's pins in a pass."""
 
-    #: Those that count, by metric.
+    #: Metric → the pin that counts.
     in_force: Mapping[str, Pin]
-    #: Those to keep, and those to forget.
+    #: New and changed pins of cells, to be stored.
     kept: Sequence[Pin] = ()
+    #: Pins of cells that have lost their mark, to be deleted.
     forgotten: Sequence[Pin] = ()
-    #: Those that are past their date: told, and forgotten with the end of the pass.
+    #: Pins of the command that are past their date.
     over: Sequence[Pin] = ()
-    #: Those of the command whose metric has a mark in its cell too.
+    #: Pins of the command whose metric is pinned in its cell too.
     twice: Sequence[Pin] = ()
 
 
@@ -56,7 +57,7 @@ def pinned(
 def with_pins(decisions: Sequence[Decision], pins: Mapping[str, Pin], standing_in: Collection[str]) -> list[Decision]:
     """The decisions of an account with pinned values in place of those from the two sides.
 
-    A cell that cannot be read, or whose row is gone, stands in with its mark, as any sheet value does.
+    For a cell that cannot be read, or whose row is gone, the pinned value is carried, as any sheet value is.
     """
     pinned_decisions = list(decisions)
     for index, metric in enumerate(METRICS):

@@ -45,26 +45,31 @@ class Plan:
     counts: Counts
     #: The accounts decided about.
     account_ids: tuple[str, ...]
-    #: The merged values, by id, of those of them of which some metric has one: each gets its snapshot of the day.
+    #: Account id → merged values, for the accounts with at least one value: each gets the day's snapshot.
     snapshots: Mapping[str, Metrics] = field(default_factory=dict)
+    #: Why the worksheet could not be used; None if it was read.
     trouble: SheetUnavailable | None = None
     sheet: tuple[SheetValue, ...] = ()
-    #: Rows with cells that say another number than in the last read; none that is read for the first time.
+    #: Rows with cells that have another number than in the last read; none that is read for the first time.
     edits: tuple[Edited, ...] = ()
-    #: Accounts of which a row of the worksheet is missing, in another way than before.
+    #: Accounts without a row whose absence, or presumed row number, has changed since the last pass.
     absent: tuple[Missing, ...] = ()
-    #: Accounts that have left with this pass, and those that are back: account id → link.
+    #: Accounts that have left with this pass: account id → link.
     left: Mapping[str, str] = field(default_factory=dict)
+    #: Accounts that had left and are back: account id → link.
     returned: Mapping[str, str] = field(default_factory=dict)
-    #: Those of ``left`` that Smart Sync had created: they become inactive; those of ``returned`` that were.
+    #: Those of ``left`` that Smart Sync had created: they become inactive.
     deactivated: frozenset[str] = frozenset()
+    #: Those of ``returned`` that had been deactivated: they become active again.
     reactivated: frozenset[str] = frozenset()
     merged: tuple[Merged, ...] = ()
-    #: What strategy "latest" will compare with next time.
+    #: Account id and parsed values, with which strategy "latest" will compare next time.
     seen: tuple[tuple[str, Metrics], ...] = ()
-    #: Pins to keep and to forget, by account id; what must be remembered of parsed values.
+    #: Pins to keep: account id and pin.
     pinned: tuple[tuple[str, Pin], ...] = ()
+    #: Pins to forget: account id and pin.
     unpinned: tuple[tuple[str, Pin], ...] = ()
+    #: Changes to store about parsed values and their votes.
     votes: tuple[ParsedChanges, ...] = ()
     problems: tuple[Problem, ...] = ()
     unmatched_rows: tuple[SheetRow, ...] = ()
@@ -72,6 +77,7 @@ class Plan:
     unmatched_accounts: tuple[str, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     suspects: SuspectChanges = field(default_factory=SuspectChanges)
+    #: (winners, metrics with a rounded parsed value) → the number of such accounts, without those that have left.
     given: Mapping[tuple[tuple[str | None, ...], frozenset[str]], int] = field(default_factory=dict)
     #: Why the project is degraded although its worksheet was read.
     accidents: tuple[SheetUnavailable, ...] = ()
@@ -79,8 +85,9 @@ class Plan:
     accepted: bool = False
     #: Rows for which no account is created, because they may be those of missing accounts.
     doubtful: tuple[Doubt, ...] = ()
-    #: Metrics that have last values and no column; metric → the letters of its column.
+    #: Metrics that have last values and no column.
     lost_columns: frozenset[str] = frozenset()
+    #: Metric → the letters of its column.
     letters: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -123,7 +130,7 @@ def make_plan(
 ) -> Plan:
     """Decide everything about ``project`` from its sheet and the database.
 
-    For ``doubtful`` rows no account is created; ``typed``: what was made of edited cells.
+    For ``doubtful`` rows no account is created; ``typed``: what `core.merge.typed_cells.judge_cells` found.
     """
     revived = frozenset(state.id for state in states if _is_revived(state, project, sheet))
     active = [state for state in states if state.active or state.id in revived]
@@ -192,7 +199,7 @@ def _is_unmatched(state: AccountState, sheet: Sheet) -> bool:
 
 
 def _no_vote_problem(project: Project, sheet: Sheet, state: AccountState, metric: str, now: str) -> Problem:
-    """The problem of a value that no side has a vote for any more."""
+    """The problem of a carried value for which neither side has a vote any more."""
     index = METRICS.index(metric)
     value = state.merged[index] if state.merged else None
     row = sheet.row_number(state)
@@ -208,7 +215,6 @@ def _no_vote_problem(project: Project, sheet: Sheet, state: AccountState, metric
 
 
 def _pin_problems(project: Project, sheet: Sheet, decided: Decided) -> Iterable[Problem]:
-    """The problems with pins."""
     for state, metric, reason in decided.of_pins:
         row = sheet.row_number(state)
         column = sheet.letters.get(metric) if row is not None else None
@@ -240,7 +246,7 @@ def _changes(merged: Iterable[Merged], states: Mapping[str, AccountState]) -> It
     for row in merged:
         if row.before is not None and row.values != row.before:
             state = states[row.account_id]
-            # Taken back or of other videos, it is no history to judge the next value by; what a person pins is meant.
+            # A value that was taken back, or is of other videos, is nothing to judge the next one by; a pin is meant.
             no_history, winners = {*state.votes.taken_back, *row.restarted}, state.winners
             if no_history or Winner.PINNED in winners or Winner.PINNED in row.winners:
                 trios = zip(METRICS, state.winners, row.winners, strict=True)
@@ -249,18 +255,16 @@ def _changes(merged: Iterable[Merged], states: Mapping[str, AccountState]) -> It
 
 
 class Confirmation(NamedTuple):
-    """Something that a person has confirmed.
+    """Something that a person has confirmed."""
 
-    ``kind``: "gone" (a row), "emptied" (a cell), "column" (a cell whose column has lost its values), "suspect" (a
-    value), "doubtful" (a row for which no account was created), "worksheet" (there is none to read).
-    """
-
+    #: "gone" (a row), "emptied" (a cell), "column" (a cell whose column has lost its values), "suspect" (a value),
+    #: "doubtful" (a row for which no account was created), "worksheet" (there is none to read).
     kind: str
     project_id: str
     account_id: str = ""
     link: str = ""
     metric: str = ""
-    #: The value that is not used any more; of a suspect the one that is believed.
+    #: The value that is not used any more; for a suspect the one that is believed.
     value: int | None = None
 
     def answer(self) -> ConfirmedFinding:

@@ -19,7 +19,7 @@ class Winner:
     SHEET: Final = "sheet"
     PARSED: Final = "parsed"
     BOTH: Final = "both"
-    #: An earlier sheet value stood in, because this pass could not read one.
+    #: An earlier value is carried: the cell could not be read, or neither side has a value any more.
     CARRIED: Final = "carried"
     #: A person has pinned it.
     PINNED: Final = "pinned"
@@ -27,7 +27,7 @@ class Winner:
 
 #: The metrics that only grow, if nothing else is configured.
 COUNTERS: Final = frozenset(METRICS) - {"followers"}
-#: A pinned value is nobody's to compare with: when the pin goes, both sides are looked at anew.
+#: The winners that "latest" compares with; not a pin: when it goes, both sides are looked at anew.
 _WINNERS = frozenset({Winner.SHEET, Winner.PARSED, Winner.BOTH, Winner.CARRIED})
 
 
@@ -51,6 +51,8 @@ class Decision(NamedTuple):
 
 Strategy = Callable[[int | None, int | None, Before | None], Decision]
 
+#: The decision where neither side has a value.
+#: The decision where neither side has a value.
 NOBODY = Decision(None, None)
 
 
@@ -131,7 +133,7 @@ def decide(
     """Decide one metric of an account.
 
     ``rounded``: the parsed value is a rounded figure; consistent with the sheet's exact one it never beats it.
-    ``carried``: the sheet value is an earlier one that stands in.
+    ``carried``: the sheet value is an earlier one, since this pass could not read it.
     """
     if rounded and parsed is not None and sheet is not None and consistent(parsed, sheet):
         parsed = None

@@ -1,16 +1,19 @@
-"""Suspect values: merged ones that jump, probable typing mistakes, and falls of followers seen in one read only.
+"""Suspect values: finds merged values that jump, and parsed followers whose fall waits for a second read.
 
-They are reported.  Merged and typed values are written, for a person may mean them; a fall counts when a second read
-agrees: a platform's answer is wrong now and then, and shows a large account with a tenth of its followers for an hour.
-No large account loses more than a tenth of them from one read to the next.
+Typing mistakes are suspects too: `core.merge.accidents` finds them, `core.merge.typed_cells` brings them as `Judged`,
+and `find_suspects` here lists them with the others.
+
+Suspects are reported.  Merged and typed values are written nevertheless, for a person may mean them; a fall counts when
+a second read agrees: a platform's answer is wrong now and then, and shows a large account with a tenth of its followers
+for an hour.  No large account loses more than a tenth of them from one read to the next.
 
 A merged value is suspect if it is ``factor`` times what it was, or if a counter (likes, comments, videos, views) has
 fallen by half.  A gauge goes both ways, so it must have fallen by ``factor`` too.  Nothing is suspect where neither
-value reaches `FLOOR`, and nothing that rises from 0, where every account begins.  What was typed is judged more closely
-(`core.merge.accidents`).
+value reaches `FLOOR`, and nothing that rises from 0, where every account begins.
 
-A suspect ends when its value changes again (unless that is another jump, judged against the value before the
-first one too: going back there is a correction), when it has stood for `STANDS`, or when it is confirmed.
+A suspect ends when its value changes again, when it has stood for `STANDS`, or when it is confirmed.  A change that is
+a jump again begins a new suspect, if it is one from the value before the first jump too: going back there is a
+correction.
 """
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
@@ -25,27 +28,28 @@ from smart_sync.core.parsed import OWN, ParsedValue
 
 #: Below it numbers multiply every day: 1 becomes 12 without any doubt.
 FLOOR = 1000
-#: What has stood so long is believed.
+#: A suspect value that has stood so long is believed.
 STANDS = timedelta(days=1)
 
 
 class Suspect(NamedTuple):
-    """A merged value that jumped from ``old`` to ``new``, ``since`` a stamp, ``place``: the cell if the sheet won.
-
-    ``old`` is None where there was no value.
-    """
+    """A merged value that has jumped, or a typed number that is probably a mistake."""
 
     account_id: str
     link: str
     metric: str
+    #: The value before, None where there was none.
     old: int | None
     new: int
+    #: A stamp: when it was found.
     since: str
+    #: The cell; "" if the merged value came from no cell.
     place: str = ""
-    #: What probably happened, where the number was typed.
+    #: What probably happened, in words; "" for a jump.
     cause: str = ""
-    #: Whether ``old`` and ``new`` are what the cell said, whatever was merged; and whether ``old`` stands in for it.
+    #: Whether it is a typing mistake: ``old`` and ``new`` are the cell's numbers, whatever was merged.
     typed: bool = False
+    #: Whether the cell is held: its earlier value is carried in place of ``new``.
     held: bool = False
 
 
@@ -74,18 +78,19 @@ Suspects = Mapping[tuple[str, str], Suspect]
 
 @dataclass(frozen=True, slots=True)
 class Doubts:
-    """The terms for judging changes: the stamp ``now``, ``[merge] suspect``, and the open suspects.
+    """The terms for judging changes."""
 
-    ``today`` is the label of the local day: pins end by it.  ``counters``: the metrics of ``[merge.kinds]`` that only
-    grow.
-    """
-
+    #: The time of the pass, a stamp.
     now: str
+    #: ``[merge] suspect``.
     factor: float
+    #: The suspects of earlier passes that are still open.
     open: Suspects = field(default_factory=dict)
+    #: The label of the local day, by which pins end.
     today: str = ""
+    #: The metrics of ``[merge.kinds]`` that only grow.
     counters: frozenset[str] = COUNTERS
-    #: ``[merge] hold_suspects``: the last good value stands in for a typed one that is suspect.
+    #: ``[merge] hold_suspects``: for a typed number that is suspect the last good value is carried.
     hold: bool = False
 
     @property
@@ -97,10 +102,11 @@ class Doubts:
 class Judged(NamedTuple):
     """The judgement about the typed cells of a pass."""
 
-    #: The typed numbers that are accidents and not confirmed or believed; their ``since`` is that of a known one.
+    #: The typing mistakes that are neither confirmed nor believed; one that was known keeps its ``since``.
     accidents: Sequence[Suspect] = ()
-    #: The cells that were judged, an account id and a metric; those with an open suspect that say another number now.
+    #: The cells that were judged: an account id and a metric.
     cells: Container[tuple[str, str]] = frozenset()
+    #: The cells with an open suspect whose number has changed.
     edited: Container[tuple[str, str]] = frozenset()
     #: The accounts whose row was read.
     read: Container[str] = frozenset()
@@ -111,10 +117,13 @@ NOTHING_JUDGED: Final = Judged()
 
 @dataclass(frozen=True, slots=True)
 class SuspectChanges:
-    """The suspects that begin, those that end, and those that stay open, the new ones included."""
+    """How a pass changes the suspects of a project."""
 
+    #: Those that begin.
     new: tuple[Suspect, ...] = ()
+    #: Those that end: account id and metric.
     over: tuple[tuple[str, str], ...] = ()
+    #: Those that are open after the pass, the new ones included.
     open: tuple[Suspect, ...] = ()
 
     def only(self, account_ids: Container[str]) -> "SuspectChanges":
@@ -167,7 +176,7 @@ def find_suspects(
 def _is_over(
     key: tuple[str, str], suspect: Suspect, accidents: Mapping[tuple[str, str], Suspect], typed: Judged
 ) -> bool:
-    """Whether an open suspect from a typed number is over: the cell has another number, or the number is believed."""
+    """Whether an open suspect of a typed number has ended: the cell has another number, or the number is believed."""
     if suspect.held:
         still = accidents.get(key)
         return key[0] in typed.read and (still is None or still.new != suspect.new)

@@ -1,7 +1,8 @@
 """The cells of a worksheet with another number than in its last read, and which of them are mistakes.
 
-The first read of an account's row is no typing, unless the account has had values before: from what its parser said.
-Below that it is another number, such as a campaign's; where the larger one counts it is no accident.
+In the first read of an account's row nothing counts as typed, unless the account has had values before, as those of its
+parser.  Then a number below the parser's is another one, such as a campaign's: where the larger one counts it is no
+mistake.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
@@ -24,12 +25,13 @@ MAX_OTHERS = 20
 
 
 class Cells(NamedTuple):
-    """The cells typed since the last read, by row, and the rows that need a close look."""
+    """The cells typed since the last read that must be judged."""
 
+    #: All cells typed into the rows that need a history, row by row.
     rows: Sequence[Sequence[Typed]] = ()
-    #: Account id → the metrics that need a history.
+    #: Account id → the metrics that must be compared with their history (`needs_history`).
     close: Mapping[str, Collection[str]] = {}
-    #: Those that had an open suspect: an account id and a metric.
+    #: The cells with an open suspect whose number has changed: an account id and a metric.
     edited: frozenset[tuple[str, str]] = frozenset()
 
 
@@ -40,12 +42,12 @@ def typed_cells(
     counters: Collection[str],
     larger_counts: Callable[[str], Collection[str]] = lambda _platform: (),
 ) -> Cells:
-    """The cells of ``sheet`` whose number differs from ``states``.
+    """The cells of ``sheet`` whose number differs from that in ``states``.
 
-    Of marked ones those that were marked before: a first mark is meant, whatever the number.  Where the parser
-    contradicts, `core.merge.pinning` tells it.  Nobody has typed what an accident has put into a whole column.
-    ``doubted`` are the suspects that are still open; ``larger_counts`` gives the metrics, by platform, of which the
-    larger of sheet value and parsed value counts.
+    A pinned cell (``950!``) is among them only if it was pinned in the last read: a new pin is meant, whatever the
+    number, and `core.merge.pinning` says where the parser contradicts.  Cells that were emptied with their whole column
+    are not, for nobody has typed that.  ``doubted`` are the open suspects; ``larger_counts`` gives, by platform, the
+    metrics of which the larger of sheet value and parsed value counts.
     """
     sheet = _unread(sheet, sheet.held)
     rows: list[list[Typed]] = []
@@ -59,7 +61,7 @@ def typed_cells(
             if not any(state.winners):
                 continue
             last = NO_METRICS
-        # `needs_history`, without the nouns: of most rows nothing need be looked at.
+        # `needs_history`, written out for speed: most rows end here.
         for low, old, new in zip(lowest, last, row.metrics, strict=True):
             if new is not None and new != old and not (old and -low * old <= new - old <= NARROWEST * old):
                 break
@@ -92,7 +94,7 @@ def _typed(state: AccountState, row: SheetRow, doubted: Suspects) -> Iterator[Ty
     marked = cell_pins(state.pins)
     for metric, old, new, theirs in zip(METRICS, last, row.metrics, parsed, strict=True):
         if new is not None and new != old:
-            # Zeros are where a row is begun; they are no smaller numbers.
+            # A new row is often begun with zeros, which are not meant as numbers.
             if state.sheet is None and not new:
                 continue
             if metric in row.pinned and (metric not in marked or is_far(new, theirs)):
@@ -103,7 +105,7 @@ def _typed(state: AccountState, row: SheetRow, doubted: Suspects) -> Iterator[Ty
 
 
 def unknown(cells: Cells, histories: Mapping[tuple[str, str], Sequence[Point]]) -> list[str]:
-    """The metrics for which some of ``cells`` have too short a history for a band."""
+    """The metrics for which the history of some of ``cells`` is too short for a band."""
     short = {
         metric
         for account_id, metrics in cells.close.items()
@@ -114,7 +116,7 @@ def unknown(cells: Cells, histories: Mapping[tuple[str, str], Sequence[Point]]) 
 
 
 def comparable_accounts(states: Iterable[AccountState], cells: Cells) -> list[str]:
-    """A sample of accounts, of all sizes, whose growth stands for accounts without a history."""
+    """A sample of accounts without typed cells, whose growth is the measure for accounts without a history."""
     ids = sorted(state.id for state in states if state.sheet is not None and state.id not in cells.close)
     return ids[:: max(1, len(ids) // MAX_OTHERS)][:MAX_OTHERS]
 
@@ -124,7 +126,7 @@ def judge_cells(
 ) -> Judged:
     """Judge ``cells`` of the worksheet ``name``.
 
-    An accident that is known, confirmed or has stood long enough is none any more.
+    A mistake that has been confirmed, or has stood long enough, is none any more; a known one keeps its ``since``.
     """
     by_id = {state.id: state for state in states} if cells.rows or doubts.open else {}
     before = _before(states) if cells.rows else Worksheet()
@@ -171,7 +173,7 @@ def _grows_from_held(suspect: Suspect, accident: Accident, terms: Terms, doubts:
 
 def _before(states: Iterable[AccountState]) -> Worksheet:
     """The worksheet as it was in the last read."""
-    # Where an account stands now whose predecessor is gone, its own row counts.
+    # Where two accounts have had the same row, the one that still has a row counts.
     by_age = sorted(states, key=lambda state: state.absence.gone_since is None)
     rows = [(state.sheet_row, state, state.sheet) for state in by_age if state.sheet is not None]
     by_row = {row: (state, values) for row, state, values in rows if row is not None}
@@ -194,7 +196,7 @@ def _suspect(accident: Accident, state: AccountState, sheet: Sheet, doubts: Doub
         place,
         accident.cause,
         typed=True,
-        # Who marks a number insists on it.  Without a value before there is none that could stand in.
+        # A pinned number is meant.  Without an earlier value there is none that could be carried.
         held=doubts.hold
         and (accident.old is not None or state.winners[METRICS.index(accident.metric)] is not None)
         and accident.metric not in sheet.rows[state.id].pinned,

@@ -1,4 +1,4 @@
-"""Which parsed values have a vote, and which counts: per metric the one that was parsed last.
+"""Which parsed values have a vote (are valid now: `core.parsed`), and which counts: per metric the one parsed last.
 
 A value has no vote once it is *forgotten* (a person has taken it back), once it was parsed for an *earlier link* of the
 account that means another profile, once it is of *other videos* than the parser's ``votes_of`` and the project's dates

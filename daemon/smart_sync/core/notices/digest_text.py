@@ -12,8 +12,9 @@ from smart_sync.core.notices.reader import Data, Reader, jump, plain
 from smart_sync.core.results.webhook_messages import Message, message
 
 DIGEST = "digest"
-#: Lines of suspects, cells, projects and parsers in trouble, each; and of projects.
+#: Lines each of suspects, cells, projects in trouble and parsers in trouble.
 MAX_EACH = 5
+#: Lines of projects.
 MAX_PROJECTS = 40
 #: What nobody could be told for so long (no process was there) is reported no more: the next one is near.
 LATE = timedelta(hours=12)
@@ -44,8 +45,9 @@ class DigestFacts:
     stale: Sequence[Data] = ()
     #: How many problems there are.
     problem_count: int = 0
-    #: Projects whose last pass failed or was degraded and that are not stale; parsers that are failing.
+    #: Projects whose last pass failed or was degraded and that are not stale.
     unwell: Sequence[Data] = ()
+    #: Parsers that are failing.
     parsers: Sequence[Data] = ()
 
 

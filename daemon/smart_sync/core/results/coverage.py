@@ -20,7 +20,7 @@ class Coverage(NamedTuple):
     exact: int = 0
     #: A platform's rounded figure counts.
     rounded: int = 0
-    #: An earlier value stands in.
+    #: An earlier value is carried.
     carried: int = 0
     #: The same, because the project's worksheet could not be read for long.
     stale: int = 0

@@ -16,16 +16,19 @@ SILENT = timedelta(hours=1)
 class HealthInputs:
     """The inputs of the judgement; an empty text: nothing of that kind."""
 
-    #: Seconds that the next tick of the schedule is overdue, and how many it may be.
+    #: Seconds that the next tick of the schedule is overdue.
     overdue: float = 0.0
+    #: Seconds that it may be overdue.
     allowed: float = 0.0
-    #: Why the last pass could not be run, and why the database cannot be read now.
+    #: Why the last pass could not be run; "" if it could.
     last_error: str = ""
+    #: Why the database cannot be read now; "" if it can.
     database_error: str = ""
     every_project_failed: bool = False
     stale: Sequence[str] = ()
-    #: Rows of ``projects``, and the active ones among them.
+    #: Rows of ``projects``.
     projects: int = 0
+    #: The active ones among them.
     active: int = 0
     #: The names of the projects whose ``is_active`` is neither 0 nor 1.
     unclear: Sequence[str] = ()
@@ -35,8 +38,9 @@ class HealthInputs:
     refused: Mapping[str, str] = field(default_factory=dict)
     #: The database, if Smart Sync made it because there was none.
     made_database: str = ""
-    #: The directory of worksheets, and what keeps it from being read, "" if nothing does.
+    #: The directory of worksheets; "" if they are read elsewhere.
     directory: str = ""
+    #: What keeps it from being read; "" if nothing does.
     directory_trouble: str = ""
     #: Parsers that are failing, or cannot read a part of their source, each with its reason.
     failing_parsers: Sequence[str] = ()

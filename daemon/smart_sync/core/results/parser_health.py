@@ -56,9 +56,9 @@ class Attempt:
 
     parser: str
     fetched: int = 0
-    #: Those that the source does not have or show, and how many of them were known for that: these are asked about ever
-    #: more rarely.
+    #: Accounts that the source does not have or show.
     missing: int = 0
+    #: Those of them that were known for that: these are asked about ever more rarely.
     known_missing: int = 0
     failed: int = 0
     #: It went through all accounts that were due.
@@ -69,8 +69,9 @@ class Attempt:
     known_failed: int = 0
     #: Those that it did not come to, as its rate or budget let no more through.
     left: int = 0
-    #: Requests, None where nobody counts them, and what the platform says is left of its quota.
+    #: Requests; None where they are not counted.
     calls: int | None = None
+    #: What the platform says is left of its quota.
     quota_left: str | None = None
     seconds: float = 0.0
     #: Which of its tokens only a person can replace; "" if none.

@@ -47,8 +47,9 @@ class ProjectResult:
     #: Judged at the end of the pass (`core.results.stale`), with the stamp of the last good read.
     stale: bool = False
     sheet_read_at: str | None = None
-    #: Why it failed, or why the last known sheet values stood in; and who must do what.
+    #: Why it failed, or why the last known sheet values were carried.
     error: str = ""
+    #: Who must do what about it.
     remedy: str = ""
     #: What docs/faq.md has that under, where it is decided with it.
     code: Code | Literal[""] = ""
@@ -61,11 +62,13 @@ class ProjectResult:
     #: Links of the accounts that no row matches.
     unmatched_accounts: tuple[str, ...] = ()
     changes: tuple[MetricChange, ...] = ()
-    #: Links of the accounts that have left with this pass, and of those that are back.
+    #: Links of the accounts that have left with this pass.
     left: tuple[str, ...] = ()
+    #: Links of the accounts that had left and are back.
     returned: tuple[str, ...] = ()
-    #: Values that jumped: all that are open, and those that this pass found.
+    #: All open suspects.
     suspects: tuple[Suspect, ...] = ()
+    #: Those of them that this pass found.
     new_suspects: tuple[Suspect, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     #: Seconds, all together and by stage: read, decide, write.

@@ -31,8 +31,9 @@ class Freshness:
     results: tuple[ProjectResult, ...]
     #: Project id → what is to be remembered of it, None if it was read.
     unread: Mapping[str, Unread | None]
-    #: Those that this pass made stale, and those that it found read again.
+    #: Projects that this pass made stale.
     became_stale: tuple[ProjectResult, ...] = ()
+    #: Stale projects that it has read again.
     read_again: tuple[ProjectResult, ...] = ()
     #: Those that could not be read for another reason than before, or were read before.
     newly_unread: tuple[ProjectResult, ...] = ()

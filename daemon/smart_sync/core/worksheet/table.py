@@ -17,9 +17,9 @@ from smart_sync.core.worksheet.problem_list import ProblemList
 from smart_sync.core.worksheet.titles import MAX_TITLE, Titles, is_total, normal
 
 _NOTHING: frozenset[str] = frozenset()
-#: No column says anything of an account's owner.
+#: The columns of an account's owner (`_read_owner`) where there is none of them.
 _NO_OWNER = [-1] * 4
-#: Rows in which numbers are looked for under titles that nobody understood.
+#: Rows in which counts are looked for in columns with an unknown title or none.
 MAX_LOOKED_AT = 1000
 #: ``950!`` pins its cell: it means 950, whatever the parsers say, until the mark goes; pictures and full-width too.
 _PINS = FULL_WIDTH | dict.fromkeys(map(ord, "❗❕"), "!")
@@ -74,12 +74,13 @@ class _Reader:
         self._first: dict[str, str] = {}
         #: Metrics whose column under the header in force cannot be told.
         self._lost = _NOTHING
-        #: The first header's row; its columns under titles that nobody understood: numbers are looked for; those that
-        #: have some.
+        #: The cells of the first header.
         self._first_titles = worksheet.rows[header.row]
+        #: Its columns with an unknown title in which no count was seen yet.
         self._strange = list(header.unknown)
+        #: Those in which one was seen → their titles.
         self._counting: dict[int, str] = {}
-        #: Of the columns without a title, how many rows have a count there; and how many rows were looked at.
+        #: Column without a title → in how many of the ``_looked_at`` rows a count was seen there.
         self._untitled, self._looked_at = dict.fromkeys(header.untitled, 0), 0
         self._use(header)
 

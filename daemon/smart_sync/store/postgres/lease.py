@@ -42,12 +42,10 @@ if TYPE_CHECKING:
 DAEMON, PASS = "daemon", "pass"
 #: Seconds between two looks of one that waits, where nothing is heard through NOTIFY.
 POLL = 2.0
-#: Seconds that the server may take to answer at the start.
-STARTING = 15.0
+STARTING = 15.0  # seconds that the server may take to answer at the start
 #: Seconds for which another process of ours may be halted in the middle of a statement.
 HALTED = 30.0
-#: Seconds between two tries where one has failed.
-_PAUSE = 0.1
+_PAUSE = 0.1  # seconds between two tries where one has failed
 #: Parts of the time that a lease lasts: between two renewals, for one try, and left when writing ends.
 _BETWEEN, _TRY, _MARGIN = 1 / 5, 1 / 4, 1 / 10
 
@@ -79,13 +77,15 @@ class Lease:
         self.holder = f"{socket.gethostname()}:{os.getpid()}"
         #: Seconds that it lasts without being renewed.
         self.seconds = server.takeover
-        #: Set while it is held, and while it is not.
+        #: ``taken`` is set while this instance has it, ``free`` while it has not.
         self.taken, self.free = asyncio.Event(), asyncio.Event()
         self.free.set()
-        #: Who has it, as it was last seen: a holder, "" for nobody; and since when nobody has, on the monotonic clock.
-        self.leader, self.leaderless_since = "", time.monotonic()
-        #: Why it was lost, and why the server cannot be asked now; "" if it was not, or can.
-        self.reason = self.trouble = ""
+        #: The holder, as it was last seen; "" for none.
+        self.leader = ""
+        #: Since when there has been none, on the monotonic clock.
+        self.leaderless_since = time.monotonic()
+        self.reason = ""  # why this instance has lost it
+        self.trouble = ""  # why the server cannot be asked now
         #: The version of the tables, where that is newer than ``newest``.
         self.outdated = 0
         #: Called when it is lost, with the error for those that still use it.

@@ -24,8 +24,10 @@ from smart_sync.store.postgres.statements import encoded
 from smart_sync.store.sqlite.driver import connect, explain_reading
 from smart_sync.store.sqlite.scratch_copy import tables
 
-#: Odd values that are named one by one; rows that are sent at once.
-NAMED, CHUNK = 20, 10_000
+#: Odd values that are named one by one.
+NAMED = 20
+#: Rows that are sent at once.
+CHUNK = 10_000
 #: What is said of a merged value, where there is one.
 _SAID = ("winner", "known_since", "carried_since")
 #: The types of whole numbers, and how many bits of a value each holds.

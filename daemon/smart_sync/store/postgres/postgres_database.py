@@ -33,8 +33,10 @@ if TYPE_CHECKING:
 
 #: Seconds that a transaction waits for another one of ours, or for the server.
 PATIENCE = 120.0
-#: Seconds for small answers, for which a client waits, and for a configured query.
-GLANCE_PATIENCE, MAX_ASKING = 2.0, 60.0
+#: Seconds for a small answer, for which a client waits.
+GLANCE_PATIENCE = 2.0
+#: Seconds for a configured query.
+MAX_ASKING = 60.0
 #: What the web app's tables demand at the end of a transaction (each foreign key that Django makes) is asked of each
 #: row at once: what is refused only by COMMIT would be all of it.
 _BEGIN = "BEGIN; SET CONSTRAINTS ALL IMMEDIATE"
@@ -56,8 +58,10 @@ class PostgresDatabase:
         self._patience, self._read_only, self._lease = patience, read_only, lease
         self._waits_since: float | None = None
         self._steady = False
-        #: Whose mark a transaction leaves, and which one the last has left.
-        self._marks_of, self._mark = f"commit:{uuid.uuid4().hex}", 0
+        #: The name under which our transactions leave marks.
+        self._marks_of = f"commit:{uuid.uuid4().hex}"
+        #: The mark that the last one has left.
+        self._mark = 0
         #: The types of the parameters of statements for many rows.
         self._types: dict[str, list[str]] = {}
 

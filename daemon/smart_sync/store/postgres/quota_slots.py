@@ -14,8 +14,10 @@ from collections.abc import AsyncIterator
 from smart_sync.store.engine import StoreError
 from smart_sync.store.postgres.server_connection import Connection
 
-#: The most seconds between two looks for a row that was given back earlier than it had to be, and the fewest.
-LONGEST, SHORTEST = 1.0, 0.02
+#: The most seconds between two looks for a row that was given back earlier than it had to be.
+LONGEST = 1.0
+#: The fewest seconds between two such looks.
+SHORTEST = 0.02
 #: Seconds for what lies between taking a row and sending the request, and of a row's time that are not used.
 MARGIN = 5.0
 

@@ -24,8 +24,10 @@ from smart_sync.store.sqlite.driver import connect
 from smart_sync.store.sqlite.scratch_copy import COPIED, UNREAD
 from smart_sync.store.write_probe import refusals
 
-#: Seconds that a check waits for a daemon that writes; and days of snapshots that it looks at.
-_PATIENCE, _DAYS = 5.0, 35
+#: Seconds that a check waits for a daemon that writes.
+_PATIENCE = 5.0
+#: Days of snapshots that it looks at.
+_DAYS = 35
 
 
 class _RolledBackError(Exception):

@@ -20,10 +20,12 @@ from smart_sync.store.postgres.statements import numbered
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
 
-#: Seconds for which a server that is not there is tried again, and between two tries.
-RECONNECTING, PAUSE = 30.0, 0.25
-#: Seconds for one try to connect; milliseconds that another session may hold what we want to write.
-CONNECTING, LOCK_MS = 5, 2000
+#: Seconds for which a server that is not there is tried again.
+RECONNECTING = 30.0
+PAUSE = 0.25  # seconds between two tries
+CONNECTING = 5  # seconds for one try
+#: Milliseconds that another session may hold what we want to write.
+LOCK_MS = 2000
 OLDEST = 130000  # before it a commit in doubt cannot be looked up
 _SERVER: Code = "database-server"
 #: Not the schema of our functions: for a user of that name it stands before all others (``"$user"``).

@@ -157,8 +157,9 @@ class Task:
     #: JSON, as `begin` was given it.
     projects: str
     request: str
-    #: The ids of projects that an earlier worker has brought up to date, and of those whose worksheets it has read.
+    #: The ids of the projects that an earlier worker has brought up to date.
     has_results: frozenset[str] = field(default_factory=frozenset)
+    #: The ids of the projects whose worksheets it has read.
     read: frozenset[str] = field(default_factory=frozenset)
 
 

@@ -28,12 +28,17 @@ ORDER BY {NEWEST_FIRST}, id
 class OtherWriter:
     """Another program that wrote snapshots since our first pass, with values that differ from the merged ones."""
 
-    #: Accounts whose newest row of theirs differs, and one of them: its id, the metric, theirs, ours, their stamp.
+    #: The number of accounts for which its newest row differs.
     accounts: int
+    #: The id of one of them.
     account_id: str
+    #: A metric of that account that differs.
     metric: str
+    #: The other program's value of it.
     theirs: object
+    #: Our merged value of it.
     ours: int
+    #: The time of the other program's row.
     stamp: str
     #: It is the newest row of all that the account has, so that readers see it.
     shown: bool
@@ -58,11 +63,13 @@ class Inventory:
     references: tuple[str, ...] = ()
     #: What projects have as ``google_sheet_name``, the most frequent first.
     spreadsheets: tuple[str, ...] = ()
-    #: The newest ``snapshot_time`` as it is written, and as a moment if its zone is UTC.
+    #: The newest ``snapshot_time`` as it is written.
     newest_stamp: str = ""
+    #: The same as a moment, if its zone is UTC.
     newest_at: datetime | None = None
-    #: Snapshots whose time SQLite cannot read as text in ISO 8601, and the newest time that bears a zone.
+    #: The number of snapshots whose time SQLite cannot read as text in ISO 8601.
     unreadable_stamps: int = 0
+    #: The newest ``snapshot_time`` that bears a zone.
     zoned_stamp: str = ""
     #: When the file was last written.
     written_at: datetime | None = None
