@@ -123,15 +123,15 @@ def decide_each(
         if chosen is None:
             chosen = by_platform[state.platform] = _chosen(policy.rules(project.name, state.platform))
         row = sheet.rows.get(state.id)
-        side, standing_in = _side(state, row, sheet)
+        side, carried = _side(state, row, sheet)
         decided.sides[state.id] = side
         _record_sheet(decided, state, row, side, sheet, present)
-        decisions = _decisions(state, side, standing_in, chosen)
+        decisions = _decisions(state, side, carried, chosen)
         if state.pins is not NO_PINS or (row is not None and row.pinned):
             where = f"{project.name}!{sheet.row_number(state) or ''}"
-            pins = pinned(state, row, side, standing_in, now, today, where)
+            pins = pinned(state, row, side, carried, now, today, where)
             _record_pins(decided, state, pins, decisions)
-            decisions = with_pins(decisions, pins.in_force, standing_in)
+            decisions = with_pins(decisions, pins.in_force, carried)
         values = Metrics._make([decision.value or 0 for decision in decisions])
         winners = tuple([decision.winner for decision in decisions])
         if values != state.merged or winners != state.winners or counts_other_videos(state):
@@ -227,14 +227,14 @@ def _side(state: AccountState, row: SheetRow | None, sheet: Sheet) -> tuple[Metr
         return state.sheet, _ALL
     if not (row.unreadable or sheet.lost_columns or sheet.held):  # the usual case
         return row.metrics, _NONE
-    standing_in = row.unreadable | sheet.lost_columns | sheet.held.get(state.id, _NONE)
+    carried = row.unreadable | sheet.lost_columns | sheet.held.get(state.id, _NONE)
     sides = zip(METRICS, row.metrics, state.sheet or NO_METRICS, strict=True)
-    return Metrics._make(known if metric in standing_in else new for metric, new, known in sides), standing_in
+    return Metrics._make(known if metric in carried else new for metric, new, known in sides), carried
 
 
-def _decisions(state: AccountState, side: Metrics, standing_in: frozenset[str], chosen: _Chosen) -> list[Decision]:
+def _decisions(state: AccountState, side: Metrics, carried: frozenset[str], chosen: _Chosen) -> list[Decision]:
     parsed = state.parsed or NO_METRICS
-    if not (state.rounded or standing_in or chosen.compare):  # the usual case: `decide` would add nothing but time
+    if not (state.rounded or carried or chosen.compare):  # the usual case: `decide` would add nothing but time
         trios = zip(chosen.strategies, side, parsed, strict=True)
         decisions = [strategy(ours, theirs, None) for strategy, ours, theirs in trios]
     else:
@@ -245,7 +245,7 @@ def _decisions(state: AccountState, side: Metrics, standing_in: frozenset[str], 
                 parsed[index],
                 _before(state, index) if rule.strategy == "latest" else None,
                 rounded=METRICS[index] in state.rounded,
-                carried=METRICS[index] in standing_in,
+                carried=METRICS[index] in carried,
             )
             for index, rule in enumerate(chosen.rules)
         ]
@@ -270,10 +270,10 @@ def _carried(state: AccountState, index: int) -> Decision:
 def foresee(state: AccountState, rules: tuple[Rule, ...], today: str = "") -> Metrics:
     """The merged values of a pass on ``today`` that finds the sheet unchanged; None where there would be none."""
     gone = Sheet(absences={state.id: state.absence} if state.absence.gone_since else {})
-    side, standing_in = _side(state, None, gone) if gone.absences else (state.sheet or NO_METRICS, state.held)
-    decisions = _decisions(state, side, standing_in, _chosen(rules))
+    side, carried = _side(state, None, gone) if gone.absences else (state.sheet or NO_METRICS, state.held)
+    decisions = _decisions(state, side, carried, _chosen(rules))
     if state.pins:
-        decisions = with_pins(decisions, in_force(state.pins, today), standing_in)
+        decisions = with_pins(decisions, in_force(state.pins, today), carried)
     return Metrics._make(decision.value for decision in decisions)
 
 

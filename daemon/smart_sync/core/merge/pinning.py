@@ -29,7 +29,7 @@ def pinned(
     state: AccountState,
     row: SheetRow | None,
     side: Metrics,
-    standing_in: Collection[str],
+    carried: Collection[str],
     now: str,
     today: str,
     cell: str,
@@ -39,7 +39,7 @@ def pinned(
     ``cell``: where its row is, for a person.
     """
     before = cell_pins(state.pins)
-    marked = {*(row.pinned if row is not None else ()), *(metric for metric in before if metric in standing_in)}
+    marked = {*(row.pinned if row is not None else ()), *(metric for metric in before if metric in carried)}
     where = cell if row is not None else next((pin.by for pin in before.values()), cell)
     cells = read_cells(side, marked, before, now, where)
     commands = [pin for pin in state.pins if pin.place == COMMAND]
@@ -54,7 +54,7 @@ def pinned(
     )
 
 
-def with_pins(decisions: Sequence[Decision], pins: Mapping[str, Pin], standing_in: Collection[str]) -> list[Decision]:
+def with_pins(decisions: Sequence[Decision], pins: Mapping[str, Pin], carried: Collection[str]) -> list[Decision]:
     """The decisions of an account with pinned values in place of those from the two sides.
 
     For a cell that cannot be read, or whose row is gone, the pinned value is carried, as any sheet value is.
@@ -62,8 +62,8 @@ def with_pins(decisions: Sequence[Decision], pins: Mapping[str, Pin], standing_i
     pinned_decisions = list(decisions)
     for index, metric in enumerate(METRICS):
         if (pin := pins.get(metric)) is not None:
-            stands_in = pin.place == CELL and metric in standing_in
-            pinned_decisions[index] = Decision(pin.value, Winner.CARRIED if stands_in else Winner.PINNED)
+            is_carried = pin.place == CELL and metric in carried
+            pinned_decisions[index] = Decision(pin.value, Winner.CARRIED if is_carried else Winner.PINNED)
     return pinned_decisions
 
 
