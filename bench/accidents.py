@@ -21,10 +21,10 @@ from bench.typing_accidents import (
     plant,
     project,
 )
-from smart_sync.core.merge.accidents import Terms, find_accidents, needs_history
 from smart_sync.core.merge.baseline import Band, Point, bands_of
 from smart_sync.core.merge.last_read import Typed, Worksheet
 from smart_sync.core.merge.suspects import jumps
+from smart_sync.core.merge.typing_mistakes import Terms, find_accidents, needs_history
 from smart_sync.core.model import METRICS, Metrics
 
 #: Of material accidents so many are told; of account-days of honest growth no more raise a false alarm.

@@ -14,8 +14,8 @@ from bench.worlds import WRITTEN, Passes, Size, create, passes, sheets_of
 from postgres_server import running
 from smart_sync.config.database_url import server
 from smart_sync.store.engine import Transaction
-from smart_sync.store.postgres.moving import move
 from smart_sync.store.postgres.postgres_database import PostgresDatabase
+from smart_sync.store.postgres.sqlite_to_postgres import move
 
 #: Both sides on a server that was given memory, as its manual advises: in the 128 MB that it has untold the indexes of
 #: tables that grow by 100,000 accounts a day have no room, where tables that are empty have.

@@ -16,7 +16,7 @@ from smart_sync.config import SheetsSettings
 from smart_sync.core.model import Cell, Project
 from smart_sync.core.worksheet.table import read_table
 from smart_sync.core.worksheet.titles import Titles
-from smart_sync.service import memory as process_memory
+from smart_sync.service import interpreter as process_memory
 from smart_sync.sheets import open_sheets
 
 WORKSHEETS = 50

@@ -19,7 +19,7 @@ from smart_sync.config import Settings
 from smart_sync.core.days import stamp
 from smart_sync.core.model import Cell, Outcome, Project, Trigger, Worksheet
 from smart_sync.core.results.results import PassResult
-from smart_sync.service import memory
+from smart_sync.service import interpreter
 from smart_sync.service.daemon import rest
 from smart_sync.sheets.source import ReadUsage
 from smart_sync.store.schema import open_database
@@ -207,6 +207,6 @@ async def passes(where: Path | str, *, log: Path = Path(os.devnull)) -> AsyncIte
         found: list[Passes] = []
         async with opened(settings, Reporter(), clock=lambda: found[0].now) as resources:
             sheets = MemorySheets(lambda _title: [])
-            memory.settle()  # as the daemon does once it is ready
+            interpreter.settle()  # as the daemon does once it is ready
             found.append(Passes(replace(resources, sheets=sheets), sheets))
             yield found[0]

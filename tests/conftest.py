@@ -60,9 +60,9 @@ _STARTS = {
 }  # fmt: skip
 #: Those whose properties or crowds take long.
 _LONG = {
-    "test_accidents", "test_control_fuzz", "test_control_limits", "test_days", "test_durability_rows",
-    "test_edit_picture", "test_fault_schedules", "test_fuzz_edges", "test_mutations", "test_parsers_failures",
-    "test_settled", "test_state_machine", "test_votes_over_time",
+    "test_control_fuzz", "test_control_limits", "test_days", "test_durability_rows", "test_edit_picture",
+    "test_fault_schedules", "test_fuzz_edges", "test_mutations", "test_parsers_failures", "test_settled",
+    "test_state_machine", "test_typing_mistakes", "test_votes_over_time",
 }  # fmt: skip
 #: Passes over a world are slow; those of this module say whether a pass works at all.
 _PASSES = {"test_pass"}

@@ -19,8 +19,15 @@ from control_clients import connected
 from daemon_process import Daemon, run_command, write_config
 from fake_google import FakeGoogle
 from smart_sync.core.days import moment
-from smart_sync.core.results.metrics import MEDIA_TYPE, Measured, MeasuredProject, Spent, exposition, standby_exposition
-from smart_sync.store.measurements import measured
+from smart_sync.core.results.openmetrics import (
+    MEDIA_TYPE,
+    Measured,
+    MeasuredProject,
+    Spent,
+    exposition,
+    standby_exposition,
+)
+from smart_sync.store.openmetrics_figures import measured
 from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import opened
 from world import KEY, World

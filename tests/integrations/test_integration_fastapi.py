@@ -14,7 +14,7 @@ from fastapi import FastAPI
 
 import web_server
 from daemon_process import PATIENCE, Daemon, write_config
-from smart_sync.core.results.metrics import MEDIA_TYPE
+from smart_sync.core.results.openmetrics import MEDIA_TYPE
 from smart_sync.integrations import fastapi as integration
 from world import KEY, World
 

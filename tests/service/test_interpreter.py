@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from smart_sync.service import memory
+from smart_sync.service import interpreter
 from smart_sync.service.daemon import rest
 from smart_sync.store.schema import open_database
 
@@ -17,8 +17,8 @@ from smart_sync.store.schema import open_database
 def settled() -> Iterator[None]:
     """A process as the daemon's is once it is ready; afterwards as it was."""
     thresholds, turn = gc.get_threshold(), sys.getswitchinterval()
-    memory.start()
-    memory.settle()
+    interpreter.start()
+    interpreter.settle()
     yield
     gc.unfreeze()
     gc.set_threshold(*thresholds)

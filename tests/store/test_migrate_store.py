@@ -19,7 +19,7 @@ from fake_google import FakeGoogle
 from smart_sync.config.database_url import server
 from smart_sync.errors import SmartSyncError
 from smart_sync.store.postgres import postgres_transaction
-from smart_sync.store.postgres.moving import move
+from smart_sync.store.postgres.sqlite_to_postgres import move
 from smart_sync.store.schema import shared_tables
 from world import NOON, PostgresWorld, World, link
 

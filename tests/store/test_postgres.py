@@ -16,7 +16,7 @@ from postgres_server import Server
 from smart_sync.config.database_url import server
 from smart_sync.core.model import METRICS
 from smart_sync.errors import SmartSyncError
-from smart_sync.store.postgres.moving import move
+from smart_sync.store.postgres.sqlite_to_postgres import move
 from smart_sync.store.schema import open_database
 from world import NOON, PostgresWorld, World, link
 
@@ -194,14 +194,14 @@ async def test_rows_that_arrived_otherwise_are_not_kept(
     tmp_path: Path, google: FakeGoogle, postgres: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where a sum differs nothing is committed."""
-    from smart_sync.store.postgres import moving, statements
+    from smart_sync.store.postgres import sqlite_to_postgres, statements
 
     world = await World(tmp_path, google).create()
     world.add_project("P", ["a"])
     world.sheet("P", a=[1] * 5)
     await world.sync()
     plain = statements.encoded
-    monkeypatch.setattr(moving, "encoded", lambda rows: plain(rows).replace(b"\t1\t1\t1", b"\t1\t2\t1"))
+    monkeypatch.setattr(sqlite_to_postgres, "encoded", lambda rows: plain(rows).replace(b"\t1\t1\t1", b"\t1\t2\t1"))
     with pytest.raises(SmartSyncError, match="what arrived is not what was sent"):
         await move(world.path, server(postgres))
     with psycopg.connect(postgres) as there:

@@ -15,7 +15,7 @@ from fake_google import FakeGoogle
 from smart_sync.config.database_url import server
 from smart_sync.errors import DatabaseError
 from smart_sync.store import schema
-from smart_sync.store.postgres.moving import move
+from smart_sync.store.postgres.sqlite_to_postgres import move
 from smart_sync.store.schema import MIGRATIONS, open_database
 from smart_sync.store.sqlite import file_copy
 from standby_processes import until, write_daemon, write_sheet

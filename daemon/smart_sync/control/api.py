@@ -9,11 +9,11 @@ from smart_sync.control.request import Refusal, Request, Response, Route, Routes
 from smart_sync.core.daemon_answers import ReloadAnswer
 from smart_sync.core.model import METRICS, Trigger
 from smart_sync.core.results import health
-from smart_sync.core.results.metrics import exposition
+from smart_sync.core.results.openmetrics import exposition
 from smart_sync.errors import ConfigError
 from smart_sync.store import parser_records, pass_history
 from smart_sync.store.engine import StoreError
-from smart_sync.store.measurements import measured
+from smart_sync.store.openmetrics_figures import measured
 from smart_sync.store.requested_project import choose
 from smart_sync.sync.resources import Resources
 from smart_sync.sync.scheduler import Scheduler

@@ -7,7 +7,7 @@ from enum import Enum, auto
 
 from smart_sync.control.http11 import Http11, encode
 from smart_sync.control.request import Limits, Peer, Refusal, Request, Response, Stream, failure, parse_target, peer_of
-from smart_sync.core.results.metrics import MEDIA_TYPE
+from smart_sync.core.results.openmetrics import MEDIA_TYPE
 from smart_sync.errors import SmartSyncError
 
 _STOPPING = failure(503, "the daemon is stopping; ask again when it runs")

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from smart_sync.control.api import Endpoints
 from smart_sync.control.request import Request, Response, Route, Routes, failure, refuse_unknown_options
 from smart_sync.core.daemon_answers import AliveAnswer, HealthAnswer
-from smart_sync.core.results.metrics import standby_exposition
+from smart_sync.core.results.openmetrics import standby_exposition
 from smart_sync.core.results.results import PassResult
 from smart_sync.errors import SmartSyncError
 from smart_sync.logs import emit, redact

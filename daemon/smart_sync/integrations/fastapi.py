@@ -26,7 +26,7 @@ from smart_sync import __version__
 from smart_sync.config.sections import ControlSettings
 from smart_sync.control.client import Client
 from smart_sync.core.daemon_answers import EventFields
-from smart_sync.core.results.metrics import MEDIA_TYPE
+from smart_sync.core.results.openmetrics import MEDIA_TYPE
 from smart_sync.errors import SmartSyncError
 
 #: Seconds for every answer but that of a pass, which takes as long as the pass.

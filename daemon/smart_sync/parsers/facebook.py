@@ -12,7 +12,7 @@ from smart_sync.config.secrets import Secret
 from smart_sync.core.campaign import Video
 from smart_sync.core.links.identity import identity
 from smart_sync.core.model import Account, Metrics
-from smart_sync.parsers import graph
+from smart_sync.parsers import meta_graph
 from smart_sync.parsers.api_client import ApiUrl, CountingSettings, Session
 from smart_sync.parsers.budget import ApiRate, Rate
 from smart_sync.parsers.found import count, mapping, mappings, text, total
@@ -42,7 +42,7 @@ class FacebookSettings(CountingSettings):
         return self.videos > 0 or self.count == "campaign"
 
 
-class Facebook(graph.OneTokenParser):
+class Facebook(meta_graph.OneTokenParser):
     """Followers of pages; if a page hides them, the number of people who like it."""
 
     settings: ClassVar[type[ParserSettings]] = FacebookSettings
@@ -64,7 +64,7 @@ class Facebook(graph.OneTokenParser):
             fields = "followers_count,fan_count" + f",videos.limit({videos}){{views}}" * (videos > 0)
             return await session.get(name, {"fields": fields}, self._headers)
 
-        body, flaw = await graph.with_smaller_pages(get, self._videos, self.remembered, identity(account.link))
+        body, flaw = await meta_graph.with_smaller_pages(get, self._videos, self.remembered, identity(account.link))
         metrics = Metrics(
             followers=_followers(body),
             views=total(mappings(mapping(body.get("videos")).get("data")), "views"),
@@ -83,13 +83,13 @@ class Facebook(graph.OneTokenParser):
             params = {"fields": shown, "limit": str(size)} | ({"after": cursor} if cursor is not None else {})
             return await session.get(f"{name}/videos", params, self._headers)
 
-        first = mapping(await graph.read_in_portions(page_of_followers, None, self.remembered, who))
+        first = mapping(await meta_graph.read_in_portions(page_of_followers, None, self.remembered, who))
 
         async def page(cursor: str | None) -> Page:
             if cursor is None and "videos" in first:
                 return _page(first["videos"])
             # Left out it may be empty, or not to be seen by this token: asked for by itself, Meta says which.
-            return _page(await graph.read_in_portions(videos, cursor, self.remembered, who))
+            return _page(await meta_graph.read_in_portions(videos, cursor, self.remembered, who))
 
         return with_followers(_followers(first), await campaign_numbers(page, account.campaign))
 
@@ -100,7 +100,7 @@ def _followers(body: Mapping[str, Any]) -> int | None:
 
 
 def _page(edge: object) -> Page:
-    videos, following = graph.edge(edge, "videos")
+    videos, following = meta_graph.edge(edge, "videos")
     shown = [
         Video(
             published_at(video.get("created_time")),

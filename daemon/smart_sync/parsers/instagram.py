@@ -12,7 +12,7 @@ from smart_sync.config.secrets import Secret
 from smart_sync.core.campaign import Video
 from smart_sync.core.links.identity import identity
 from smart_sync.core.model import Account, Metrics
-from smart_sync.parsers import graph
+from smart_sync.parsers import meta_graph
 from smart_sync.parsers.api_client import ApiUrl, CountingSettings, Session
 from smart_sync.parsers.budget import ApiRate, Rate
 from smart_sync.parsers.found import count, mapping, mappings, text, total
@@ -42,7 +42,7 @@ class InstagramSettings(CountingSettings):
     videos: Annotated[int, Field(ge=0, le=100)] = 0
 
 
-class Instagram(graph.OneTokenParser):
+class Instagram(meta_graph.OneTokenParser):
     """Followers and number of media of professional accounts."""
 
     settings: ClassVar[type[ParserSettings]] = InstagramSettings
@@ -66,7 +66,7 @@ class Instagram(graph.OneTokenParser):
             fields = f"business_discovery.username({name}){{followers_count,media_count{media}}}"
             return await session.get(self._user_id, {"fields": fields}, self._headers)
 
-        body, flaw = await graph.with_smaller_pages(get, self._videos, self.remembered, identity(account.link))
+        body, flaw = await meta_graph.with_smaller_pages(get, self._videos, self.remembered, identity(account.link))
         profile = mapping(body.get("business_discovery"))
         media = mappings(mapping(profile.get("media")).get("data"))
         metrics = Metrics(
@@ -88,7 +88,7 @@ class Instagram(graph.OneTokenParser):
             return await session.get(self._user_id, {"fields": fields}, self._headers)
 
         async def page_behind(cursor: str | None) -> Mapping[str, Any]:
-            body = await graph.read_in_portions(get, cursor, self.remembered, identity(account.link))
+            body = await meta_graph.read_in_portions(get, cursor, self.remembered, identity(account.link))
             return mapping(mapping(body).get("business_discovery"))
 
         first, seen = await page_behind(None), set[str]()
@@ -97,7 +97,7 @@ class Instagram(graph.OneTokenParser):
             answer = first if cursor is None else await page_behind(cursor)
             if "media" not in answer and count(answer.get("media_count")) == len(seen):
                 return Page([])  # Meta leaves out a list that is empty
-            media, following = graph.edge(answer.get("media"), "media")
+            media, following = meta_graph.edge(answer.get("media"), "media")
             seen.update(text(medium.get("id")) for medium in media)
             return _page(media, following)
 

@@ -15,7 +15,7 @@ from smart_sync.clock import Clock, utc_now
 from smart_sync.config import ParserSettings
 from smart_sync.config.secrets import Secret
 from smart_sync.core.model import Account, Metrics
-from smart_sync.parsers import graph
+from smart_sync.parsers import meta_graph
 from smart_sync.parsers.api_client import ApiUrl, Session
 from smart_sync.parsers.found import count, mapping, mappings
 from smart_sync.parsers.http import HttpResponse
@@ -50,7 +50,7 @@ class Threads(TokensParser):
     """Followers of the accounts with a configured token."""
 
     settings: ClassVar[type[ParserSettings]] = ThreadsSettings
-    terms: ClassVar[str] = graph.TERMS
+    terms: ClassVar[str] = meta_graph.TERMS
     limits_are_own: ClassVar[bool] = True
     tells_of_tokens: ClassVar[bool] = True
 
@@ -81,9 +81,9 @@ class Threads(TokensParser):
         return Metrics()
 
     def judge(self, answer: HttpResponse, now: datetime) -> Any:
-        """As `graph.judge`."""
-        return graph.judge(answer, now, f"[parsers.{self._settings.source}.tokens]")
+        """As `meta_graph.judge`."""
+        return meta_graph.judge(answer, now, f"[parsers.{self._settings.source}.tokens]")
 
     def remark(self, answer: HttpResponse) -> str:
-        """As `graph.remark`."""
-        return graph.remark(answer, self._settings.api_url)
+        """As `meta_graph.remark`."""
+        return meta_graph.remark(answer, self._settings.api_url)

@@ -19,7 +19,7 @@ from smart_sync.core.results.results import PassResult
 from smart_sync.core.wording import counted
 from smart_sync.errors import ConfigError, SmartSyncError
 from smart_sync.logs import emit
-from smart_sync.service import memory, preflight, systemd
+from smart_sync.service import interpreter, preflight, systemd
 from smart_sync.service.claim import Claim
 from smart_sync.service.control_routes import ControlRoutes
 from smart_sync.store.engine import Database
@@ -192,7 +192,7 @@ class Service:
         if is_start and version_at_risk():
             self._announce("sqlite.at_risk", sqlite_version=sqlite3.sqlite_version)
         systemd.notify("READY=1", "STATUS=serving")
-        memory.settle()
+        interpreter.settle()
 
     async def _until_over(self, work: asyncio.Task[None], lease: "Lease | None") -> None:
         """Wait for a stop, a reload, the loss of the lease, or the end of the work by a bug, which its group raises."""
@@ -239,8 +239,8 @@ async def rest(database: Database) -> None:
     """Release the memory of a pass that is over."""
     # First what lets the event loop go on: a client is being answered, and the sweep halts everything.
     await database.rest()
-    memory.sweep()
-    await asyncio.to_thread(memory.trim)
+    interpreter.sweep()
+    await asyncio.to_thread(interpreter.trim)
 
 
 async def _feed_watchdog() -> None:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from smart_sync.core.counts import Where, as_json
 from smart_sync.core.daemon_answers import EventFields, PassUnderWay
 from smart_sync.core.model import Outcome, Project, Trigger
-from smart_sync.core.results.metrics import Spent
+from smart_sync.core.results.openmetrics import Spent
 from smart_sync.core.results.results import PassResult, ProjectResult
 from smart_sync.core.results.stale import Freshness
 from smart_sync.core.wording import by_text, last_read, wait

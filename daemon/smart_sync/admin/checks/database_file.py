@@ -15,9 +15,9 @@ from smart_sync.config.database_url import Server
 from smart_sync.core.wording import counted, shown, unread_snapshots
 from smart_sync.errors import DatabaseError, SmartSyncError
 from smart_sync.logs import printable
-from smart_sync.store.postgres import rehearsal
+from smart_sync.store.postgres import server_trial
 from smart_sync.store.schema import MIGRATIONS, open_database, open_existing, version
-from smart_sync.store.sqlite import foreign_snapshots, inventory, scratch_copy
+from smart_sync.store.sqlite import hidden_snapshots, inventory, scratch_copy
 from smart_sync.store.sqlite.driver import connect, databases_beside, explain_reading, version_at_risk
 from smart_sync.store.sqlite.inventory import OtherWriter
 from smart_sync.store.write_probe import refusals
@@ -44,7 +44,7 @@ async def check_database(settings: Settings, copy: Path) -> tuple[bool, list[Fin
             refused = await refusals(database, account_id, settings.sync, utc_now())
         doubled = await asyncio.to_thread(lambda: list(_doubled_days(path, settings.schedule.timezone)))
         doubled += _unread(*await asyncio.to_thread(scratch_copy.unread_snapshots, path))
-        if not foreign_snapshots.concerns(settings.parsed.query):  # else what another program writes there is wanted
+        if not hidden_snapshots.concerns(settings.parsed.query):  # else what another program writes there is wanted
             doubled += await asyncio.to_thread(lambda: list(_other_writer(path)))
     except (DatabaseError, sqlite3.Error) as error:
         if _is_locked(error):
@@ -62,7 +62,7 @@ async def check_database(settings: Settings, copy: Path) -> tuple[bool, list[Fin
 
 async def _check_server(settings: Settings, server: Server, copy: Path) -> tuple[bool, list[Finding]]:
     try:
-        tried = await rehearsal.rehearse(server, copy, settings.sync, utc_now())
+        tried = await server_trial.rehearse(server, copy, settings.sync, utc_now())
         old = await _old_server(server)
     except SmartSyncError as error:
         return False, [Finding("error", str(error), OF_DATABASE, error.trouble)]
@@ -72,7 +72,7 @@ async def _check_server(settings: Settings, server: Server, copy: Path) -> tuple
     # In the copy, which has the snapshots of the last weeks.
     findings += await asyncio.to_thread(lambda: list(_doubled_days(copy, settings.schedule.timezone)))
     findings += _unread(*tried.unread)
-    if not foreign_snapshots.concerns(settings.parsed.query):
+    if not hidden_snapshots.concerns(settings.parsed.query):
         findings += await asyncio.to_thread(lambda: list(_other_writer(copy)))
     return True, findings
 
@@ -177,7 +177,7 @@ async def copy_query(settings: Settings, copy: Path) -> tuple[str, list[Finding]
     where = settings.database.where
     try:
         if isinstance(where, Server):
-            return await rehearsal.copy_query(where, query, copy), []
+            return await server_trial.copy_query(where, query, copy), []
         # Where there is no file yet, the first pass makes one like the copy.
         source = where if await asyncio.to_thread(where.exists) else copy
         return await asyncio.to_thread(scratch_copy.copy_query, source, query, copy), []

@@ -204,7 +204,7 @@ def migrate_store(source: Path, target: str, as_json: bool) -> None:
     """
     from smart_sync.cli.output.data import show_moved
     from smart_sync.config import database_url
-    from smart_sync.store.postgres.moving import move
+    from smart_sync.store.postgres.sqlite_to_postgres import move
 
     try:
         server = database_url.looked_up(target)

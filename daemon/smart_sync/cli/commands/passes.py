@@ -36,9 +36,9 @@ def run() -> None:
     if os.getpid() == 1:
         # In a container: to its first process the kernel gives no signal that it has not asked for.
         signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-    from smart_sync.service import memory
+    from smart_sync.service import interpreter
 
-    memory.start()
+    interpreter.start()
     from smart_sync import logs
     from smart_sync.service import daemon
 
@@ -109,7 +109,7 @@ def status(watch: bool, openmetrics: bool, as_json: bool) -> None:
 
 def _print_metrics(client: "Client") -> None:
     """Print the metrics, also if the daemon is down: node_exporter must not keep showing old values."""
-    from smart_sync.core.results.metrics import exposition
+    from smart_sync.core.results.openmetrics import exposition
 
     try:
         metrics = asyncio.run(client.metrics())

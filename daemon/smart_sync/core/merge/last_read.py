@@ -1,4 +1,4 @@
-"""The cells of a worksheet's last read, which `core.merge.accidents` searches for a number typed since."""
+"""The cells of a worksheet's last read, which `core.merge.typing_mistakes` searches for a number typed since."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field

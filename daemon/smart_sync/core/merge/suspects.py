@@ -1,7 +1,7 @@
 """Suspect values: finds merged values that jump, and parsed followers whose fall waits for a second read.
 
-Typing mistakes are suspects too: `core.merge.accidents` finds them, `core.merge.typed_cells` brings them as `Judged`,
-and `find_suspects` here lists them with the others.
+Typing mistakes are suspects too: `core.merge.typing_mistakes` finds them, `core.merge.typed_cells` brings them as
+`Judged`, and `find_suspects` here lists them with the others.
 
 Suspects are reported.  Merged and typed values are written nevertheless, for a person may mean them; a fall counts when
 a second read agrees: a platform's answer is wrong now and then, and shows a large account with a tenth of its followers
@@ -147,7 +147,7 @@ def jumps(metric: str, old: int, new: int, factor: float, counters: Container[st
 def find_suspects(
     changes: Iterable[MergedChange], doubts: Doubts, place: Place, typed: Judged = NOTHING_JUDGED
 ) -> SuspectChanges:
-    """Judge every metric that changes; typed numbers have their own judge (`core.merge.accidents`)."""
+    """Judge every metric that changes; typed numbers have their own judge (`core.merge.typing_mistakes`)."""
     left = dict(doubts.open)
     accidents = {(one.account_id, one.metric): one for one in typed.accidents}
     over = [key for key, known in left.items() if known.typed and _is_over(key, known, accidents, typed)]

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from smart_sync.core.days import moment
 from smart_sync.core.matching.sheet_side import Sheet
-from smart_sync.core.merge.accidents import Accident, Terms, agrees, find_accidents, grown_from, needs_history
 from smart_sync.core.merge.baseline import ENOUGH, FALL, NARROWEST, Point
 from smart_sync.core.merge.last_read import Typed, Worksheet
 from smart_sync.core.merge.suspects import Doubts, Judged, Suspect, Suspects
+from smart_sync.core.merge.typing_mistakes import Accident, Terms, agrees, find_accidents, grown_from, needs_history
 from smart_sync.core.model import METRICS, NO_METRICS, SheetRow
 from smart_sync.core.pins import cell_pins, is_far
 from smart_sync.core.state import AccountState

@@ -23,9 +23,10 @@ from smart_sync.core.model import METRICS
 from smart_sync.errors import DatabaseReplaced
 from smart_sync.logs import emit
 from smart_sync.store.engine import LONG_WAIT
-from smart_sync.store.sqlite import foreign_snapshots
+from smart_sync.store.sqlite import hidden_snapshots
 from smart_sync.store.sqlite.driver import connect, is_busy, rows_of, time_limit, translated_errors, uri
-from smart_sync.store.sqlite.sqlite_catalogue import SqliteDialect, SqliteTransaction
+from smart_sync.store.sqlite.sqlite_catalogue import SqliteDialect
+from smart_sync.store.sqlite.sqlite_transaction import SqliteTransaction
 
 #: Seconds inside SQLite; `interrupt()` does not break a busy wait, so it must be short.
 BUSY_TIMEOUT = 0.1
@@ -139,7 +140,7 @@ class SqliteDatabase:
 
     async def ask(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """`fetch` for a configured query: without our own snapshots (see `others`), at most `MAX_ASKING` s."""
-        plain = not foreign_snapshots.concerns(sql)
+        plain = not hidden_snapshots.concerns(sql)
         async with self._reading if plain else self._asking:
             connection = self._reader if plain else await self._without_ours()
             with self._translated_errors():
@@ -149,7 +150,7 @@ class SqliteDatabase:
     async def columns(self, sql: str) -> list[str]:
         """The column names of `ask` with this query, which is prepared and thereby checked."""
         async with self._asking:
-            connection = await self._without_ours() if foreign_snapshots.concerns(sql) else self._reader
+            connection = await self._without_ours() if hidden_snapshots.concerns(sql) else self._reader
             with self._translated_errors():
                 async with connection.execute(sql) as cursor:
                     return [column[0] for column in cursor.description or ()]
@@ -159,12 +160,12 @@ class SqliteDatabase:
         if self._asker is None:
             with self._translated_errors():
                 asker = await self._connect(self._stack)
-            await asker.create_function(foreign_snapshots.FUNCTION, foreign_snapshots.ARGUMENTS, OwnSnapshots())
-            for statement in foreign_snapshots.HIDE:
+            await asker.create_function(hidden_snapshots.FUNCTION, hidden_snapshots.ARGUMENTS, OwnSnapshots())
+            for statement in hidden_snapshots.HIDE:
                 await self._fetched(asker, statement)
             self._asker = asker
         await self._fetched(self._asker, "PRAGMA query_only = OFF")
-        for statement in foreign_snapshots.notes(await self._fetched(self._asker, foreign_snapshots.UNNUMBERED)):
+        for statement in hidden_snapshots.notes(await self._fetched(self._asker, hidden_snapshots.UNNUMBERED)):
             await self._fetched(self._asker, statement)
         await self._fetched(self._asker, "PRAGMA query_only = ON")
         return self._asker

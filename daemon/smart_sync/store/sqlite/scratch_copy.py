@@ -19,7 +19,7 @@ from smart_sync.store.engine import Database
 from smart_sync.store.growth_rows import ABOVE_ZERO
 from smart_sync.store.projects import TABLES, Given, unknown_columns
 from smart_sync.store.schema import REQUIRED, shared_tables
-from smart_sync.store.sqlite import foreign_snapshots
+from smart_sync.store.sqlite import hidden_snapshots
 from smart_sync.store.sqlite.driver import MAX_ASKING, connect, damage
 from smart_sync.store.sqlite.sqlite_catalogue import UNTYPED_IDS, untyped
 
@@ -90,8 +90,8 @@ def copy_query(path: Path, query: str, copy: Path) -> str:
     """
     ends = time.monotonic() + MAX_ASKING
     with closing(connect(path)) as source, closing(connect(copy, "rwc")) as target, target:
-        if foreign_snapshots.concerns(query):
-            foreign_snapshots.hide(source)
+        if hidden_snapshots.concerns(query):
+            hidden_snapshots.hide(source)
         source.set_progress_handler(lambda: time.monotonic() > ends, 100_000)
         rows = source.execute(f"SELECT * FROM (\n{query}\n)")
         names = ", ".join('"{}"'.format(column[0].replace('"', "")) for column in rows.description)

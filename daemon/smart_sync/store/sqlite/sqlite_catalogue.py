@@ -1,16 +1,12 @@
-"""SQLite's catalogue, opening a file (new, intact, ours to create), and a write transaction."""
+"""SQLite's catalogue, and opening a file: new, intact, ours to create."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
-from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import aiosqlite
+from typing import TYPE_CHECKING
 
 from smart_sync.errors import DatabaseUnusable
 from smart_sync.store.engine import Reader, Transaction
-from smart_sync.store.sqlite.driver import QUICK_CHECK, explain_check, rows_of
+from smart_sync.store.sqlite.driver import QUICK_CHECK, explain_check
 
 if TYPE_CHECKING:
     from smart_sync.store.sqlite.database import SqliteDatabase
@@ -123,46 +119,3 @@ async def prepare_file(database: "SqliteDatabase") -> None:
             raise trouble
     # FULL: what a pass has acknowledged survives a power cut.
     await database.execute("PRAGMA synchronous = FULL")
-
-
-class SqliteTransaction:
-    """An open write transaction."""
-
-    dialect = SqliteDialect()
-
-    def __init__(
-        self, connection: aiosqlite.Connection, translated_errors: Callable[[], contextlib.AbstractContextManager[None]]
-    ) -> None:
-        self._connection = connection
-        self._translated_errors = translated_errors
-
-    async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        """All rows of a query, seen from inside the transaction."""
-        with self._translated_errors():
-            return await rows_of(self._connection, sql, parameters)
-
-    async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
-        """Run one statement; return the number of rows changed."""
-        with self._translated_errors():
-            cursor = await self._connection.execute(sql, parameters)
-            try:
-                return cursor.rowcount
-            finally:
-                await cursor.close()
-
-    async def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
-        """Run one statement for each of ``rows``; return the number of rows changed."""
-        remaining = iter(rows)
-        if (first := next(remaining, None)) is None:
-            return 0  # most of what a pass may write of a project, which is not worth the way to SQLite's thread
-        with self._translated_errors():
-            cursor = await self._connection.executemany(sql, chain((first,), remaining))
-            try:
-                return max(cursor.rowcount, 0)
-            finally:
-                await cursor.close()
-
-    @property
-    def open(self) -> bool:
-        """False once an error (a full disk, say) has ended the transaction on its own."""
-        return self._connection.in_transaction

@@ -1,7 +1,7 @@
 """The database's part of ``/metrics``."""
 
 from smart_sync.core.model import METRICS
-from smart_sync.core.results.metrics import Measured, MeasuredProject
+from smart_sync.core.results.openmetrics import Measured, MeasuredProject
 from smart_sync.core.state import as_text
 from smart_sync.store.accounts import active_account, active_project
 from smart_sync.store.engine import Database

@@ -7,9 +7,9 @@ from bench import accidents as measured
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smart_sync.core.merge.accidents import Accident, Terms, find_accidents, needs_history
 from smart_sync.core.merge.baseline import Point, band, changes_of, steps, without_accidents
 from smart_sync.core.merge.last_read import Typed, Worksheet
+from smart_sync.core.merge.typing_mistakes import Accident, Terms, find_accidents, needs_history
 from smart_sync.core.model import MAX_COUNT, METRICS, Metrics
 
 COUNTERS = frozenset(METRICS) - {"followers"}
