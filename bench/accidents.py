@@ -22,9 +22,9 @@ from bench.typing_accidents import (
     project,
 )
 from smart_sync.core.merge.baseline import Band, Point, bands_of
-from smart_sync.core.merge.last_read import Typed, Worksheet
+from smart_sync.core.merge.last_read import LastRead, Typed
 from smart_sync.core.merge.suspects import jumps
-from smart_sync.core.merge.typing_mistakes import Terms, find_accidents, needs_history
+from smart_sync.core.merge.typing_mistakes import TypingTerms, find_typing_mistakes, needs_history
 from smart_sync.core.model import METRICS, Metrics
 
 #: Of material accidents so many are told; of account-days of honest growth no more raise a false alarm.
@@ -40,7 +40,7 @@ def by_rule(*, learns: bool = False) -> Told:
     bands: dict[tuple[int, int], Mapping[str, Band]] = {}
 
     def told(accounts: Sequence[Account], day: int, cells: dict[tuple[int, str], int]) -> set[tuple[int, str]]:
-        sheet = Worksheet(
+        sheet = LastRead(
             {account.row: account.last_typed(day)[1] for account in accounts},
             {account.row: account.name for account in accounts},
         )
@@ -56,11 +56,11 @@ def by_rule(*, learns: bool = False) -> Told:
             known = {(str(p), m): _history(a, m, day) for p, a in enumerate(accounts[:20]) for m in METRICS}
             bands.clear()
             bands[id(accounts), day] = bands_of(known, COUNTERS)
-        terms = Terms(day, COUNTERS, histories, bands[id(accounts), day], learns_from_accidents=learns)
+        terms = TypingTerms(day, COUNTERS, histories, bands[id(accounts), day], learns_from_mistakes=learns)
         found = set()
         for row in typed.values():
             looked = [one for one in row if (one.account_id, one.metric) in close]
-            for accident in find_accidents(row, sheet, terms) if looked else ():
+            for accident in find_typing_mistakes(row, sheet, terms) if looked else ():
                 found.add((int(accident.account_id), accident.metric))
         return found
 

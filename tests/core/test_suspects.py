@@ -77,7 +77,7 @@ def test_every_change_ends_the_suspects_it_touches_and_no_others(
     change = MergedChange("a", "l", Metrics(*before), ("sheet",) * 5, Metrics(*after))
     judged = find_suspects([change], Doubts("2026-01-02", 10, known), lambda _account_id, _metric: "")
     touched = {m for m, old, new in zip(METRICS, before, after, strict=True) if old != new}
-    assert {key[1] for key in judged.over} == touched & names
+    assert {key[1] for key in judged.ended} == touched & names
     assert {s.metric for s in judged.open if s not in judged.new} == names - touched
     assert {s.metric for s in judged.new} <= touched
     assert all(s.old == (7 if s.metric in names else before[METRICS.index(s.metric)]) for s in judged.new)

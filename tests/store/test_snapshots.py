@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smart_sync.core.days import Day, day_of, stamp
-from smart_sync.core.merge.day_snapshot import OwnSnapshots, SnapshotStep, StoredSnapshot, snapshot_id, step
+from smart_sync.core.merge.day_snapshot import (
+    OwnSnapshots,
+    SnapshotAction,
+    StoredSnapshot,
+    snapshot_action,
+    snapshot_id,
+)
 from smart_sync.core.model import METRICS, NAMESPACE, Outcome, Trigger
 from smart_sync.report.explain import explain
 from smart_sync.sync.reporter import Reporter
@@ -43,18 +49,18 @@ def test_a_second_pass_with_nothing_new_does_nothing(
     seen = sorted(
         (StoredSnapshot(*row) for row in {row[0]: row for row in rows}.values()), key=lambda one: one.utc_date
     )
-    done, row_id = step("a", seen, merged, today, DAY)
+    done, row_id = snapshot_action("a", seen, merged, today, DAY)
     assert row_id in ("", snapshot_id("a", DAY.start))
     theirs = [one for one in seen if one.id != OWN]
     own = [one for one in seen if one.id == OWN]
     after = {
-        SnapshotStep.NOTHING: seen,
-        SnapshotStep.INSERT: [*seen, StoredSnapshot(OWN, today, merged)],
-        SnapshotStep.MOVE: [*theirs, StoredSnapshot(OWN, today, merged)],
-        SnapshotStep.REFRESH: [one._replace(values=merged) if one.id == OWN else one for one in seen],
+        SnapshotAction.NOTHING: seen,
+        SnapshotAction.INSERT: [*seen, StoredSnapshot(OWN, today, merged)],
+        SnapshotAction.MOVE: [*theirs, StoredSnapshot(OWN, today, merged)],
+        SnapshotAction.REFRESH: [one._replace(values=merged) if one.id == OWN else one for one in seen],
     }[done]
-    assert step("a", after, merged, today, DAY) == (SnapshotStep.NOTHING, "")
-    assert own or done is not SnapshotStep.MOVE
+    assert snapshot_action("a", after, merged, today, DAY) == (SnapshotAction.NOTHING, "")
+    assert own or done is not SnapshotAction.MOVE
     if today <= LABEL:
         assert after[-1].values == merged, "the newest shows the merged values"
     if today == LABEL:

@@ -9,7 +9,7 @@ from smart_sync.core.command_answers import ConfirmAnswer
 from smart_sync.core.days import stamp
 from smart_sync.core.links.identity import owner, same_profile
 from smart_sync.core.matching.sheet_side import new_account
-from smart_sync.core.merge.plan import Confirmation, of_account
+from smart_sync.core.merge.plan import Confirmation, confirmable
 from smart_sync.core.model import NO_METRICS, Project
 from smart_sync.core.parsed import VoteTerms
 from smart_sync.core.state import AccountState
@@ -96,7 +96,7 @@ async def _findings(database: Database, scope: _Scope, metric: str | None) -> li
     lost = {project_id: await absences.lost_columns(database, project_id) for project_id in ids}
     suspect = await absences.suspect_values(database)
     for project, state in scope.accounts:
-        findings += of_account(state, project.id, metric, lost[project.id], suspect.get(state.id, {}))
+        findings += confirmable(state, project.id, metric, lost[project.id], suspect.get(state.id, {}))
     if metric is None:
         findings += [Confirmation("doubtful", row.project_id, link=row.link) for row in scope.rows]
     return findings

@@ -13,7 +13,7 @@ from smart_sync.admin import checks
 from smart_sync.admin.checks.findings import OF_DATABASE
 from smart_sync.config import Settings, database_url, secrets
 from smart_sync.config.database_url import Server
-from smart_sync.core.matching.missing import Terms
+from smart_sync.core.matching.missing import AbsenceTerms
 from smart_sync.core.matching.sheet_side import Sheet, read_sheet
 from smart_sync.core.model import METRICS, Project
 from smart_sync.core.wording import counted
@@ -265,7 +265,7 @@ async def _worksheet(sheets: SheetSource, title: str, settings: Settings) -> Set
     except SheetUnavailable as trouble:
         return _failed(name, trouble)
     titles = Titles(settings.sheets.columns)
-    sheet = read_sheet(worksheet, (), Terms("", "", title), titles=titles)
+    sheet = read_sheet(worksheet, (), AbsenceTerms("", "", title), titles=titles)
     if sheet.trouble is not None:
         return _failed(name, sheet.trouble)
     return SetupStep(name, True, _content(sheet))

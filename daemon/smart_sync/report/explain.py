@@ -180,7 +180,7 @@ class Explainer:
             "warnings": await self._video_warnings(known, state),
             "unread_snapshots": (await growth_rows.unread(self.database, [known.row_id])).get(account.id),
             "timeline": await self._timeline(known, {metric: values[metric] for metric in metrics}, since),
-            "repairs": await snapshots.of_account(self.database, account.id, metrics, EDITS),
+            "repairs": await snapshots.repairs_of_account(self.database, account.id, metrics, EDITS),
             "edits": await sheet_edits.of_account(self.database, account.id, metrics, EDITS, since),
             "days": await growth_rows.newest_days(self.database, known.row_id, metrics, self.days),
             "passes": passes,

@@ -38,7 +38,7 @@ async def of_projects(database: Database, project_ids: Sequence[str], now: datet
 async def save(transaction: Transaction, plans: Sequence[Plan], now: str) -> None:
     """Store the suspects and conflicts of ``plans``; they are not reported yet."""
     await transaction.execute_many(
-        "DELETE FROM suspects WHERE account_id = ? AND metric = ?", [key for p in plans for key in p.suspects.over]
+        "DELETE FROM suspects WHERE account_id = ? AND metric = ?", [key for p in plans for key in p.suspects.ended]
     )
     await transaction.execute_many(
         upsert("suspects", _COLUMNS, "account_id, metric"),

@@ -78,7 +78,7 @@ MAX_REFUSALS = 200
 Record = Callable[[Transaction, Mapping[str, Written]], Awaitable[None]]
 
 
-async def write(
+async def write_in_transactions(
     database: Database,
     plans: Sequence[Plan],
     writing: SnapshotRules,
@@ -99,7 +99,7 @@ async def write(
         try:
             async with database.transaction() as transaction:
                 begun = True
-                written = await write_plans(transaction, some, writing, worksheet_rows)
+                written = await _write_projects(transaction, some, writing, worksheet_rows)
                 if record is not None:
                     await record(transaction, written)
             became |= written
@@ -116,7 +116,7 @@ async def write(
     return became
 
 
-async def write_plans(
+async def _write_projects(
     transaction: Transaction, plans: Sequence[Plan], writing: SnapshotRules, worksheet_rows: Mapping[str, int]
 ) -> dict[str, Written]:
     """Write all of ``plans``; ``worksheet_rows``: project id → how many rows its worksheet has.
@@ -130,13 +130,15 @@ async def write_plans(
         plan if existing[plan.project.id].issuperset(plan.account_ids) else plan.only(existing[plan.project.id])
         for plan in plans
     ]
-    written = await write_accounts(transaction, left, writing)
+    written = await write_account_rows(transaction, left, writing)
     await absences.save_projects(transaction, {plan.project.id: plan for plan in left}, writing.now, worksheet_rows)
     return written
 
 
-async def write_accounts(transaction: Transaction, plans: Sequence[Plan], writing: SnapshotRules) -> dict[str, Written]:
-    """The part of `write_plans` about accounts, which may not exist yet.
+async def write_account_rows(
+    transaction: Transaction, plans: Sequence[Plan], writing: SnapshotRules
+) -> dict[str, Written]:
+    """The part of `_write_projects` about accounts, which may not exist yet.
 
     Raises `Refused` where so much of several plans is refused that each is to have a transaction of its own.
     """
@@ -149,7 +151,9 @@ async def write_accounts(transaction: Transaction, plans: Sequence[Plan], writin
             raise Refused("too many rows are refused", SmartSyncError("too many rows are refused"))
         return _parts(some)
 
-    made, refused = await write_or_split(transaction, plans, parts, lambda some: _write(transaction, some, writing))
+    made, refused = await write_or_split(
+        transaction, plans, parts, lambda some: _write_tables(transaction, some, writing)
+    )
     failed: dict[str, dict[str, str]] = {plan.project.id: {} for plan in plans}
     for (part,), reason in refused:
         failed[part.project.id] |= dict.fromkeys(part.account_ids, reason)
@@ -179,7 +183,9 @@ def _parts(plans: Sequence[Plan]) -> Iterable[Sequence[Plan]]:
     return [[plan.only(frozenset(account_ids))] for account_ids in halves]
 
 
-async def _write(transaction: Transaction, plans: Sequence[Plan], writing: SnapshotRules) -> snapshots.WrittenSnapshots:
+async def _write_tables(
+    transaction: Transaction, plans: Sequence[Plan], writing: SnapshotRules
+) -> snapshots.WrittenSnapshots:
     """Write every row of ``plans``, one statement per table; return the results for snapshots.
 
     The rows are generators: they are made in the database's thread, not on the event loop.
@@ -195,7 +201,7 @@ async def _write(transaction: Transaction, plans: Sequence[Plan], writing: Snaps
             for v in plan.sheet
         ),
     )
-    await snapshots.end_carried_stretches(transaction, plans, writing)
+    await snapshots.end_carried_periods(transaction, plans, writing)
     begin_anew = [row for row in merged if row.restarted]
     for metric in METRICS:
         await transaction.execute_many(
@@ -214,7 +220,7 @@ async def _write(transaction: Transaction, plans: Sequence[Plan], writing: Snaps
     )
     await pin_rows.put(transaction, (pin for plan in plans for pin in plan.pinned))
     await pin_rows.remove(transaction, (pin for plan in plans for pin in plan.unpinned))
-    await vote_records.save(transaction, [news for plan in plans for news in plan.votes], now)
+    await vote_records.save(transaction, [one for plan in plans for one in plan.parsed_changes], now)
     await absences.save_accounts(transaction, plans, now)
     await open_suspects.save(transaction, plans, now)
     return await snapshots.write(transaction, plans, writing)

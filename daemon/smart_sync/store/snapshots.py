@@ -12,7 +12,13 @@ from typing import Any, NamedTuple
 
 from smart_sync.core.days import Day
 from smart_sync.core.explain_answer import RepairAnswer
-from smart_sync.core.merge.day_snapshot import OwnSnapshots, SnapshotStep, StoredSnapshot, snapshot_id, step
+from smart_sync.core.merge.day_snapshot import (
+    OwnSnapshots,
+    SnapshotAction,
+    StoredSnapshot,
+    snapshot_action,
+    snapshot_id,
+)
 from smart_sync.core.merge.plan import Plan
 from smart_sync.core.model import METRICS, Metrics
 from smart_sync.store.clock_changes import IN_ORDER, NEWEST_FIRST, local_day
@@ -55,7 +61,7 @@ class WrittenSnapshots(NamedTuple):
     refused: Collection[str] = ()
 
 
-class _Steps(NamedTuple):
+class _Writes(NamedTuple):
     """The snapshots to write: new ids → account and values, existing ids → values.
 
     Of those that are refreshed the time stays, of those that are moved it becomes that of the pass.
@@ -68,7 +74,7 @@ class _Steps(NamedTuple):
 
 async def write(transaction: Transaction, plans: Sequence[Plan], writing: SnapshotRules) -> WrittenSnapshots:
     """Write the day's snapshot of each account that has a value, or update it if configured."""
-    steps = await _steps(transaction, plans, writing)
+    steps = await _needed_writes(transaction, plans, writing)
     fetched = any(steps) and await has_fetched_column(transaction)
     await _update(transaction, writing, steps, fetched)
     await _withdraw(transaction, plans, writing)
@@ -77,18 +83,18 @@ async def write(transaction: Transaction, plans: Sequence[Plan], writing: Snapsh
 
 async def count_new(database: Database, plan: Plan, writing: SnapshotRules) -> int:
     """The number of snapshots that writing ``plan`` would create."""
-    new = (await _steps(database, [plan], writing)).new
+    new = (await _needed_writes(database, [plan], writing)).new
     return len(new) - len(await _existing(database, new, writing.day)) if new else 0
 
 
-async def _steps(source: Database | Transaction, plans: Sequence[Plan], writing: SnapshotRules) -> _Steps:
+async def _needed_writes(source: Database | Transaction, plans: Sequence[Plan], writing: SnapshotRules) -> _Writes:
     """The steps that give the snapshots the merged values of ``plans``."""
     day = writing.day
     merged, ids = await asyncio.to_thread(_merged_values, plans)
     earliest = (datetime.fromisoformat(day.start) - timedelta(days=1)).date().isoformat()
     latest = (datetime.fromisoformat(day.end) + timedelta(days=1)).date().isoformat()
     rows = await source.fetch(_TODAYS, (ids, earliest, latest, day.start, day.end))
-    return await asyncio.to_thread(_decided, merged, rows, writing)
+    return await asyncio.to_thread(_decide_writes, merged, rows, writing)
 
 
 async def _existing(source: Database | Transaction, ids: Iterable[str], day: Day) -> dict[str, bool]:
@@ -102,22 +108,22 @@ def _merged_values(plans: Sequence[Plan]) -> tuple[dict[str, Metrics], str]:
     return merged, json.dumps([*merged])
 
 
-def _decided(merged: Mapping[str, Metrics], rows: Iterable[Any], writing: SnapshotRules) -> _Steps:
+def _decide_writes(merged: Mapping[str, Metrics], rows: Iterable[Any], writing: SnapshotRules) -> _Writes:
     """The steps, by the ``rows`` of `_TODAYS`."""
     day, utc_date = writing.day, writing.now[:10]
     seen: dict[str, list[StoredSnapshot]] = {}
     for row in rows:
         seen.setdefault(str(row[0]), []).append(StoredSnapshot(str(row[1]), row[2], tuple(row[3:])))
-    steps = _Steps({}, {}, {})
+    steps = _Writes({}, {}, {})
     for account_id, values in merged.items():
         snapshots = seen.get(account_id)
         if snapshots is not None and not writing.update_snapshots:
             continue
-        what, row_id = step(account_id, snapshots or (), values, utc_date, day)
-        if what is SnapshotStep.INSERT:
+        what, row_id = snapshot_action(account_id, snapshots or (), values, utc_date, day)
+        if what is SnapshotAction.INSERT:
             steps.new[row_id] = account_id, values
-        elif what is not SnapshotStep.NOTHING:
-            (steps.moved if what is SnapshotStep.MOVE else steps.refreshed)[row_id] = values
+        elif what is not SnapshotAction.NOTHING:
+            (steps.moved if what is SnapshotAction.MOVE else steps.refreshed)[row_id] = values
     return steps
 
 
@@ -141,7 +147,7 @@ async def _insert_snapshots(
     # no room for it.
     existing = await _existing(transaction, rows, writing.day)
     moved: dict[str, tuple[Any, ...]] = {row_id: rows[row_id][1] for row_id, todays in existing.items() if not todays}
-    await _update(transaction, writing, _Steps({}, {}, moved), fetched)
+    await _update(transaction, writing, _Writes({}, {}, moved), fetched)
     return WrittenSnapshots(
         [account_id for row_id, (account_id, _) in rows.items() if existing.get(row_id)],
         [account_id for row_id, (account_id, _) in rows.items() if row_id not in existing],
@@ -158,7 +164,7 @@ async def has_fetched_column(transaction: Transaction) -> bool:
     return "total_videos_fetched" in await transaction.dialect.columns(transaction, "account_snapshots")
 
 
-async def _update(transaction: Transaction, writing: SnapshotRules, steps: _Steps, fetched: bool) -> None:
+async def _update(transaction: Transaction, writing: SnapshotRules, steps: _Writes, fetched: bool) -> None:
     """Write the merged values into our rows, and the time of the pass into those that move."""
     columns = [*METRICS, "total_videos_fetched"] if fetched else [*METRICS]
     for rows, at in ((steps.refreshed, ()), (steps.moved, (writing.now,))):
@@ -181,7 +187,7 @@ async def _withdraw(transaction: Transaction, plans: Iterable[Plan], writing: Sn
     )
 
 
-async def end_carried_stretches(transaction: Transaction, plans: Iterable[Plan], writing: SnapshotRules) -> None:
+async def end_carried_periods(transaction: Transaction, plans: Iterable[Plan], writing: SnapshotRules) -> None:
     """Record periods of carried values that are over; one within a single day does not affect growth."""
     ended = (
         (row.account_id, writing.now, ",".join(m for m, since in row.resumed.items() if since < writing.day.start))
@@ -235,7 +241,9 @@ async def repair(
     return changes
 
 
-async def of_account(database: Database, account_id: str, metrics: Collection[str], limit: int) -> list[RepairAnswer]:
+async def repairs_of_account(
+    database: Database, account_id: str, metrics: Collection[str], limit: int
+) -> list[RepairAnswer]:
     """The newest repairs of an account's ``metrics``, newest first."""
     rows = await database.fetch(
         f"SELECT {', '.join(_COLUMNS)} FROM snapshot_repairs WHERE account_id = ?"

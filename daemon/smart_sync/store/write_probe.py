@@ -99,7 +99,7 @@ async def _write_snapshot(transaction: Transaction, account_id: str, now: dateti
     """Write a snapshot as a pass does. Raises `StoreError`."""
     merged = Merged(account_id, Metrics(*[1] * len(METRICS)), (None,) * len(METRICS), None)
     plan = Plan(_PROJECT, Counts(accounts=1), (account_id,), {account_id: merged.values}, merged=(merged,))
-    written = await plan_writer.write_accounts(
+    written = await plan_writer.write_account_rows(
         transaction, [plan], snapshots.SnapshotRules(stamp(now), day_of(now, "UTC"))
     )
     _raise_first(written[_PROJECT.id].failed)

@@ -17,14 +17,14 @@ from smart_sync.config import Settings
 from smart_sync.core.days import Day, stamp
 from smart_sync.core.links.identity import profile_link
 from smart_sync.core.matching.doubtful_rows import Doubt, EarlierDoubt, find_doubtful
-from smart_sync.core.matching.missing import Terms
+from smart_sync.core.matching.missing import AbsenceTerms
 from smart_sync.core.matching.sheet_side import Reading, Sheet, missing_accounts, read_sheet
 from smart_sync.core.merge.baseline import Band, bands_of
 from smart_sync.core.merge.counting_changes import without_earlier_profile
 from smart_sync.core.merge.plan import Plan, make_plan
 from smart_sync.core.merge.suspects import NOTHING_JUDGED, Doubts, Judged
 from smart_sync.core.merge.typed_cells import Cells, comparable_accounts, hold, judge_cells, typed_cells, unknown
-from smart_sync.core.merge.typing_mistakes import Terms as TypedTerms
+from smart_sync.core.merge.typing_mistakes import TypingTerms
 from smart_sync.core.model import Account, Problem, Project
 from smart_sync.core.state import Absence, AccountState
 from smart_sync.core.worksheet.titles import Titles
@@ -65,8 +65,8 @@ class Draft:
     absences: Mapping[str, Absence] | None = None
 
 
-#: A draft, or why there is none.
-Decided = Draft | MergeCrashed | StoreError
+#: The draft of a project, or why there is none.
+DraftOrFailure = Draft | MergeCrashed | StoreError
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class _Prepared:
     doubts: Doubts
     sheet: Sheet
     cells: Cells
-    #: Whether a row of nobody could become an account.
+    #: Whether a row that matches no account could become one.
     may_create: bool
     judged: Judged = NOTHING_JUDGED
 
@@ -105,11 +105,12 @@ class Planner:
         day: Day,
         done: Collection[str] = (),
         rehearsed: Mapping[str, Mapping[str, Absence] | None] = MappingProxyType({}),
-    ) -> dict[str, Decided]:
+    ) -> dict[str, DraftOrFailure]:
         """Plan all accounts of the projects of ``cases``; by project, each independently.
 
-        ``done`` projects are up to date: an account of theirs that misses its row is known to do so.  ``rehearsed``:
-        the absences of those, by id, of projects that a dry run has decided about; None of one whose worksheet is gone.
+        ``done`` projects are up to date: the database says already which of their accounts have no row.  ``rehearsed``:
+        project → the absences of its accounts, by id, where a dry run has decided about it, for then the database does
+        not say so; None: its worksheet is gone.
         """
         try:
             return await self._decide(cases, now, day, done, rehearsed)
@@ -119,8 +120,8 @@ class Planner:
             failure = error if isinstance(error, StoreError) else crash_of(error)
             if len(cases) == 1 or isinstance(error, OF_THE_WHOLE):
                 return {case.project.id: failure for case in cases}
-        # What cannot be read, odd beyond our imagination, is a row of one of them.
-        apart: dict[str, Decided] = {}
+        # A query or the merge has failed for all of them, probably by a row of one: each project is tried by itself.
+        apart: dict[str, DraftOrFailure] = {}
         for case in cases:
             apart |= await self.decide([case], now, day, done, rehearsed)
         return apart
@@ -132,7 +133,7 @@ class Planner:
         day: Day,
         done: Collection[str],
         rehearsed: Mapping[str, Mapping[str, Absence] | None],
-    ) -> dict[str, Decided]:
+    ) -> dict[str, DraftOrFailure]:
         ids = [case.project.id for case in cases]
         doubts = Doubts(
             stamp(now), self._merge.suspect, {}, day.label, self._policy.counters, hold=self._merge.hold_suspects
@@ -145,14 +146,14 @@ class Planner:
         suspects = await open_suspects.of_projects(self._database, ids, now)
         reads = await absences.last_reads(self._database, ids, doubts.now)
 
-        def understood(case: Case) -> _Prepared:
+        def prepare(case: Case) -> _Prepared:
             project = case.project
             own_doubts = replace(doubts, open=suspects.get(project.id, {}))
             last, gone_after, most = reads[project.id], self._sheets.gone_after, self._sheets.max_vanished
-            terms = Terms(own_doubts.now, project.id, project.name, last.clock, gone_after, most, last.accepted)
+            terms = AbsenceTerms(own_doubts.now, project.id, project.name, last.clock, gone_after, most, last.accepted)
             return self._prepare(case, stored, terms, own_doubts)
 
-        prepared, decided = await _each(understood, {case.project.id: case for case in cases})
+        prepared, decided = await _each(prepare, {case.project.id: case for case in cases})
         groups = [*_in_batches(prepared.values())]
         while groups:
             judged, crashed = await self._judge(groups.pop(0), now)
@@ -168,17 +169,17 @@ class Planner:
             elsewhere = await absences.other_accounts(self._database, done, missing, lost)
         past = await absences.past_doubts(self._database, asking) if asking else {}
 
-        def drafted(one: _Prepared) -> Draft:
+        def draft(one: _Prepared) -> Draft:
             unsure: Sequence[Doubt] = ()
             if one.may_create:
                 unsure = find_doubtful(one.sheet, elsewhere.of(one.project.id), past.get(one.project.id, _NO_DOUBTS))
             return self._draft(one, unsure)
 
-        drafts, crashed = await _each(drafted, {key: one for key, one in prepared.items() if key not in decided})
+        drafts, crashed = await _each(draft, {key: one for key, one in prepared.items() if key not in decided})
         await asyncio.to_thread(let_go, stored.rows, prepared)
         return {**decided, **crashed, **drafts}
 
-    def _prepare(self, case: Case, stored: Stored, terms: Terms, doubts: Doubts) -> _Prepared:
+    def _prepare(self, case: Case, stored: Stored, terms: AbsenceTerms, doubts: Doubts) -> _Prepared:
         states, problems = stored.states(case.project)
         known = {state.id for state in states}
         states += [AccountState(a.id, a.platform, a.username, a.link) for a in case.new if a.id not in known]
@@ -204,7 +205,7 @@ class Planner:
                 alike |= dict.fromkeys(by_project[one.project.id], lacking)
         edit_histories = await sheet_edits.read_histories(self._database, alike, now)
 
-        def done(one: _Prepared) -> _Prepared:
+        def judge(one: _Prepared) -> _Prepared:
             bands: Mapping[str, Band] = {}
             if (ids := by_project.get(one.project.id)) is not None:
                 own = {
@@ -215,11 +216,11 @@ class Planner:
                 }
                 bands = bands_of(own, counters)
             least = math.log(one.doubts.factor) - 1e-9
-            terms = TypedTerms(sheet_edits.day_number(now), counters, histories, bands, least)
+            terms = TypingTerms(sheet_edits.day_number(now), counters, histories, bands, least)
             judged = judge_cells(one.cells, one.sheet, one.states, terms, one.doubts, one.project.name)
             return replace(one, judged=judged, sheet=hold(one.sheet, judged.accidents))
 
-        return await _each(done, {one.project.id: one for one in group})
+        return await _each(judge, {one.project.id: one for one in group})
 
     def _draft(self, one: _Prepared, unsure: Sequence[Doubt]) -> Draft:
         plan = make_plan(

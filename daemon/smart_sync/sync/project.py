@@ -213,7 +213,7 @@ class ProjectSync:
             if self._record is not None:
                 await self._record(transaction, project_results)
 
-        written = await plan_writer.write(self._database, plans, self._writing(this), rows, record)
+        written = await plan_writer.write_in_transactions(self._database, plans, self._writing(this), rows, record)
         for project_id, became in written.items():
             if isinstance(became, StoreError):
                 made[project_id] = self._failure(drafts[project_id].plan.project, became)

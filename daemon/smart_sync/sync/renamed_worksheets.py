@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from smart_sync.core.matching.doubtful_rows import renamed_from
-from smart_sync.core.matching.missing import Terms
+from smart_sync.core.matching.missing import AbsenceTerms
 from smart_sync.core.matching.sheet_side import Reading, read_sheet
 from smart_sync.core.model import Project
 from smart_sync.core.project_names import name_key
@@ -46,7 +46,9 @@ async def without_renamed(means: Means, listed: Listed, now: str, default: str) 
 
     def found() -> list[str | None]:
         return [
-            renamed_from(read_sheet(reading, (), Terms(now, "", one.name), titles=titles), others.of(one.id), ids)
+            renamed_from(
+                read_sheet(reading, (), AbsenceTerms(now, "", one.name), titles=titles), others.of(one.id), ids
+            )
             for one, reading in zip(listed.new or (), readings, strict=True)
         ]
 

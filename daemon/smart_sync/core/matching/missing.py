@@ -26,7 +26,7 @@ MAX_PAIRS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class AbsenceTerms:
     """The terms by which one pass judges a project's missing rows and values."""
 
     #: The time of the pass, a stamp.
@@ -66,7 +66,7 @@ class Likeness(NamedTuple):
 
 
 def absences(
-    active: Iterable[AccountState], with_row: Collection[str], terms: Terms, *, settled: bool = False
+    active: Iterable[AccountState], with_row: Collection[str], terms: AbsenceTerms, *, settled: bool = False
 ) -> dict[str, Absence]:
     """The absence of each account whose row the worksheet had and no longer has.
 
@@ -80,7 +80,7 @@ def absences(
     return {state.id: _absence(state, terms, at_once=state.id in at_once, settled=settled) for state in missing}
 
 
-def _absence(state: AccountState, terms: Terms, *, at_once: bool, settled: bool) -> Absence:
+def _absence(state: AccountState, terms: AbsenceTerms, *, at_once: bool, settled: bool) -> Absence:
     old = state.absence
     if old.gone_since is None:
         old = Absence(old.project_id or terms.project_id, terms.now, terms.clock, at_once)
@@ -182,7 +182,7 @@ def _distance(one: str, other: str, limit: int) -> int:
 
 
 def problems(
-    terms: Terms, table: Table, missing: Mapping[str, Absence], states: Mapping[str, AccountState],
+    terms: AbsenceTerms, table: Table, missing: Mapping[str, Absence], states: Mapping[str, AccountState],
     alike: Iterable[Likeness],
 ) -> Iterator[Problem]:  # fmt: skip
     """A problem for each missing row whose values are carried."""
@@ -197,7 +197,7 @@ def problems(
 
 
 def _problem(
-    terms: Terms, table: Table, state: AccountState, absence: Absence, like: Likeness | None, unreadable: bool
+    terms: AbsenceTerms, table: Table, state: AccountState, absence: Absence, like: Likeness | None, unreadable: bool
 ) -> Problem:
     since = f"its last known values are used since {when(absence.gone_since or terms.now)}"
     meant = f"if it is meant: {confirm(state.link)}"
@@ -226,7 +226,9 @@ class Columns(NamedTuple):
     problems: tuple[Problem, ...]
 
 
-def watch_columns(table: Table, rows: Mapping[str, SheetRow], active: Sequence[AccountState], terms: Terms) -> Columns:
+def watch_columns(
+    table: Table, rows: Mapping[str, SheetRow], active: Sequence[AccountState], terms: AbsenceTerms
+) -> Columns:
     """Compare a worksheet's columns with the last sheet values of the accounts that still have a row."""
     with_sheet = [state for state in active if state.sheet is not None and state.id in rows]
     held_columns: dict[str, frozenset[str]] = {}
@@ -256,7 +258,7 @@ def watch_columns(table: Table, rows: Mapping[str, SheetRow], active: Sequence[A
     return Columns(held_columns, frozenset(lost), accidents, tuple(problems))
 
 
-def _lost(table: Table, metric: str, terms: Terms) -> Problem:
+def _lost(table: Table, metric: str, terms: AbsenceTerms) -> Problem:
     return Problem(
         f"the column for {metric} is gone; its last known values are used; headers seen: {quoted(table.headers)};"
         f" name it again, or if it is meant: {confirm(terms.name, metric)}",

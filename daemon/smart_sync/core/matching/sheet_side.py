@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 from smart_sync.core.links.identity import identity, is_link, owner, profile_link, why_no_profile
 from smart_sync.core.links.platforms import known_platform
 from smart_sync.core.matching.match import Matches, match
-from smart_sync.core.matching.missing import Columns, Likeness, Terms, absences, likenesses, places, watch_columns
+from smart_sync.core.matching.missing import (
+    AbsenceTerms,
+    Columns,
+    Likeness,
+    absences,
+    likenesses,
+    places,
+    watch_columns,
+)
 from smart_sync.core.matching.missing import problems as gone_problems
 from smart_sync.core.model import METRICS, NAMESPACE, Account, Problem, Project, SheetRow, Table, Worksheet
 from smart_sync.core.state import Absence, AccountState
@@ -58,7 +66,7 @@ class Sheet:
         return row.row if row is not None else self.places.get(state.id, state.sheet_row)
 
 
-def read_sheet(reading: Reading, states: Sequence[AccountState], terms: Terms, *, titles: Titles) -> Sheet:
+def read_sheet(reading: Reading, states: Sequence[AccountState], terms: AbsenceTerms, *, titles: Titles) -> Sheet:
     """What a worksheet says about the accounts of its project.
 
     ``states`` are all its accounts: the inactive ones are matched too, so that none is created twice.
@@ -103,7 +111,7 @@ def read_sheet(reading: Reading, states: Sequence[AccountState], terms: Terms, *
 
 
 def _missing(
-    matches: Matches, states: Sequence[AccountState], active: Sequence[AccountState], terms: Terms
+    matches: Matches, states: Sequence[AccountState], active: Sequence[AccountState], terms: AbsenceTerms
 ) -> dict[str, Absence]:
     """The absences of ``active`` accounts without a row; certain ones are settled at once."""
     missing = absences(active, {*matches.rows, *matches.duplicates}, terms)
@@ -113,7 +121,7 @@ def _missing(
 
 
 def _replaced(
-    states: Sequence[AccountState], rows: Mapping[str, SheetRow], missing: Mapping[str, Absence], terms: Terms
+    states: Sequence[AccountState], rows: Mapping[str, SheetRow], missing: Mapping[str, Absence], terms: AbsenceTerms
 ) -> list[AccountState]:
     """Missing accounts created for a wrong link that was corrected to the link of an account that had left."""
     returned = {rows[s.id].row for s in states if not s.active and s.left_since is not None and s.id in rows}
@@ -122,7 +130,7 @@ def _replaced(
 
 
 def _nothing(
-    trouble: SheetUnavailable, active: Sequence[AccountState], terms: Terms, problems: tuple[Problem, ...] = ()
+    trouble: SheetUnavailable, active: Sequence[AccountState], terms: AbsenceTerms, problems: tuple[Problem, ...] = ()
 ) -> Sheet:
     """An unusable worksheet: all of its values are carried, unless a person has accepted exactly this state."""
     if trouble.code and trouble.code == terms.accepted:
@@ -133,7 +141,7 @@ def _nothing(
     return Sheet(trouble=trouble, problems=problems)
 
 
-def _accidents(terms: Terms, missing: Mapping[str, Absence], columns: Columns) -> Iterator[SheetUnavailable]:
+def _accidents(terms: AbsenceTerms, missing: Mapping[str, Absence], columns: Columns) -> Iterator[SheetUnavailable]:
     gone = sum(absence.at_once and not absence.accepted for absence in missing.values())
     if gone:
         yield SheetUnavailable(

@@ -64,7 +64,7 @@ def changes_of(points: Iterable[Point]) -> list[Point]:
     return changes
 
 
-def without_accidents(points: Sequence[Point], *, counter: bool) -> list[Point]:
+def without_mistakes(points: Sequence[Point], *, counter: bool) -> list[Point]:
     """The changes of a history without those that were reverted later.
 
     A lifetime count only grows: what contradicts most of the others is left out.  A gauge goes both ways: a value is
@@ -106,7 +106,7 @@ def bands_of(histories: Mapping[tuple[str, str], Sequence[Point]], counters: Col
     """A band per metric over several accounts, for accounts without a history of their own."""
     growth: dict[str, list[float]] = {}
     for (_, metric), points in histories.items():
-        sound = without_accidents(changes_of(points), counter=metric in counters)
+        sound = without_mistakes(changes_of(points), counter=metric in counters)
         growth.setdefault(metric, []).extend(steps(sound))
     return {metric: band(several) for metric, several in growth.items() if len(several) >= ENOUGH}
 

@@ -32,7 +32,7 @@ class StoredSnapshot(NamedTuple):
     values: tuple[Any, ...]
 
 
-class SnapshotStep(Enum):
+class SnapshotAction(Enum):
     """What to do with an account's snapshot of the day."""
 
     NOTHING = auto()
@@ -43,27 +43,27 @@ class SnapshotStep(Enum):
     MOVE = auto()
 
 
-def step(
+def snapshot_action(
     account_id: str, seen: Sequence[StoredSnapshot], merged: tuple[Any, ...], utc_date: str, day: Day
-) -> tuple[SnapshotStep, str]:
+) -> tuple[SnapshotAction, str]:
     """What a pass on ``utc_date`` must do with an account's snapshot of ``day``, and the id of our row.
 
     ``seen`` are the day's snapshots, the newest last.  The id is "" where nothing is to be done.
     """
     if not seen:
-        return SnapshotStep.INSERT, snapshot_id(account_id, day.start)
+        return SnapshotAction.INSERT, snapshot_id(account_id, day.start)
     newest, label = seen[-1], day.label
     # The UTC date that bears the label has just begun, and has no row yet.
     first_of_date = utc_date == label and newest.utc_date < label
     if newest.values == merged and not first_of_date:
-        return SnapshotStep.NOTHING, ""
+        return SnapshotAction.NOTHING, ""
     own_id = snapshot_id(account_id, day.start)
     our_row = next((one for one in seen if one.id == own_id), None)
     if our_row is None:
-        return SnapshotStep.INSERT, own_id
+        return SnapshotAction.INSERT, own_id
     if utc_date <= label:
-        return SnapshotStep.MOVE, own_id
-    return (SnapshotStep.NOTHING, "") if our_row.values == merged else (SnapshotStep.REFRESH, own_id)
+        return SnapshotAction.MOVE, own_id
+    return (SnapshotAction.NOTHING, "") if our_row.values == merged else (SnapshotAction.REFRESH, own_id)
 
 
 def snapshot_id(account_id: str, start: str) -> str:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from smart_sync.core.matching.sheet_side import Sheet
 from smart_sync.core.merge.counting_changes import counted_videos, counts_other_videos, restarted_metrics
 from smart_sync.core.merge.pinning import Pinned, pinned, reasons, with_pins
-from smart_sync.core.merge.strategies import NOBODY, Before, Decision, Policy, Rule, Strategy, Winner, decide
+from smart_sync.core.merge.strategies import NO_WINNER, Before, Decision, Policy, Rule, Strategy, Winner, decide
 from smart_sync.core.model import METRICS, NO_METRICS, Metrics, Project, SheetRow
 from smart_sync.core.parsed import ParsedChanges
 from smart_sync.core.pins import NO_PINS, Pin, cell_pins, in_force
@@ -18,8 +18,8 @@ from smart_sync.core.state import THERE, Absence, AccountState, leaves
 _NOTHING_RESUMED: Mapping[str, str] = MappingProxyType({})
 
 
-class SheetValue(NamedTuple):
-    """The values of a row of ``sheet_metrics`` to write, for an account with a row in the worksheet."""
+class SheetValues(NamedTuple):
+    """A row of ``sheet_metrics`` to write, for an account with a row in the worksheet."""
 
     account_id: str
     metrics: Metrics
@@ -37,7 +37,7 @@ class Edited(NamedTuple):
     row: int
 
 
-class Missing(NamedTuple):
+class MissingRow(NamedTuple):
     """A change of ``sheet_metrics`` for an account whose row is missing, or probably stands in another place."""
 
     account_id: str
@@ -86,13 +86,13 @@ class Decided:
     """The decisions about a project's accounts; most fields go into the `Plan` field of the same name."""
 
     merged: list[Merged] = field(default_factory=list)
-    sheet: list[SheetValue] = field(default_factory=list)
+    sheet: list[SheetValues] = field(default_factory=list)
     edits: list[Edited] = field(default_factory=list)
-    absent: list[Missing] = field(default_factory=list)
+    absent: list[MissingRow] = field(default_factory=list)
     seen: list[tuple[str, Metrics]] = field(default_factory=list)
     #: Account id → the sheet values that count for it.
     sides: dict[str, Metrics] = field(default_factory=dict)
-    votes: list[ParsedChanges] = field(default_factory=list)
+    parsed_changes: list[ParsedChanges] = field(default_factory=list)
     #: Account id → merged values, for the accounts with at least one value that have not left.
     with_value: dict[str, Metrics] = field(default_factory=dict)
     left: list[AccountState] = field(default_factory=list)
@@ -101,11 +101,11 @@ class Decided:
     carried: int = 0
     #: Carried values for which neither side has a vote any more: an account and a metric.
     without_votes: list[tuple[AccountState, str]] = field(default_factory=list)
-    given: Counter[tuple[tuple[str | None, ...], frozenset[str]]] = field(default_factory=Counter)
+    accounts_by_winners: Counter[tuple[tuple[str | None, ...], frozenset[str]]] = field(default_factory=Counter)
     pinned: list[tuple[str, Pin]] = field(default_factory=list)
     unpinned: list[tuple[str, Pin]] = field(default_factory=list)
     #: Problems with pins: an account, a metric, a sentence.
-    of_pins: list[tuple[AccountState, str, str]] = field(default_factory=list)
+    pin_problems: list[tuple[AccountState, str, str]] = field(default_factory=list)
 
 
 def decide_each(
@@ -145,7 +145,7 @@ def decide_each(
         if chosen.compare and _last_seen(state) != state.seen:
             decided.seen.append((state.id, _last_seen(state)))
         if state.votes.news is not None:
-            decided.votes.append(state.votes.news)
+            decided.parsed_changes.append(state.votes.news)
         _record_status(decided, state, side, values, winners, sheet)
     return decided
 
@@ -171,11 +171,11 @@ def _record_sheet(
         absence = sheet.absences.get(state.id, state.absence)
         place = sheet.row_number(state)
         if absence != state.absence or place != state.sheet_row:
-            decided.absent.append(Missing(state.id, absence, place))
+            decided.absent.append(MissingRow(state.id, absence, place))
         return
     held = sheet.held.get(state.id, _NONE) if sheet.held else _NONE
     if side != state.sheet or row.row != state.sheet_row or state.absence != present or held != state.held:
-        decided.sheet.append(SheetValue(state.id, side, row.row, held))
+        decided.sheet.append(SheetValues(state.id, side, row.row, held))
     if state.sheet is not None and side != state.sheet:
         decided.edits.append(Edited(state.id, state.sheet, side, row.row))
 
@@ -185,7 +185,7 @@ def _record_pins(decided: Decided, state: AccountState, pins: Pinned, decisions:
     decided.pinned += [(state.id, pin) for pin in pins.kept]
     decided.unpinned += [(state.id, pin) for pin in pins.forgotten]
     pin_reasons = reasons(pins, decisions, state.parsed or NO_METRICS, state.link)
-    decided.of_pins += [(state, metric, reason) for metric, reason in pin_reasons]
+    decided.pin_problems += [(state, metric, reason) for metric, reason in pin_reasons]
 
 
 def _record_status(
@@ -198,8 +198,8 @@ def _record_status(
         return
     if state.left_since is not None:
         decided.returned.append(state)
-    decided.given[winners, state.rounded] += 1
-    if winners == _NOBODY:
+    decided.accounts_by_winners[winners, state.rounded] += 1
+    if winners == _NO_WINNERS:
         return
     decided.with_value[state.id] = values
     if Winner.CARRIED in winners:
@@ -215,7 +215,7 @@ def is_left(state: AccountState, sheet: Sheet) -> bool:
 
 
 _ALL, _NONE = frozenset(METRICS), frozenset[str]()
-_NOBODY = (None,) * len(METRICS)
+_NO_WINNERS = (None,) * len(METRICS)
 
 
 def _side(state: AccountState, row: SheetRow | None, sheet: Sheet) -> tuple[Metrics, frozenset[str]]:
@@ -249,8 +249,8 @@ def _decisions(state: AccountState, side: Metrics, carried: frozenset[str], chos
             )
             for index, rule in enumerate(chosen.rules)
         ]
-    if NOBODY in decisions and state.winners != _NOBODY:
-        return [_carried(state, index) if one == NOBODY else one for index, one in enumerate(decisions)]
+    if NO_WINNER in decisions and state.winners != _NO_WINNERS:
+        return [_carried(state, index) if one == NO_WINNER else one for index, one in enumerate(decisions)]
     return decisions
 
 
@@ -258,12 +258,12 @@ def _carried(state: AccountState, index: int) -> Decision:
     """A metric without any vote: its last merged value is carried, unless it was taken back."""
     merged, winner = state.merged, state.winners[index]
     if merged is None or winner is None:
-        return NOBODY
+        return NO_WINNER
     if winner == Winner.PINNED and METRICS[index] not in cell_pins(state.pins):  # taken back, or over
-        return NOBODY
+        return NO_WINNER
     taken_back = state.votes.taken_back.get(METRICS[index])
     if taken_back and (winner in (Winner.PARSED, Winner.BOTH) or merged[index] in taken_back):
-        return NOBODY
+        return NO_WINNER
     return Decision(merged[index], Winner.CARRIED)
 
 

@@ -30,7 +30,7 @@ class Typed(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Worksheet:
+class LastRead:
     """The cells of the last read, by row."""
 
     #: Row → its values.

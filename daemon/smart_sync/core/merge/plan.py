@@ -13,7 +13,7 @@ from smart_sync.core.counts import Counts
 from smart_sync.core.matching.doubtful_rows import Doubt, copy_accidents
 from smart_sync.core.matching.sheet_side import MOST_ACCOUNTS, Sheet, account_id
 from smart_sync.core.merge import suspects
-from smart_sync.core.merge.decisions import Decided, Edited, Merged, Missing, SheetValue, decide_each, is_left
+from smart_sync.core.merge.decisions import Decided, Edited, Merged, MissingRow, SheetValues, decide_each, is_left
 from smart_sync.core.merge.strategies import Policy, Winner
 from smart_sync.core.merge.suspects import NOTHING_JUDGED, Doubts, Judged, MergedChange, Place, SuspectChanges
 from smart_sync.core.model import METRICS, Metrics, Problem, Project, SheetRow
@@ -49,11 +49,11 @@ class Plan:
     snapshots: Mapping[str, Metrics] = field(default_factory=dict)
     #: Why the worksheet could not be used; None if it was read.
     trouble: SheetUnavailable | None = None
-    sheet: tuple[SheetValue, ...] = ()
+    sheet: tuple[SheetValues, ...] = ()
     #: Rows with cells that have another number than in the last read; none that is read for the first time.
     edits: tuple[Edited, ...] = ()
     #: Accounts without a row whose absence, or presumed row number, has changed since the last pass.
-    absent: tuple[Missing, ...] = ()
+    absent: tuple[MissingRow, ...] = ()
     #: Accounts that have left with this pass: account id → link.
     left: Mapping[str, str] = field(default_factory=dict)
     #: Accounts that had left and are back: account id → link.
@@ -70,7 +70,7 @@ class Plan:
     #: Pins to forget: account id and pin.
     unpinned: tuple[tuple[str, Pin], ...] = ()
     #: Changes to store about parsed values and their votes.
-    votes: tuple[ParsedChanges, ...] = ()
+    parsed_changes: tuple[ParsedChanges, ...] = ()
     problems: tuple[Problem, ...] = ()
     unmatched_rows: tuple[SheetRow, ...] = ()
     #: Links of the accounts that no row matches.
@@ -78,7 +78,7 @@ class Plan:
     conflicts: tuple[Conflict, ...] = ()
     suspects: SuspectChanges = field(default_factory=SuspectChanges)
     #: (winners, metrics with a rounded parsed value) → the number of such accounts, without those that have left.
-    given: Mapping[tuple[tuple[str | None, ...], frozenset[str]], int] = field(default_factory=dict)
+    accounts_by_winners: Mapping[tuple[tuple[str | None, ...], frozenset[str]], int] = field(default_factory=dict)
     #: Why the project is degraded although its worksheet was read.
     accidents: tuple[SheetUnavailable, ...] = ()
     #: Whether the worksheet counts as read only because a person has accepted that there is none to read.
@@ -108,7 +108,7 @@ class Plan:
             seen=tuple(row for row in self.seen if row[0] in account_ids),
             pinned=tuple(pin for pin in self.pinned if pin[0] in account_ids),
             unpinned=tuple(pin for pin in self.unpinned if pin[0] in account_ids),
-            votes=tuple(news for news in self.votes if news.account_id in account_ids),
+            parsed_changes=tuple(one for one in self.parsed_changes if one.account_id in account_ids),
             left={account_id: link for account_id, link in self.left.items() if account_id in account_ids},
             returned={account_id: link for account_id, link in self.returned.items() if account_id in account_ids},
             deactivated=frozenset(account_id for account_id in self.deactivated if account_id in account_ids),
@@ -169,13 +169,13 @@ def make_plan(
         seen=tuple(decided.seen),
         pinned=tuple(decided.pinned),
         unpinned=tuple(decided.unpinned),
-        votes=tuple(decided.votes),
+        parsed_changes=tuple(decided.parsed_changes),
         problems=limited((*sheet.problems, *unsure, *alone, *_pin_problems(project, sheet, decided)), project.name),
         unmatched_rows=sheet.unmatched,
         unmatched_accounts=tuple(s.link for s in active if sheet.trouble is None and _is_unmatched(s, sheet)),
         conflicts=tuple(_conflicts(decided, by_id, place)),
         suspects=suspects.find_suspects(_changes(decided.merged, by_id), doubts, place_if_it_won, typed),
-        given=decided.given,
+        accounts_by_winners=decided.accounts_by_winners,
         accidents=(*sheet.accidents, *copy_accidents(project.name, doubtful)),
         accepted=sheet.accepted,
         doubtful=tuple(doubtful),
@@ -215,7 +215,7 @@ def _no_vote_problem(project: Project, sheet: Sheet, state: AccountState, metric
 
 
 def _pin_problems(project: Project, sheet: Sheet, decided: Decided) -> Iterable[Problem]:
-    for state, metric, reason in decided.of_pins:
+    for state, metric, reason in decided.pin_problems:
         row = sheet.row_number(state)
         column = sheet.letters.get(metric) if row is not None else None
         yield Problem(reason, project.name, row, column, state.link, "pinned")
@@ -274,7 +274,7 @@ class Confirmation(NamedTuple):
         )
 
 
-def of_account(
+def confirmable(
     state: AccountState, project_id: str, metric: str | None, lost: Collection[str], suspects: Mapping[str, int]
 ) -> Iterator[Confirmation]:
     """What can be confirmed about one account; about one metric if it is named.

@@ -53,7 +53,7 @@ Strategy = Callable[[int | None, int | None, Before | None], Decision]
 
 #: The decision where neither side has a value.
 #: The decision where neither side has a value.
-NOBODY = Decision(None, None)
+NO_WINNER = Decision(None, None)
 
 
 def highest(sheet: int | None, parsed: int | None, _before: Before | None = None) -> Decision:
@@ -61,7 +61,7 @@ def highest(sheet: int | None, parsed: int | None, _before: Before | None = None
     if sheet is not None and (parsed is None or sheet > parsed):
         return Decision(sheet, Winner.SHEET)
     if parsed is None:
-        return NOBODY
+        return NO_WINNER
     return Decision(parsed, Winner.BOTH if sheet == parsed else Winner.PARSED)
 
 
@@ -89,7 +89,7 @@ def latest(sheet: int | None, parsed: int | None, before: Before | None) -> Deci
     if parsed_changed or (sheet_changed and parsed is not None):
         return Decision(parsed, Winner.PARSED)
     if sheet is None and parsed is None:
-        return NOBODY
+        return NO_WINNER
     if sheet is None and before.winner != Winner.PARSED:  # the side that had won has no vote any more
         return Decision(parsed, Winner.PARSED)
     return Decision(before.merged, Winner.SHEET if before.winner == Winner.CARRIED else before.winner)
@@ -144,10 +144,10 @@ def decide(
 
 
 def _won_by(winner: str, sheet: int | None, parsed: int | None) -> Decision:
-    """The decision for the ``winner``'s side: `NOBODY` if it has no value, both if the sides agree."""
+    """The decision for the ``winner``'s side: `NO_WINNER` if it has no value, both if the sides agree."""
     value = sheet if winner == Winner.SHEET else parsed
     if value is None:
-        return NOBODY
+        return NO_WINNER
     return Decision(value, Winner.BOTH if sheet == parsed else winner)
 
 

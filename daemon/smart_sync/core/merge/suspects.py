@@ -122,15 +122,15 @@ class SuspectChanges:
     #: Those that begin.
     new: tuple[Suspect, ...] = ()
     #: Those that end: account id and metric.
-    over: tuple[tuple[str, str], ...] = ()
+    ended: tuple[tuple[str, str], ...] = ()
     #: Those that are open after the pass, the new ones included.
     open: tuple[Suspect, ...] = ()
 
     def only(self, account_ids: Container[str]) -> "SuspectChanges":
-        """The part about ``account_ids``."""
+        """Those of ``account_ids``."""
         return SuspectChanges(
             tuple(suspect for suspect in self.new if suspect.account_id in account_ids),
-            tuple(key for key in self.over if key[0] in account_ids),
+            tuple(key for key in self.ended if key[0] in account_ids),
             tuple(suspect for suspect in self.open if suspect.account_id in account_ids),
         )
 

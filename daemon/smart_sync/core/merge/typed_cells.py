@@ -13,9 +13,16 @@ from typing import NamedTuple
 from smart_sync.core.days import moment
 from smart_sync.core.matching.sheet_side import Sheet
 from smart_sync.core.merge.baseline import ENOUGH, FALL, NARROWEST, Point
-from smart_sync.core.merge.last_read import Typed, Worksheet
+from smart_sync.core.merge.last_read import LastRead, Typed
 from smart_sync.core.merge.suspects import Doubts, Judged, Suspect, Suspects
-from smart_sync.core.merge.typing_mistakes import Accident, Terms, agrees, find_accidents, grown_from, needs_history
+from smart_sync.core.merge.typing_mistakes import (
+    TypingMistake,
+    TypingTerms,
+    agrees,
+    find_typing_mistakes,
+    grown_from,
+    needs_history,
+)
 from smart_sync.core.model import METRICS, NO_METRICS, SheetRow
 from smart_sync.core.pins import cell_pins, is_far
 from smart_sync.core.state import AccountState
@@ -122,19 +129,19 @@ def comparable_accounts(states: Iterable[AccountState], cells: Cells) -> list[st
 
 
 def judge_cells(
-    cells: Cells, sheet: Sheet, states: Sequence[AccountState], terms: Terms, doubts: Doubts, name: str
+    cells: Cells, sheet: Sheet, states: Sequence[AccountState], terms: TypingTerms, doubts: Doubts, name: str
 ) -> Judged:
     """Judge ``cells`` of the worksheet ``name``.
 
     A mistake that has been confirmed, or has stood long enough, is none any more; a known one keeps its ``since``.
     """
     by_id = {state.id: state for state in states} if cells.rows or doubts.open else {}
-    before = _before(states) if cells.rows else Worksheet()
+    before = _before(states) if cells.rows else LastRead()
     accidents = [
         known for known in doubts.open.values() if _stays_held(known, by_id.get(known.account_id), sheet, doubts)
     ]
     for row in cells.rows:
-        for accident in find_accidents(row, before, terms):
+        for accident in find_typing_mistakes(row, before, terms):
             key = (accident.account_id, accident.metric)
             known = doubts.open.get(key)
             if known is None or not known.typed or known.new != accident.new:
@@ -162,7 +169,7 @@ def _stays_held(suspect: Suspect, state: AccountState | None, sheet: Sheet, doub
     return row.metrics[index] == suspect.new and suspect.metric not in row.pinned and not agrees(suspect.new, parsed)
 
 
-def _grows_from_held(suspect: Suspect, accident: Accident, terms: Terms, doubts: Doubts) -> bool:
+def _grows_from_held(suspect: Suspect, accident: TypingMistake, terms: TypingTerms, doubts: Doubts) -> bool:
     """Whether a cell grew as usual from the held number: then it stays held as long as that one.
 
     Else an account that is typed each day would be held for ever.
@@ -171,20 +178,20 @@ def _grows_from_held(suspect: Suspect, accident: Accident, terms: Terms, doubts:
     return grown_from(suspect.new, days, accident, terms)
 
 
-def _before(states: Iterable[AccountState]) -> Worksheet:
+def _before(states: Iterable[AccountState]) -> LastRead:
     """The worksheet as it was in the last read."""
     # Where two accounts have had the same row, the one that still has a row counts.
     by_age = sorted(states, key=lambda state: state.absence.gone_since is None)
     rows = [(state.sheet_row, state, state.sheet) for state in by_age if state.sheet is not None]
     by_row = {row: (state, values) for row, state, values in rows if row is not None}
-    return Worksheet(
+    return LastRead(
         {row: values for row, (_, values) in by_row.items()},
         {row: f"@{state.username}" if state.username else state.link for row, (state, _) in by_row.items()},
         {row: state.id for row, (state, _) in by_row.items()},
     )
 
 
-def _suspect(accident: Accident, state: AccountState, sheet: Sheet, doubts: Doubts, name: str) -> Suspect:
+def _suspect(accident: TypingMistake, state: AccountState, sheet: Sheet, doubts: Doubts, name: str) -> Suspect:
     place = f"{name}!{sheet.letters.get(accident.metric, '')}{sheet.row_number(state)}"
     return Suspect(
         accident.account_id,

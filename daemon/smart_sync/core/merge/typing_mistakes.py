@@ -24,9 +24,9 @@ from smart_sync.core.merge.baseline import (
     likely_cause,
     steps,
     usual_range,
-    without_accidents,
+    without_mistakes,
 )
-from smart_sync.core.merge.last_read import Typed, Worksheet, is_distinct
+from smart_sync.core.merge.last_read import LastRead, Typed, is_distinct
 
 #: A parsed value agrees if it differs from the typed number by at most this share.
 AGREES: Final = 0.05
@@ -43,7 +43,7 @@ _RISES_WITH = 0.2
 _SEVERAL = 2
 
 
-class Accident(NamedTuple):
+class TypingMistake(NamedTuple):
     """A typed number that is probably a mistake, the cell's earlier number, and the likely cause in words."""
 
     account_id: str
@@ -63,7 +63,7 @@ def needs_history(typed: Typed, *, counter: bool) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class TypingTerms:
     """The terms for judging typed numbers."""
 
     #: The time of the pass, as `Point.at`.
@@ -77,10 +77,10 @@ class Terms:
     #: How much a number without any history may grow in a day, as a logarithm.
     leap: float = math.log(10) - 1e-9
     #: For a negative control only: earlier mistakes in a history widen its band.
-    learns_from_accidents: bool = False
+    learns_from_mistakes: bool = False
 
 
-def find_accidents(row: Sequence[Typed], worksheet: Worksheet, terms: Terms) -> list[Accident]:
+def find_typing_mistakes(row: Sequence[Typed], worksheet: LastRead, terms: TypingTerms) -> list[TypingMistake]:
     """The probable mistakes among the numbers typed into one row; ``worksheet``: the cells of the last read."""
     rises = {typed.metric: _rise(typed) for typed in row}
     seen = {}
@@ -110,11 +110,11 @@ def find_accidents(row: Sequence[Typed], worksheet: Worksheet, terms: Terms) -> 
             cause = looked.cause
         else:
             continue
-        accidents.append(Accident(typed.account_id, typed.metric, typed.old, typed.new, cause))
+        accidents.append(TypingMistake(typed.account_id, typed.metric, typed.old, typed.new, cause))
     return accidents
 
 
-class _Seen(NamedTuple):
+class _Finding(NamedTuple):
     """Why a typed number may be a mistake."""
 
     #: The likely cause in words.
@@ -129,20 +129,22 @@ class _Seen(NamedTuple):
     usual: bool = False
 
 
-def _offset_of_copied_row(row: Sequence[Typed], worksheet: Worksheet) -> set[int]:
+def _offset_of_copied_row(row: Sequence[Typed], worksheet: LastRead) -> set[int]:
     """The distances in rows to other accounts whose numbers several cells of this row repeat."""
     cells = Counter(away for typed in row for away, _ in worksheet.nearby(typed) if not worksheet.is_own(typed, away))
     return {away for away, several in cells.items() if several >= _SEVERAL}
 
 
-def _examine(typed: Typed, worksheet: Worksheet, terms: Terms, *, calm: bool, whole: Collection[int]) -> _Seen | None:
+def _examine(
+    typed: Typed, worksheet: LastRead, terms: TypingTerms, *, calm: bool, whole: Collection[int]
+) -> _Finding | None:
     if _parser_agrees(typed):
         return None
     counter = typed.metric in terms.counters
     changes = changes_of(terms.histories.get((typed.account_id, typed.metric), ()))
     if typed.doubted:
         changes = [point for point in changes if point.value != typed.old]
-    sound = changes if terms.learns_from_accidents else without_accidents(changes, counter=counter)
+    sound = changes if terms.learns_from_mistakes else without_mistakes(changes, counter=counter)
     growth = steps(sound)
     band = _own_band(growth, typed.metric, terms)
     has_band = band is not None
@@ -169,18 +171,18 @@ def _examine(typed: Typed, worksheet: Worksheet, terms: Terms, *, calm: bool, wh
     named = [worksheet.named(typed, away, metric) for away, metric in cells]
     evidence = Evidence(typed.metric, typed.new, usual, [point.value for point in last], named, ago)
     rows = frozenset(away for away, _ in cells if not worksheet.is_own(typed, away))
-    return _Seen(likely_cause(evidence), bool(cells) or ago is not None, rows, ago, alike and not cells)
+    return _Finding(likely_cause(evidence), bool(cells) or ago is not None, rows, ago, alike and not cells)
 
 
-def _own_band(growth: Sequence[float], metric: str, terms: Terms) -> Band | None:
+def _own_band(growth: Sequence[float], metric: str, terms: TypingTerms) -> Band | None:
     return band(growth) if len(growth) >= ENOUGH else terms.others.get(metric)
 
 
-def grown_from(earlier: int, days: float, accident: Accident, terms: Terms) -> bool:
+def grown_from(earlier: int, days: float, accident: TypingMistake, terms: TypingTerms) -> bool:
     """Whether a mistaken number follows from an ``earlier`` one by usual growth over so many days."""
     metric, counter = accident.metric, accident.metric in terms.counters
     changes = changes_of(terms.histories.get((accident.account_id, metric), ()))
-    band = _own_band(steps(without_accidents(changes, counter=counter)), metric, terms)
+    band = _own_band(steps(without_mistakes(changes, counter=counter)), metric, terms)
     if band is None:
         return False
     low, high = usual_range(Point(0, earlier), band.reach(days), counter)

@@ -51,7 +51,7 @@ def result_of(
         plan.project,
         outcome,
         "",
-        coverage=by_metric(plan.given),
+        coverage=by_metric(plan.accounts_by_winners),
         left=tuple(link for account_id, link in plan.left.items() if account_id not in failed),
         returned=tuple(link for account_id, link in plan.returned.items() if account_id not in failed),
         worksheet_read=plan.trouble is None and outcome is not Outcome.FAILED,
