@@ -1,9 +1,12 @@
 """The shape of the code: imports point one way, and core is pure."""
 
 import ast
+import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
+from pkgutil import resolve_name
 
 import smart_sync
 from literal_texts import nodes
@@ -109,6 +112,15 @@ def test_a_name_is_one_module() -> None:
 def test_no_module_is_two() -> None:
     """A module has no more than 300 lines."""
     assert [str(path) for path in modules(ROOT) if len(path.read_text().splitlines()) > 300] == []
+
+
+def test_the_way_of_a_number_is_the_one_that_is_told() -> None:
+    """Each function on the way of one number, as `sync.project` tells it, exists: from a read to what is written."""
+    told = importlib.import_module("smart_sync.sync.project").__doc__ or ""
+    way = re.findall(r"^    ((?:\w+\.)+\w+)  ", told, re.MULTILINE)
+    for place in way:
+        assert callable(resolve_name(f"smart_sync.{place}"))
+    assert (len(way), way[0], way[-1]) == (12, "sheets.google.GoogleSheets.read", "store.snapshots.write")
 
 
 def test_tests_lie_where_what_they_test_does() -> None:

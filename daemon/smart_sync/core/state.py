@@ -55,8 +55,8 @@ class AccountState(NamedTuple):
     seen: Metrics | None = None
     #: Whether, and how, the row is missing.
     absence: Absence = THERE
-    #: The metrics whose cells were emptied with their whole column.
-    held: frozenset[str] = frozenset()
+    #: The metrics whose cells were emptied with their whole column (``sheet_metrics.held``).
+    emptied: frozenset[str] = frozenset()
     #: Per metric a stamp: since when its value is carried; None: it is not.
     carried_since: tuple[str | None, ...] = (None,) * len(METRICS)
     #: Per metric the videos that the parsed value was of, in the last pass in which one counted: `ParsedValue.counted`.

@@ -175,7 +175,7 @@ async def _added_at(database: Database) -> str:
 
 #: Where in `ACCOUNTS` the columns of the inbox begin, those of ``account_metrics`` and of ``parsed_seen``.
 _WIDTH, _MERGED, _SEEN = 18, 27, 37
-_NOTHING_HELD: frozenset[str] = frozenset()
+_NOTHING_EMPTIED: frozenset[str] = frozenset()
 _NOTHING_ROUNDED = NO_VOTES.rounded
 _ALL, _NOTHING_MERGED = frozenset(METRICS), (None,) * len(METRICS)
 
@@ -245,11 +245,11 @@ def _parsed_of_account(
 
 
 def _state(row: Any, parsed: tuple[Metrics | None, frozenset[str], Votes]) -> AccountState:
-    sheet, absence, held = None, THERE, _NOTHING_HELD
+    sheet, absence, emptied = None, THERE, _NOTHING_EMPTIED
     if row[10] is not None:
         sheet = sound(row[5:10])[0]
         absence = _absence(row[11:16])
-        held = frozenset(str(row[16]).split(",")) & _ALL if row[16] else _NOTHING_HELD
+        emptied = frozenset(str(row[16]).split(",")) & _ALL if row[16] else _NOTHING_EMPTIED
     merged = _merged(row[_MERGED : _MERGED + 5])
     winners = row[_MERGED + 5 : _MERGED + 10]
     if merged is not None and None in merged:
@@ -269,7 +269,7 @@ def _state(row: Any, parsed: tuple[Metrics | None, frozenset[str], Votes]) -> Ac
         winners,
         sound(row[_SEEN + 1 : _SEEN + 6])[0] if row[_SEEN] else None,
         absence,
-        held,
+        emptied,
         row[_SEEN + 6 : _SEEN + 11],
         row[_SEEN + 11 : _SEEN + 16],
         votes,

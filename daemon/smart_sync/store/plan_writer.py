@@ -196,7 +196,7 @@ async def _write_tables(
     await transaction.execute_many(
         _UPSERT_SHEET,
         (
-            (v.account_id, *v.metrics, now, plan.project.name, v.row, plan.project.id, ",".join(sorted(v.held)))
+            (v.account_id, *v.metrics, now, plan.project.name, v.row, plan.project.id, ",".join(sorted(v.emptied)))
             for plan in plans
             for v in plan.sheet
         ),

@@ -218,7 +218,7 @@ class Planner:
             least = math.log(one.doubts.factor) - 1e-9
             terms = TypingTerms(sheet_edits.day_number(now), counters, histories, bands, least)
             judged = judge_cells(one.cells, one.sheet, one.states, terms, one.doubts, one.project.name)
-            return replace(one, judged=judged, sheet=hold(one.sheet, judged.accidents))
+            return replace(one, judged=judged, sheet=hold(one.sheet, judged.mistakes))
 
         return await _each(judge, {one.project.id: one for one in group})
 

@@ -2,6 +2,21 @@
 
 Each project awaits its own worksheet.  Those whose worksheets have come are brought up to date together, in rounds:
 what the database holds of them is read by one query of each kind, and what they write shares a transaction.
+
+The way of one number, from its cell to the snapshot (`planner` strings the lines from ``core`` together):
+
+    sheets.google.GoogleSheets.read                reads the worksheet's cells
+    store.account_states.fetch                     brings its accounts, their parsed values, and what the last pass left
+    core.worksheet.table.read_table                finds the columns and the rows of accounts
+    core.worksheet.cells.read_count                makes the cell a number, or says why it is none
+    core.matching.match.match                      finds the row's account
+    core.merge.typed_cells.judge_cells             may hold the number as a typing mistake
+    core.merge.decisions.decide_each               carries the last number where the cell cannot be read; applies pins
+    core.merge.strategies.highest                  chooses between sheet and parser (MAX; or another strategy)
+    core.merge.plan.make_plan                      collects all that is to be written
+    store.plan_writer.write_in_transactions        writes sheet values, merged values and the rest
+    core.merge.day_snapshot.snapshot_action        decides on the snapshot: insert, refresh, move or nothing
+    store.snapshots.write                          writes it
 """
 
 import asyncio

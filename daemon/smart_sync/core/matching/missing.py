@@ -218,7 +218,7 @@ class Columns(NamedTuple):
     """What has happened to the columns of a worksheet."""
 
     #: Account id → the metrics whose cells were emptied with their whole column; only accounts with any.
-    held: Mapping[str, frozenset[str]]
+    emptied: Mapping[str, frozenset[str]]
     #: Metrics that have last values and no column.
     lost: frozenset[str]
     #: Metric whose column was emptied or is gone → how many of its values are carried.
@@ -231,7 +231,7 @@ def watch_columns(
 ) -> Columns:
     """Compare a worksheet's columns with the last sheet values of the accounts that still have a row."""
     with_sheet = [state for state in active if state.sheet is not None and state.id in rows]
-    held_columns: dict[str, frozenset[str]] = {}
+    emptied: dict[str, frozenset[str]] = {}
     lost: set[str] = set()
     accidents: dict[str, int] = {}
     problems = []
@@ -240,8 +240,8 @@ def watch_columns(
         if metric not in table.columns:
             # A cell that was emptied before its column went is so still when the column is back.
             for state in had:
-                if metric in state.held:
-                    held_columns[state.id] = held_columns.get(state.id, frozenset()) | {metric}
+                if metric in state.emptied:
+                    emptied[state.id] = emptied.get(state.id, frozenset()) | {metric}
             if any(s.sheet and s.sheet[index] is not None for s in with_sheet):
                 lost.add(metric)
                 problems.append(_lost(table, metric, terms))
@@ -249,13 +249,13 @@ def watch_columns(
                     accidents[metric] = len(had)
             continue
         at_once = len(had) >= AT_LEAST and not any(rows[state.id].metrics[index] for state in with_sheet)
-        ids = [s.id for s in had if (at_once or metric in s.held) and not rows[s.id].metrics[index]]
+        ids = [s.id for s in had if (at_once or metric in s.emptied) and not rows[s.id].metrics[index]]
         for account_id in ids:
-            held_columns[account_id] = held_columns.get(account_id, frozenset()) | {metric}
+            emptied[account_id] = emptied.get(account_id, frozenset()) | {metric}
         if ids:
             accidents[metric] = len(ids)
-            problems += _held(table, metric, sorted(ids, key=lambda account_id: rows[account_id].row), rows)
-    return Columns(held_columns, frozenset(lost), accidents, tuple(problems))
+            problems += _emptied(table, metric, sorted(ids, key=lambda account_id: rows[account_id].row), rows)
+    return Columns(emptied, frozenset(lost), accidents, tuple(problems))
 
 
 def _lost(table: Table, metric: str, terms: AbsenceTerms) -> Problem:
@@ -267,7 +267,7 @@ def _lost(table: Table, metric: str, terms: AbsenceTerms) -> Problem:
     )
 
 
-def _held(table: Table, metric: str, ids: Iterable[str], rows: Mapping[str, SheetRow]) -> Iterable[Problem]:
+def _emptied(table: Table, metric: str, ids: Iterable[str], rows: Mapping[str, SheetRow]) -> Iterable[Problem]:
     for account_id in ids:
         row = rows[account_id]
         if metric not in row.unreadable:  # that is a problem already

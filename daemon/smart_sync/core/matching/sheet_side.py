@@ -50,7 +50,7 @@ class Sheet:
     #: Account id → its absence, for the active accounts whose row is gone.
     absences: Mapping[str, Absence] = field(default_factory=dict)
     #: Account id → the metrics whose cells were emptied with their whole column.
-    held: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    emptied: Mapping[str, frozenset[str]] = field(default_factory=dict)
     #: Rows or columns gone at once: the project is degraded, the rest of the worksheet was read.
     accidents: tuple[SheetUnavailable, ...] = ()
     #: Rows that match no account and may be those of missing accounts.
@@ -103,7 +103,7 @@ def read_sheet(reading: Reading, states: Sequence[AccountState], terms: AbsenceT
         letters=table.letters,
         duplicates=matches.duplicates,
         absences=missing,
-        held=columns.held,
+        emptied=columns.emptied,
         accidents=tuple(_accidents(terms, missing, columns)),
         alike=tuple(alike),
         places=places(alike),

@@ -1,7 +1,7 @@
 """What a typed number is compared with: its growth so far, and the probable cause of an unusual one.
 
 A history is what the metric was on days of the last `DAYS`, from snapshots and from edits of the sheet.  What stands
-out of it, because it went back later, is left out: an accident of last week must not make the next one look usual.
+out of it, because it went back later, is left out: a mistake of last week must not make the next one look usual.
 """
 
 import math

@@ -39,7 +39,7 @@ def without_earlier_profile(state: AccountState, rows: Container[str]) -> Accoun
     """
     if not state.votes.relinked or state.sheet is None or state.id not in rows:
         return state
-    return state._replace(sheet=None, held=_NONE, winners=(None,) * len(METRICS))
+    return state._replace(sheet=None, emptied=_NONE, winners=(None,) * len(METRICS))
 
 
 def counted_videos(state: AccountState) -> tuple[str | None, ...]:

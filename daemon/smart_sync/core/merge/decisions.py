@@ -25,7 +25,7 @@ class SheetValues(NamedTuple):
     metrics: Metrics
     row: int
     #: The metrics whose cells were emptied with their whole column.
-    held: frozenset[str] = frozenset()
+    emptied: frozenset[str] = frozenset()
 
 
 class Edited(NamedTuple):
@@ -173,9 +173,9 @@ def _record_sheet(
         if absence != state.absence or place != state.sheet_row:
             decided.absent.append(MissingRow(state.id, absence, place))
         return
-    held = sheet.held.get(state.id, _NONE) if sheet.held else _NONE
-    if side != state.sheet or row.row != state.sheet_row or state.absence != present or held != state.held:
-        decided.sheet.append(SheetValues(state.id, side, row.row, held))
+    emptied = sheet.emptied.get(state.id, _NONE) if sheet.emptied else _NONE
+    if side != state.sheet or row.row != state.sheet_row or state.absence != present or emptied != state.emptied:
+        decided.sheet.append(SheetValues(state.id, side, row.row, emptied))
     if state.sheet is not None and side != state.sheet:
         decided.edits.append(Edited(state.id, state.sheet, side, row.row))
 
@@ -225,9 +225,9 @@ def _side(state: AccountState, row: SheetRow | None, sheet: Sheet) -> tuple[Metr
         if absence is None or absence.accepted or state.sheet is None:
             return NO_METRICS, _NONE
         return state.sheet, _ALL
-    if not (row.unreadable or sheet.lost_columns or sheet.held):  # the usual case
+    if not (row.unreadable or sheet.lost_columns or sheet.emptied):  # the usual case
         return row.metrics, _NONE
-    carried = row.unreadable | sheet.lost_columns | sheet.held.get(state.id, _NONE)
+    carried = row.unreadable | sheet.lost_columns | sheet.emptied.get(state.id, _NONE)
     sides = zip(METRICS, row.metrics, state.sheet or NO_METRICS, strict=True)
     return Metrics._make(known if metric in carried else new for metric, new, known in sides), carried
 
@@ -270,7 +270,7 @@ def _carried(state: AccountState, index: int) -> Decision:
 def foresee(state: AccountState, rules: tuple[Rule, ...], today: str = "") -> Metrics:
     """The merged values of a pass on ``today`` that finds the sheet unchanged; None where there would be none."""
     gone = Sheet(absences={state.id: state.absence} if state.absence.gone_since else {})
-    side, carried = _side(state, None, gone) if gone.absences else (state.sheet or NO_METRICS, state.held)
+    side, carried = _side(state, None, gone) if gone.absences else (state.sheet or NO_METRICS, state.emptied)
     decisions = _decisions(state, side, carried, _chosen(rules))
     if state.pins:
         decisions = with_pins(decisions, in_force(state.pins, today), carried)

@@ -292,7 +292,7 @@ def confirmable(
             continue
         value = state.sheet[index] if state.sheet else None
         merged = state.merged[index] if state.merged else None
-        if value is not None and not waited_for and (name in state.held or name in lost):
+        if value is not None and not waited_for and (name in state.emptied or name in lost):
             yield Confirmation("column", project_id, state.id, state.link, name, value)
         elif value is None and state.winners[index] == "carried" and not leaves(absence, state.parsed):
             yield Confirmation("emptied", project_id, state.id, state.link, name, merged)

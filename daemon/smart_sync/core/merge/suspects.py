@@ -103,7 +103,7 @@ class Judged(NamedTuple):
     """The judgement about the typed cells of a pass."""
 
     #: The typing mistakes that are neither confirmed nor believed; one that was known keeps its ``since``.
-    accidents: Sequence[Suspect] = ()
+    mistakes: Sequence[Suspect] = ()
     #: The cells that were judged: an account id and a metric.
     cells: Container[tuple[str, str]] = frozenset()
     #: The cells with an open suspect whose number has changed.
@@ -149,11 +149,11 @@ def find_suspects(
 ) -> SuspectChanges:
     """Judge every metric that changes; typed numbers have their own judge (`core.merge.typing_mistakes`)."""
     left = dict(doubts.open)
-    accidents = {(one.account_id, one.metric): one for one in typed.accidents}
-    over = [key for key, known in left.items() if known.typed and _is_over(key, known, accidents, typed)]
-    for key in over:
+    mistakes = {(one.account_id, one.metric): one for one in typed.mistakes}
+    ended = [key for key, known in left.items() if known.typed and _has_ended(key, known, mistakes, typed)]
+    for key in ended:
         del left[key]
-    new = [one for key, one in accidents.items() if key not in left]
+    new = [one for key, one in mistakes.items() if key not in left]
     for change in changes:
         for metric, old, value, winner in zip(METRICS, change.before, change.after, change.winners, strict=True):
             if old == value or value is None:
@@ -163,22 +163,22 @@ def find_suspects(
                 continue
             known = left.pop(key, None) if left else None
             if known is not None:
-                over.append(key)
+                ended.append(key)
             if old is None or not winner or not jumps(metric, old, value, doubts.factor, doubts.counters):
                 continue
             origin = old if known is None or known.old is None else known.old
             if known is None or jumps(metric, origin, value, doubts.factor, doubts.counters):
                 cell = place(change.account_id, metric)
                 new.append(Suspect(change.account_id, change.link, metric, origin, value, doubts.now, cell))
-    return SuspectChanges(tuple(new), tuple(over), (*left.values(), *new))
+    return SuspectChanges(tuple(new), tuple(ended), (*left.values(), *new))
 
 
-def _is_over(
-    key: tuple[str, str], suspect: Suspect, accidents: Mapping[tuple[str, str], Suspect], typed: Judged
+def _has_ended(
+    key: tuple[str, str], suspect: Suspect, mistakes: Mapping[tuple[str, str], Suspect], typed: Judged
 ) -> bool:
     """Whether an open suspect of a typed number has ended: the cell has another number, or the number is believed."""
     if suspect.held:
-        still = accidents.get(key)
+        still = mistakes.get(key)
         return key[0] in typed.read and (still is None or still.new != suspect.new)
     return key in typed.edited
 

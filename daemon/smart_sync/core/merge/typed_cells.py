@@ -56,7 +56,7 @@ def typed_cells(
     are not, for nobody has typed that.  ``doubted`` are the open suspects; ``larger_counts`` gives, by platform, the
     metrics of which the larger of sheet value and parsed value counts.
     """
-    sheet = _unread(sheet, sheet.held)
+    sheet = _unread(sheet, sheet.emptied)
     rows: list[list[Typed]] = []
     close: dict[str, list[str]] = {}
     lowest = [FALL if metric in counters else NARROWEST for metric in METRICS]
@@ -137,23 +137,23 @@ def judge_cells(
     """
     by_id = {state.id: state for state in states} if cells.rows or doubts.open else {}
     before = _before(states) if cells.rows else LastRead()
-    accidents = [
+    mistakes = [
         known for known in doubts.open.values() if _stays_held(known, by_id.get(known.account_id), sheet, doubts)
     ]
     for row in cells.rows:
-        for accident in find_typing_mistakes(row, before, terms):
-            key = (accident.account_id, accident.metric)
+        for mistake in find_typing_mistakes(row, before, terms):
+            key = (mistake.account_id, mistake.metric)
             known = doubts.open.get(key)
-            if known is None or not known.typed or known.new != accident.new:
-                one = _suspect(accident, by_id[key[0]], sheet, doubts, name)
-                if known is not None and known.held and _grows_from_held(known, accident, terms, doubts):
+            if known is None or not known.typed or known.new != mistake.new:
+                one = _suspect(mistake, by_id[key[0]], sheet, doubts, name)
+                if known is not None and known.held and _grows_from_held(known, mistake, terms, doubts):
                     one = one._replace(since=known.since)
                 if one.since > doubts.believed:
-                    accidents.append(one)
+                    mistakes.append(one)
             elif known.since > doubts.believed and not known.held:
-                accidents.append(known)
+                mistakes.append(known)
     judged_cells = frozenset((one.account_id, one.metric) for row in cells.rows for one in row)
-    return Judged(accidents, judged_cells, cells.edited, sheet.rows)
+    return Judged(mistakes, judged_cells, cells.edited, sheet.rows)
 
 
 def _stays_held(suspect: Suspect, state: AccountState | None, sheet: Sheet, doubts: Doubts) -> bool:
@@ -169,13 +169,13 @@ def _stays_held(suspect: Suspect, state: AccountState | None, sheet: Sheet, doub
     return row.metrics[index] == suspect.new and suspect.metric not in row.pinned and not agrees(suspect.new, parsed)
 
 
-def _grows_from_held(suspect: Suspect, accident: TypingMistake, terms: TypingTerms, doubts: Doubts) -> bool:
+def _grows_from_held(suspect: Suspect, mistake: TypingMistake, terms: TypingTerms, doubts: Doubts) -> bool:
     """Whether a cell grew as usual from the held number: then it stays held as long as that one.
 
     Else an account that is typed each day would be held for ever.
     """
     days = (moment(doubts.now) - moment(suspect.since)) / timedelta(days=1) if suspect.since else 1.0
-    return grown_from(suspect.new, days, accident, terms)
+    return grown_from(suspect.new, days, mistake, terms)
 
 
 def _before(states: Iterable[AccountState]) -> LastRead:
@@ -191,22 +191,22 @@ def _before(states: Iterable[AccountState]) -> LastRead:
     )
 
 
-def _suspect(accident: TypingMistake, state: AccountState, sheet: Sheet, doubts: Doubts, name: str) -> Suspect:
-    place = f"{name}!{sheet.letters.get(accident.metric, '')}{sheet.row_number(state)}"
+def _suspect(mistake: TypingMistake, state: AccountState, sheet: Sheet, doubts: Doubts, name: str) -> Suspect:
+    place = f"{name}!{sheet.letters.get(mistake.metric, '')}{sheet.row_number(state)}"
     return Suspect(
-        accident.account_id,
+        mistake.account_id,
         state.link,
-        accident.metric,
-        accident.old,
-        accident.new,
+        mistake.metric,
+        mistake.old,
+        mistake.new,
         doubts.now,
         place,
-        accident.cause,
+        mistake.cause,
         typed=True,
         # A pinned number is meant.  Without an earlier value there is none that could be carried.
         held=doubts.hold
-        and (accident.old is not None or state.winners[METRICS.index(accident.metric)] is not None)
-        and accident.metric not in sheet.rows[state.id].pinned,
+        and (mistake.old is not None or state.winners[METRICS.index(mistake.metric)] is not None)
+        and mistake.metric not in sheet.rows[state.id].pinned,
     )
 
 

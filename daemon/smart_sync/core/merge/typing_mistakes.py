@@ -95,7 +95,7 @@ def find_typing_mistakes(row: Sequence[Typed], worksheet: LastRead, terms: Typin
     # Small numbers may be equal by chance, but not if their whole row was another account's.
     rows = {away for one in seen.values() for away in one.rows}
     days = Counter(one.days_ago for one in seen.values())
-    accidents = []
+    mistakes = []
     for typed in row:
         looked = seen.get(typed)
         if looked is not None and looked.usual and days[looked.days_ago] <= _SEVERAL:
@@ -110,8 +110,8 @@ def find_typing_mistakes(row: Sequence[Typed], worksheet: LastRead, terms: Typin
             cause = looked.cause
         else:
             continue
-        accidents.append(TypingMistake(typed.account_id, typed.metric, typed.old, typed.new, cause))
-    return accidents
+        mistakes.append(TypingMistake(typed.account_id, typed.metric, typed.old, typed.new, cause))
+    return mistakes
 
 
 class _Finding(NamedTuple):
@@ -178,15 +178,15 @@ def _own_band(growth: Sequence[float], metric: str, terms: TypingTerms) -> Band 
     return band(growth) if len(growth) >= ENOUGH else terms.others.get(metric)
 
 
-def grown_from(earlier: int, days: float, accident: TypingMistake, terms: TypingTerms) -> bool:
+def grown_from(earlier: int, days: float, mistake: TypingMistake, terms: TypingTerms) -> bool:
     """Whether a mistaken number follows from an ``earlier`` one by usual growth over so many days."""
-    metric, counter = accident.metric, accident.metric in terms.counters
-    changes = changes_of(terms.histories.get((accident.account_id, metric), ()))
+    metric, counter = mistake.metric, mistake.metric in terms.counters
+    changes = changes_of(terms.histories.get((mistake.account_id, metric), ()))
     band = _own_band(steps(without_mistakes(changes, counter=counter)), metric, terms)
     if band is None:
         return False
     low, high = usual_range(Point(0, earlier), band.reach(days), counter)
-    return low <= accident.new <= high
+    return low <= mistake.new <= high
 
 
 def _days_ago(typed: Typed, sound: Sequence[Point], last: Sequence[Point], now: float) -> int | None:
