@@ -155,9 +155,7 @@ def several(link: str) -> tuple[str, ...]:
 
 
 def why_no_profile(link: str, platform: str = "") -> str:
-    """Why `profile_link` finds none, and what to do about it, in words."""
-    if both := several(link):
-        return f"the cell holds several links ({', '.join(both[:3])}); leave one"
+    """Why `profile_link` finds none in a text without `several` links, and what to do about it, in words."""
     address = _address(link)
     if address is not None and address.host in HOSTS:
         return "the link shows no profile (but a video, a group, a search …); put the profile's link here"
