@@ -29,7 +29,7 @@ from smart_sync import config
 from smart_sync.config.database_url import Server
 from smart_sync.core.days import stamp
 from smart_sync.core.model import Project
-from smart_sync.store.postgres import turns
+from smart_sync.store.postgres import worker_tasks
 from smart_sync.store.postgres.postgres_database import PostgresDatabase
 from smart_sync.sync import spreadsheet_task
 from smart_sync.sync.fan_out import PROJECTS, RESULT, rules_digests
@@ -159,8 +159,8 @@ async def _one(world: FleetWorld, name: str) -> tuple[float, float]:
     projects = PROJECTS.dump_json([Project(f"project-{name}", name, name)]).decode()
     request = json.dumps({"now": stamp(world.now), "decides": rules_digests(settings)})
     async with PostgresDatabase(where) as database:
-        await turns.begin(database, stamp(world.now), request, {world.keys[name]: projects})
-        await turns.mark_parsed(database, stamp(world.now))
+        await worker_tasks.begin(database, stamp(world.now), request, {world.keys[name]: projects})
+        await worker_tasks.mark_parsed(database, stamp(world.now))
     started = time.process_time()
     told = await asyncio.to_thread(spreadsheet_task.run, settings, stamp(world.now), world.keys[name])
     worker = time.process_time() - started

@@ -7,18 +7,21 @@ import os
 import resource
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import hypothesis
+import psycopg
 import pytest
 
 from beside import Beside
 from celery_processes import redis
 from fake_google import FakeGoogle
 from postgres_server import Server, shared
+from postgres_sessions import KEPT
 from smart_sync import logs
 from smart_sync.core.redaction import KnownSecrets
 from world import PostgresWorld, World
@@ -66,14 +69,45 @@ _PASSES = {"test_pass"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What `make quick` leaves out: whatever starts something beside the interpreter, most passes, long properties."""
+    """What `make quick` leaves out: whatever starts something beside the interpreter, most passes, long properties.
+
+    And what `make test` leaves to `make hunt`: of a test's cases PostgreSQL has one of `_CASES`.
+    """
+    tried = Counter[str]()
     for item in items:
-        module: Any = getattr(item, "module", None)
-        name = module.__name__.rpartition(".")[2]
+        if _is_case_on_server(item):
+            test = item.nodeid.partition("[")[0]
+            if tried[test] % _CASES:
+                item.add_marker(pytest.mark.at_length)
+            tried[test] += 1
+        module, name = getattr(item, "module", None), _name_of(item)
         fixtures = set(getattr(item, "fixturenames", ()))
         starts = _starts(module) or fixtures & {"postgres", "postgres_server", "broker"} or "postgres" in item.name
         if starts or name in _LONG or ("world" in fixtures and name not in _PASSES):
             item.add_marker(pytest.mark.slow)
+
+
+def _name_of(item: pytest.Item) -> str:
+    module: Any = getattr(item, "module", None)
+    return str(module.__name__).rpartition(".")[2]
+
+
+#: What differs from case to case is decided before the database is told: the statements are the same ones.  But in some
+#: modules it is what the database is, or is told.
+_CASES = 3
+_OF_THE_DATABASE = {
+    *("test_adoption", "test_adopt", "test_parsed_query", "test_durability_rows", "test_repair", "test_kill"),
+}
+
+
+def _is_case_on_server(item: pytest.Item) -> bool:
+    """Whether a test that is on both engines is on PostgreSQL here, and is not left out anyway."""
+    call = getattr(item, "callspec", None)
+    chosen = any("engine" in str(mark.args[0]) for mark in item.iter_markers("parametrize"))
+    on_server = call is not None and call.params.get("engine") == "postgres"
+    if _name_of(item) in _OF_THE_DATABASE:
+        return False
+    return on_server and not chosen and item.get_closest_marker("at_length") is None
 
 
 def pytest_collection_finish() -> None:
@@ -174,11 +208,15 @@ def prepared(postgres_server: Server | None) -> Iterator[str]:
 
 
 @pytest.fixture
-def engine(request: pytest.FixtureRequest) -> str:
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """The URL of the database that a world is on; "": a file."""
     if getattr(request, "param", "sqlite") == "sqlite":
         return ""
-    return str(request.getfixturevalue("postgres" if "bare" in request.fixturenames else "prepared"))
+    if "bare" in request.fixturenames:
+        return str(request.getfixturevalue("postgres"))
+    url = str(request.getfixturevalue("prepared"))
+    monkeypatch.setattr(psycopg.AsyncConnection, "connect", KEPT.connect)
+    return url
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from nasty import NASTY_IDS, NASTY_TEXTS
 from smart_sync.core.links.identity import identity, is_link, profile_link, several, username, why_no_profile
+from smart_sync.core.worksheet.link_cells import why_unreadable
 
 LINK = "https://www.tiktok.com/@user"
 #: What stands around a link, ``{}``.
@@ -190,7 +191,7 @@ def test_two_links_are_none() -> None:
         assert identity(pasted) not in ("tiktok:@a", "tiktok:@b")
         assert not profile_link(pasted)
         assert not username(pasted)
-        assert ", ".join(several(pasted)) in why_no_profile(pasted)
+        assert ", ".join(several(pasted)) in why_unreadable(pasted, pasted, ())
     assert several("tiktok.com/@a,instagram.com/b") == ("tiktok.com/@a", "instagram.com/b")
     assert several("https://www.tiktok.com/@a https://youtu.be/abc")
     assert not several("https://www.tiktok.com/@a https://m.tiktok.com/@A?lang=ru")

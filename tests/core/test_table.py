@@ -246,6 +246,21 @@ def test_combines_rows_of_one_account() -> None:
     assert combine([first, second]) == expected
 
 
+def test_a_larger_value_stands_in_for_a_cell_of_two_that_cannot_be_read() -> None:
+    """Nobody typed a fall: of 200 and 100 the cell with 200 has become an error, and 200 stands in until it is read."""
+    known = SheetRow(2, LINK, Metrics(100, 100, 300, None, 7))
+    broken = SheetRow(3, LINK, Metrics(), frozenset({"followers", "comments", "videos"}))
+    account = AccountState("a", "tiktok", "user", LINK, sheet=Metrics(200, 200, 200, 5, 7))
+    found = match(Table("P", (known, broken)), [account])
+    assert found.rows["a"].metrics == Metrics(None, 100, 300, None, 7)
+    assert found.rows["a"].unreadable == {"followers", "videos"}
+    (problem,) = found.problems
+    assert problem.reason == (
+        "rows 2, 3 are the same account; per metric the larger value counts; comments: of the cells that can be read;"
+        " followers: the last known value, larger than that of the cells that can be read"
+    )
+
+
 @given(st.lists(sheet_rows, min_size=1, max_size=4))
 def test_combining_loses_no_value(rows: list[SheetRow]) -> None:
     """The combined row has no value below one that a manager typed, and none that nobody typed."""

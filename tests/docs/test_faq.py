@@ -6,15 +6,13 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, fields, is_dataclass, replace
-from pathlib import Path
 from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import smart_sync
-from literal_texts import sample
+from literal_texts import calls_by_name, nodes, sample, trees
 from markdown_pages import DOCS
 from smart_sync.admin.checks.findings import Finding, Report
 from smart_sync.core.model import Problem
@@ -51,7 +49,6 @@ from smart_sync.store import pass_history
 from smart_sync.sync.task_queue import BrokerUnavailable
 from world import KEY, World
 
-SOURCE = Path(smart_sync.__file__).parent
 PAGE = (DOCS / "faq.md").read_text()
 ENTRIES = {
     found[1]: found[2]
@@ -90,20 +87,13 @@ _SAID_IN_PARTS = (
 
 
 @functools.cache
-def _trees() -> list[tuple[str, ast.Module]]:
-    """The name of each module of ours, and what it says."""
-    return [(path.stem, ast.parse(path.read_text())) for path in sorted(SOURCE.rglob("*.py"))]
-
-
-@functools.cache
 def messages() -> list[tuple[str, str, str]]:
     """Place, text ("" where it is made elsewhere) and code ("?" for one that is a variable) of each trouble of ours."""
     return [
-        (f"{name}:{node.lineno}", text, code)
-        for name, tree in _trees()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _MADE
-        for text, code in _of_call(node, *_MADE[node.func.id])
+        (f"{module}:{node.lineno}", text, code)
+        for module, name, node in calls_by_name()
+        if name in _MADE
+        for text, code in _of_call(node, *_MADE[name])
     ]
 
 
@@ -128,8 +118,8 @@ def test_the_page_has_an_entry_for_each_code() -> None:
 @functools.cache
 def all_texts() -> list[str]:
     """Each literal text in our code."""
-    nodes = (node for _place, tree in _trees() for node in ast.walk(tree) if isinstance(node, ast.expr))
-    return [text for node in nodes if (text := sample(node))]
+    found = (node for _module, tree in trees() for node in nodes(tree) if isinstance(node, ast.expr))
+    return [text for node in found if (text := sample(node))]
 
 
 def _says(text: str, quoted: str) -> bool:

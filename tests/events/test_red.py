@@ -227,9 +227,9 @@ TABLE: dict[str, tuple[list[Step], Heard]] = {
     ),
     "every 24 h, one failure": ([0, away, 24, back, 48], Heard(webhooks=BACK)),
     "flapping": (
-        [0, *(step for n in range(1, 13) for step in (away, n - 0.5, back, float(n)))],
-        # Of each project four of twelve: two in six hours.
-        Heard(webhooks={"project.degraded": 8, "project.recovered": 8}),
+        [0, *(step for n in range(1, 9) for step in (away, n - 0.5, back, float(n)))],
+        # Of each project three of eight: two in six hours, and one after them.
+        Heard(webhooks={"project.degraded": 6, "project.recovered": 6}),
     ),
     "a parser gets nothing": (
         [0, dead_parser, 0.5, 1, 9],

@@ -26,7 +26,7 @@ from smart_sync.core.results.results import PassResult, ProjectResult
 from smart_sync.errors import ConfigError, DatabaseError
 from smart_sync.integrations.celery import smart_sync_all_projects
 from smart_sync.store.engine import Lost
-from smart_sync.store.postgres import turns
+from smart_sync.store.postgres import worker_tasks
 from smart_sync.store.postgres.postgres_database import PostgresDatabase
 from smart_sync.sync import project, spreadsheet_task
 from smart_sync.sync.fan_out import PROJECTS, RESULT, rules_digests
@@ -168,7 +168,7 @@ async def begun(world: FleetWorld, run_id: str, names: Sequence[str] = ("P0",)) 
     projects = PROJECTS.dump_json([Project(f"project-{name}", name, name) for name in names]).decode()
     request = json.dumps({"now": "2026-03-10T12:00:00.000000", "decides": rules_digests(settings)})
     async with PostgresDatabase(settings.database.where) as database:
-        await turns.begin(database, run_id, request, {world.keys["P0"]: projects})
+        await worker_tasks.begin(database, run_id, request, {world.keys["P0"]: projects})
 
 
 async def test_an_older_read_never_overwrites_a_newer_one(world: FleetWorld, google: FakeGoogle) -> None:
@@ -194,9 +194,9 @@ async def test_the_next_pass_ends_what_workers_of_the_last_have_in_hand(world: F
     await begun(world, "first")
     where = world.settings.database.where
     assert isinstance(where, Server)
-    held = turns.Held()
+    held = worker_tasks.TaskToken()
     async with PostgresDatabase(where, lease=held) as database:
-        assert await turns.take(database, held, "first", world.keys["P0"], "one") is not None
+        assert await worker_tasks.take(database, held, "first", world.keys["P0"], "one") is not None
         async with database.transaction() as transaction:
             await transaction.execute("UPDATE projects SET name = 'written' WHERE id = 'project-P0'")
         await begun(world, "second")
@@ -204,7 +204,7 @@ async def test_the_next_pass_ends_what_workers_of_the_last_have_in_hand(world: F
             async with database.transaction() as transaction:
                 await transaction.execute("UPDATE projects SET name = 'late' WHERE id = 'project-P0'")
         with pytest.raises(Lost):
-            await turns.heartbeat(database, held)
+            await worker_tasks.heartbeat(database, held)
     assert world.execute("SELECT name FROM projects WHERE id = 'project-P0'") == [("written",)]
 
 
@@ -308,10 +308,10 @@ async def test_a_pass_that_is_cut_off_is_no_task_any_more(world: FleetWorld) -> 
     run = asyncio.create_task(world.sync())
     await eventually(lambda: bool(world.execute("SELECT 1 FROM fan_out_spreadsheets")), "they are given to workers")
     ((run_id,),) = world.execute("SELECT run_id FROM fan_out_passes")
-    settings, held = world.settings, turns.Held()
+    settings, held = world.settings, worker_tasks.TaskToken()
     assert isinstance(settings.database.where, Server)
     async with PostgresDatabase(settings.database.where, lease=held) as database:
-        assert await turns.take(database, held, run_id, world.keys["P0"], "one") is not None
+        assert await worker_tasks.take(database, held, run_id, world.keys["P0"], "one") is not None
         run.cancel()
         with pytest.raises(asyncio.CancelledError):
             await run
@@ -444,7 +444,7 @@ async def begun_with(world: FleetWorld, settings: config.Settings) -> None:
     request = json.dumps({"now": "2026-03-10T12:00:00.000000", "decides": rules_digests(settings)})
     projects = PROJECTS.dump_json([Project("project-P0", "P0", "P0")]).decode()
     async with PostgresDatabase(settings.database.where) as database:
-        await turns.begin(database, "run", request, {world.keys["P0"]: projects})
+        await worker_tasks.begin(database, "run", request, {world.keys["P0"]: projects})
 
 
 def test_only_what_all_workers_share_can_be_given_to_them(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from markdown_pages import HOW_TO, texts
 from smart_sync import config
 from smart_sync.config import ParserSettings
 from smart_sync.config.parser_options import ParserOptions, options
+from smart_sync.config.settings import parser_class
 from smart_sync.core.model import Account, Metrics, ParsedMetrics
 from smart_sync.parsers.api_client import ApiSettings, Session
 from smart_sync.parsers.asking import Asking, asking
@@ -53,6 +54,20 @@ async def test_a_parser_of_another_package(tmp_path: Path, monkeypatch: pytest.M
     (report,) = await collect(sources, accounts, sink, datetime.now(UTC))
     assert (report.parser, report.fetched, report.finished) == ("fans", 1, True)
     assert [(value.account_id, value.metrics.followers, value.source) for value in stored] == [("a", 6, "fans")]
+
+
+def test_a_package_that_is_installed_while_the_program_runs_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reload knows the parsers of packages that were installed since the start."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(ValueError, match="no such parser"):
+        parser_class("late")
+    info = tmp_path / "late-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: late\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[smart_sync.parsers]\nlate = smart_sync.parsers.youtube:YouTube\n")
+    assert parser_class("late") is YouTube
 
 
 class Bare:

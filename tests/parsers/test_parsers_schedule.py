@@ -477,22 +477,35 @@ async def test_a_job_that_was_cut_off_is_not_started_again_at_once(world: World)
     world.add_project("P", ["name"])
     steps = [
         {"url": "jobs", "json": {"links": "{links}"}, "take": {"job": "id"}},
-        {"url": "progress/{job}", "until": "ready", "wait": 0.01, "timeout": 0.4, "rows": "@", "key": "link"}
+        {"url": "progress/{job}", "until": "ready", "wait": 0.05, "timeout": 50, "rows": "@", "key": "link"}
         | {"metrics": {"views": "n"}},
     ]
     starts: list[int] = []
-    with FakePlatform(lambda _call: Reply({"id": "1"})) as platform:
+    loop, under_way = asyncio.get_running_loop(), asyncio.Event()
+
+    def answer(call: Call) -> Reply:
+        if call.method == "GET":
+            loop.call_soon_threadsafe(under_way.set)
+        return Reply({"id": "1"})
+
+    with FakePlatform(answer) as platform:
         for minutes in (0, 5, 11, 14, 16):
             world.now += timedelta(minutes=minutes)
-            table = table_of("http_json", platform.url, steps=steps, batch=9, headers={}, query={}, deadline=0.5)
-            table = table.model_copy(update={"deadline": 0.3})
+            table = table_of("http_json", platform.url, steps=steps, batch=9, headers={}, query={}, deadline=60)
+            if minutes == 16:
+                table = table.model_copy(update={"deadline": 2.0})
             parser = parser_class("http_json")(table, lambda: world.now)
             source = ConfiguredParser("h", parser, table, AskedAccounts(), "h")
+            under_way.clear()
             async with (
                 open_database(world.where) as database,
                 Collector([source], database, lambda: world.now, None, quiet) as collector,
             ):
-                await collector.collect()
+                collecting = asyncio.create_task(collector.collect())
+                stopped = asyncio.create_task(under_way.wait() if minutes != 16 else asyncio.Event().wait())
+                await asyncio.wait({collecting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+                stopped.cancel()
+            await collecting
             starts.append(sum(call.method == "POST" for call in platform.calls))
     assert starts == [1, 1, 2, 2, 3]
 

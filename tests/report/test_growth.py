@@ -189,6 +189,23 @@ async def test_growth_is_right_with_gaps_and_duplicates(grown: World) -> None:
     assert [entry["username"] for entry in answer["movers"]] == ["b", "a", "d"]
 
 
+async def test_days_that_are_carried_now_are_no_days_without_growth(world: World) -> None:
+    """A worksheet that cannot be read since the 9th says nothing of that day and the next: 50 a day, not 25."""
+    world.add_project("P", ["a"])
+    world.sheet("P", a=[1] * 5)
+    await world.sync()
+    world.execute("DELETE FROM account_snapshots")
+    for day, number in ((6, 100), (7, 150), (8, 200), (9, 200), (10, 200)):
+        snapshot(world, "a", f"2026-03-{day:02}T08:00:00", number)
+    world.execute("UPDATE account_metrics SET views_known_since = '2026-03-01T08:00:00.000000'")
+    for winner, mean in (("sheet", 25), ("carried", 50)):
+        world.execute(
+            f"UPDATE account_metrics SET views_winner = '{winner}', views_carried_since = '2026-03-09T08:00:00.000000'"
+        )
+        (entry,) = (await growth(world.path, None, "views", 4, NOON))["accounts"]
+        assert (entry["growth"], entry["average"]) == (100, mean)
+
+
 async def test_one_project_alone(grown: World) -> None:
     """By id or name; an unknown one is refused, with the one that may be meant."""
     for name in ("Q", "project-Q"):

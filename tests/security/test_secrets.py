@@ -137,8 +137,11 @@ class Searched:
         return found
 
 
-def configured(world: World, mirror: Mirror) -> Path:
-    """Every secret in a file of its own, as README recommends; everything that has one switched on."""
+def configured(world: World, mirror: Mirror, seconds: float) -> Path:
+    """Every secret in a file of its own, as README recommends; everything that has one switched on.
+
+    ``seconds``: what one that is asked has to answer.
+    """
     for name, secret in CANARIES.items():
         (world.folder / f"{name}.secret").write_text(secret + "\n")
     (world.folder / "webhook url.secret").write_text(f"{mirror.url}/{CANARIES['webhook url']}\n")
@@ -153,12 +156,12 @@ def configured(world: World, mirror: Mirror) -> Path:
         )
     return write_config(
         world.folder,
-        f"""timeout = "0.4s"
-deadline = "0.4s"
+        f"""timeout = "{seconds}s"
+deadline = "{seconds}s"
 [schedule]
 run_on_start = false
 [sync]
-parsers_wait = "5s"
+parsers_wait = "{max(5, 2 * seconds)}s"
 [log]
 level = "debug"
 [ping]
@@ -170,11 +173,11 @@ allow_private = true
 [parsers.youtube]
 key = "file:youtube.secret"
 api_url = "{mirror.url}/youtube"
-deadline = "0.6s"
+deadline = "{1.5 * seconds}s"
 [parsers.facebook]
 token = "file:facebook.secret"
 api_url = "{mirror.url}/facebook"
-deadline = "0.6s"
+deadline = "{1.5 * seconds}s"
 [parsers.own]
 kind = "http_json"
 platforms = ["tiktok"]
@@ -182,7 +185,7 @@ url = "{mirror.url}/own/{{username}}"
 headers = {{ "X-Key" = "file:json header.secret" }}
 query = {{ key = "file:json query.secret" }}
 metrics = {{ followers = "fans" }}
-deadline = "0.6s"
+deadline = "{1.5 * seconds}s"
 """,
         google=world.google,
         spreadsheet=KEY,
@@ -214,10 +217,15 @@ COMMANDS = [
 
 
 def run_schedule(
-    world: World, mirror: Mirror, environment: Mapping[str, str], faults: int, commands: Sequence[Sequence[str]]
+    world: World,
+    mirror: Mirror,
+    environment: Mapping[str, str],
+    faults: int,
+    commands: Sequence[Sequence[str]],
+    seconds: float = 0.4,
 ) -> Searched:
     """Passes through so many of the faults, the commands, and everything that came out."""
-    searched, config = Searched(), configured(world, mirror)
+    searched, config = Searched(), configured(world, mirror, seconds)
     # The environment of a fork is that of the process before it: only a control, which searches less of it, is one.
     with Daemon(config, environment, forked="PYTHONPATH" in environment) as daemon:
         daemon.hang_up()
@@ -315,7 +323,7 @@ def test_without_redaction_the_same_schedule_finds_them(world: World) -> None:
     """Negative control: a daemon that redacts nothing is caught, in its log and in its answers."""
     blind = "import smart_sync.logs as logs\nlogs.redact = lambda text: text\n"
     with Mirror() as mirror:
-        searched = run_schedule(world, mirror, weakened(world.folder, blind), 3, [["sync"], ["check"]])
+        searched = run_schedule(world, mirror, weakened(world.folder, blind), 3, [["sync"], ["check"]], seconds=2)
     found = searched.hits()
     assert {name for name, _ in found} >= {"google token", "facebook"}
     assert {place for _, place in found} >= {"log", "answers", "view_counter.db-wal"}

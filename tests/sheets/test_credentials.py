@@ -4,7 +4,7 @@ import base64
 import contextlib
 import json
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given
@@ -72,9 +72,14 @@ def ruined(content: str) -> dict[str, str]:
     }
 
 
-KEY_TEXT = json.dumps(
-    json.loads(FakeGoogle.credentials(FakeGoogle.__new__(FakeGoogle), Path(mkdtemp()) / "key").read_text())
-)
+def _key_text() -> str:
+    """A key file's content, in one line."""
+    with TemporaryDirectory() as folder:
+        key = FakeGoogle.credentials(FakeGoogle.__new__(FakeGoogle), Path(folder) / "key")
+        return json.dumps(json.loads(key.read_text()))
+
+
+KEY_TEXT = _key_text()
 
 
 def configured(text: str, folder: Path) -> Path | SecretStr | None:

@@ -14,7 +14,7 @@ from smart_sync.config.database_url import Server, server
 from smart_sync.errors import Busy, DatabaseError
 from smart_sync.service.standing_by import StandingBy
 from smart_sync.store.engine import Down, Lost, StoreError
-from smart_sync.store.postgres import fencing, turns
+from smart_sync.store.postgres import fencing, worker_tasks
 from smart_sync.store.postgres import lease as lease_module
 from smart_sync.store.postgres.lease import DAEMON, PASS, Lease, held
 from smart_sync.store.postgres.postgres_database import PostgresDatabase
@@ -109,7 +109,7 @@ async def test_without_the_token_the_late_write_gets_in(
     """The control: an instance that asks its own clock alone writes after it was taken over from."""
 
     async def by_its_own_clock(self: Lease, connection: object) -> None:
-        self.demand()
+        self.require_held()
 
     monkeypatch.setattr(Lease, "check", by_its_own_clock)
     old, new = leases(server(postgres)), leases(server(postgres))
@@ -157,19 +157,19 @@ async def test_who_cannot_renew_stops_before_the_lease_ends(postgres: str) -> No
 
 async def test_a_token_that_was_raised_fences_what_was_begun_before(postgres: str) -> None:
     """For a spreadsheet: the older token is refused, and a newer one waits for who is writing with the older."""
-    first, second, where = turns.Held(), turns.Held(), server(postgres)
+    first, second, where = worker_tasks.TaskToken(), worker_tasks.TaskToken(), server(postgres)
     async with (
         open_database(where) as database,
         PostgresDatabase(where, lease=first) as older,
         PostgresDatabase(where, lease=second) as newer,
     ):
         assert isinstance(database, PostgresDatabase)
-        await turns.begin(database, "run", "{}", {"K": "[]"})
-        assert await turns.take(older, first, "run", "K", "a") is not None
+        await worker_tasks.begin(database, "run", "{}", {"K": "[]"})
+        assert await worker_tasks.take(older, first, "run", "K", "a") is not None
         async with older.transaction():
             with psycopg.connect(postgres) as other, pytest.raises(psycopg.errors.LockNotAvailable):
                 other.execute("SELECT 1 FROM smart_sync_leases WHERE resource = 'spreadsheet:K' FOR UPDATE NOWAIT")
-        assert await turns.take(newer, second, "run", "K", "b") is not None
+        assert await worker_tasks.take(newer, second, "run", "K", "b") is not None
         assert second.token > first.token
         with pytest.raises(Lost):
             async with older.transaction():
@@ -187,10 +187,10 @@ async def test_a_late_leader_takes_no_spreadsheet_from_workers(postgres: str, le
         end(postgres)
         assert await new.attempt()
         async with PostgresDatabase(new.server, lease=new) as database:
-            await turns.begin(database, "run", "{}", {"K": "[]"})
+            await worker_tasks.begin(database, "run", "{}", {"K": "[]"})
             token = "SELECT token FROM smart_sync_leases WHERE resource = 'spreadsheet:K'"
             before = await database.fetch(token)
-            for raising in (turns.end(late, "run"), turns.collect(late, "run", ["K"])):
+            for raising in (worker_tasks.end(late, "run"), worker_tasks.collect(late, "run", ["K"])):
                 with pytest.raises(Lost):
                     await raising
             assert await database.fetch(token) == before

@@ -26,6 +26,7 @@ from standby_processes import (
     TAKEOVER,
     Proxy,
     asked,
+    busyness,
     late,
     pair,
     taken,
@@ -34,12 +35,13 @@ from standby_processes import (
     watch,
     write_daemon,
     write_sheet,
+    written,
 )
 
 #: Take-overs of each kind, half of them by each of two daemons; accounts of the one project.
 TIMES = int(os.environ.get("SOAK_TAKEOVERS", "2"))
 ACCOUNTS = 5
-#: Seconds within which the next one must lead, after those of the lease.
+#: Seconds within which the next one must lead, after those of the lease, on a machine that does nothing else.
 SLACK = 1.0
 
 
@@ -96,10 +98,11 @@ def test_the_other_one_takes_over_and_the_late_write_is_refused(
             typed = 10 + number
             write_sheet(tmp_path / "sheets", "P", ACCOUNTS, typed)
             time.sleep(random.random() * 0.5)  # anywhere in a pass, or between two
+            busy = busyness()
             at = befall(how, leads, lines[number % 2])
             seconds = (taken(waits, (number + 3) // 2) - at).total_seconds()
             worst = max(worst, seconds)
-            assert seconds <= TAKEOVER + SLACK, f"taken over after {seconds:.2f} s"
+            assert seconds <= TAKEOVER + SLACK * max(busy, busyness()), f"taken over after {seconds:.2f} s"
             end(how, leads, lines[number % 2])
             wanted = (ACCOUNTS, ACCOUNTS * typed, ACCOUNTS)
             until(partial(holds, postgres, wanted))
@@ -124,7 +127,7 @@ from smart_sync.store.postgres.lease import Lease
 async def check(self, connection):
     pass
 Lease.check = check
-Lease.demand = lambda self: None
+Lease.require_held = lambda self: None
 Lease._lose = lambda self, reason: None
 """
 
@@ -134,8 +137,7 @@ def test_without_the_token_the_late_write_is_seen(tmp_path: Path, postgres: str)
     with pair(tmp_path, postgres, every="0.3s", environment=weakened(tmp_path, UNFENCED)) as (one, two):
         two.hang_up()
         watch(postgres)
-        passes = len(one.events("sync.finished"))
-        until(lambda: len(one.events("sync.finished")) > passes)
+        until(lambda: written(postgres))
         one.process.send_signal(signal.SIGSTOP)
         taken(two, 1)
         one.process.send_signal(signal.SIGCONT)
@@ -173,7 +175,7 @@ def test_a_daemon_that_stands_by_answers(tmp_path: Path, postgres: str) -> None:
             assert f"another instance ({leader}) holds the database; ask it with: smart-sync sync" in refused.stderr
             since = datetime.now(UTC)
             assert one.stop() == 0
-            assert (taken(two, 1) - since).total_seconds() < TAKEOVER
+            assert (taken(two, 1) - since).total_seconds() < TAKEOVER * busyness()
             assert until(lambda: [line for line in events if '"leader.taken"' in line])
         until(lambda: two.events("sync.finished"))
         assert asked(two, "/api/admin/sync_status")[1]["state"] in ("idle", "syncing")

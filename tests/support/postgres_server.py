@@ -20,6 +20,7 @@ from pathlib import Path
 
 import psycopg
 
+from postgres_sessions import KEPT
 from smart_sync.config import database_url
 from smart_sync.store.schema import open_database
 
@@ -74,10 +75,11 @@ class Server:
             yield self.url(name)
         finally:
             with self.connect(name) as connection:
-                is_fresh = fresh.restored(connection)
+                is_fresh = fresh.restored(connection, KEPT.processes(self.url(name)))
             if is_fresh:
                 self.spare.append((name, fresh))
             else:
+                KEPT.close(self.url(name))
                 with self.connect() as connection:
                     connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -153,7 +155,7 @@ SELECT md5(string_agg(one, ' ' ORDER BY one)) FROM (
 """
 _ENDED = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid() AND pid <> ALL (%s)"
 )
 
 
@@ -175,9 +177,12 @@ class Fresh:
             [str(sequence) for (sequence,) in sequences],
         )
 
-    def restored(self, connection: "psycopg.Connection[tuple[object, ...]]") -> bool:
-        """Let a database be so again, and nobody be connected to it; False where that is not possible."""
-        while connection.execute(_ENDED).fetchall():
+    def restored(self, connection: "psycopg.Connection[tuple[object, ...]]", kept: list[int]) -> bool:
+        """Let a database be so again, and nobody but the processes ``kept`` be connected to it.
+
+        False where that is not possible.
+        """
+        while connection.execute(_ENDED, (kept,)).fetchall():
             time.sleep(0.005)
         if connection.execute(_CATALOGUE).fetchall() != self.catalogue:
             return False

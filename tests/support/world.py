@@ -13,6 +13,7 @@ import psycopg
 
 from daemon_process import write_config
 from fake_google import FakeGoogle
+from postgres_sessions import KEPT
 from smart_sync.config import Settings
 from smart_sync.config.database_url import Location
 from smart_sync.core.days import stamp
@@ -235,6 +236,7 @@ def _on_server(url: str, sql: str, parameters: Sequence[Any] = ()) -> "psycopg.C
     _sessions[url] = session = psycopg.connect(
         url, autocommit=True, cursor_factory=psycopg.RawCursor, prepare_threshold=None
     )
+    KEPT.beside[url] = session.info.backend_pid
     adapt(session)
     session.execute("SET search_path = public, smart_sync; SET TimeZone = 'UTC'")
     return session.execute(sql, parameters)

@@ -16,6 +16,7 @@ from smart_sync.core.matching.missing import MAX_PAIRS, nearly
 from smart_sync.core.matching.sheet_side import Sheet
 from smart_sync.core.model import Metrics, Outcome, SheetRow, Trigger
 from smart_sync.core.results.results import ProjectResult
+from smart_sync.core.state import Absence
 from smart_sync.store import absences
 from smart_sync.store.engine import Database
 from smart_sync.sync.reporter import Reporter
@@ -637,7 +638,7 @@ async def test_a_row_that_can_become_no_account_costs_no_look_at_other_projects(
     plain = absences.other_accounts
 
     async def other_accounts(
-        database: Database, done: Collection[str], missing: Mapping[str, Collection[str]], lost: Collection[str]
+        database: Database, done: Collection[str], missing: Mapping[str, Mapping[str, Absence]], lost: Collection[str]
     ) -> absences.OtherAccounts:
         asked.append(done)
         return await plain(database, done, missing, lost)

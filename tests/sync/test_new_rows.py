@@ -10,6 +10,7 @@ import pytest
 from daemon_process import Daemon, run_command
 from smart_sync import config
 from smart_sync.admin.checks import check
+from smart_sync.admin.confirm import confirm
 from smart_sync.control.client import Client
 from smart_sync.core.model import Outcome, Trigger
 from smart_sync.errors import ConfigError
@@ -237,6 +238,29 @@ async def test_a_dry_run_in_rounds_says_of_rows_for_accounts_of_others_what_the_
     assert done["Q"][0].new_accounts == 1
 
 
+@pytest.mark.parametrize("concurrency", [1, 32])
+async def test_rows_of_accounts_whose_worksheet_is_given_up_become_accounts_at_once(
+    world: World, concurrency: int
+) -> None:
+    """A person has confirmed that it is gone: nobody misses its rows, in any round."""
+    world.sections["sync"] = {"create_missing": "accounts", "concurrency": concurrency}
+    world.add_project("P", ["a", "b"])
+    world.add_project("Q", ["d"])
+    world.sheet("P", a=[1] * 5, b=[2] * 5)
+    world.sheet("Q", d=[4] * 5)
+    await world.sync()
+    del world.google.spreadsheets[KEY].worksheets["P"]
+    world.now += timedelta(minutes=30)
+    await world.sync()
+    await confirm(world.settings, "P", None, world.now)
+    world.now += timedelta(minutes=30)
+    world.sheet("Q", d=[4] * 5, a=[7, 8, 9, 10, 11], b=[70, 80, 90, 100, 110])
+    found = [(await world.sync(dry_run=dry_run)).results for dry_run in (True, False)]
+    foreseen, done = ({one.project.name: (one.counts, one.problems) for one in results} for results in found)
+    assert foreseen == done
+    assert (done["Q"][0].new_accounts, done["Q"][1]) == (2, ())
+
+
 async def test_a_dry_run_in_rounds_knows_that_a_worksheet_was_renamed(world: World) -> None:
     """That it is gone an earlier round has found: the one with its rows is no copy, which somebody might delete."""
     world.sections["sync"] = {"create_missing": "accounts", "concurrency": 1}
@@ -336,3 +360,23 @@ async def test_a_project_that_a_rule_leaves_out_is_reported_as_refused(app: Worl
         refused = resources.announce.refused_projects
     assert result.new_projects == ("Spring",)
     assert [(name, "owner" in reason) for name, reason in refused.items()] == [("Summer", True)]
+
+
+async def test_an_account_that_the_web_app_has_deleted_goes_on_where_it_ended(world: World) -> None:
+    """A row asks for it again: the same profile with the same id; a dry run tells what the pass then does."""
+    world.sections["sync"] = {"create_missing": "accounts"}
+    world.add_project("P")
+    world.sheet("P", a=[100_000, 200, 300, 400, 500], b=[1] * 5)
+    await world.sync()
+    ((account_id,),) = world.execute("SELECT id FROM project_social_accounts WHERE profile_link = ?", (link("a"),))
+    world.execute("DELETE FROM project_social_accounts WHERE profile_link = ?", (link("a"),))
+    world.now += timedelta(hours=1)
+    world.sheet("P", a=[10_000_000, None, "#REF!", 400, 500], b=[1] * 5)
+    (coming,), (told,) = (await world.sync(dry_run=True)).results, (await world.sync()).results
+    assert [(one.link, one.metric, one.new) for one in told.suspects] == [(link("a"), "followers", 10_000_000)]
+    for what in ("outcome", "counts", "problems", "suspects", "coverage"):
+        assert getattr(coming, what) == getattr(told, what), what
+    merged = world.execute(
+        "SELECT followers, likes, likes_winner, comments FROM account_metrics WHERE account_id = ?", (account_id,)
+    )
+    assert merged == [(10_000_000, 200, "carried", 300)]

@@ -126,6 +126,14 @@ start AS (
 )
 SELECT newest.views - start.views FROM newest, start WHERE newest.day > start.day
 """
+#: Of the days that neither end a carried stretch nor stand still up to such an end, or since the value is carried now.
+MEAN = f"""
+WITH k AS ({KNOWN}), now AS (SELECT account_id, views_carried_since FROM account_metrics WHERE views_winner = 'carried')
+SELECT avg(views_delta) FROM k WHERE id = ? AND day > ? AND ends NOT LIKE '%views%' AND NOT (views_delta = 0 AND (
+    (SELECT n.ends FROM k n WHERE n.id = k.id AND n.day > k.day
+     AND (n.views_delta IS NULL OR n.views_delta <> 0 OR n.ends LIKE '%views%') ORDER BY n.day LIMIT 1) LIKE '%views%'
+    OR EXISTS (SELECT 1 FROM now WHERE account_id = k.id AND k.day >= date(views_carried_since))))
+"""
 MOVED = f"""
 SELECT ({GROWTH.strip()}) - coalesce((SELECT sum(views_delta) FROM ({KNOWN}) k WHERE id = ?1 AND day > ?2
     AND ends LIKE '%views%'), 0)
@@ -151,8 +159,7 @@ async def test_growth(lived: World, days: int) -> None:
         assert one["moved"] == sql(lived, MOVED, key, since)
         values = dict(lived.execute(f"SELECT day, views FROM ({KNOWN}) k WHERE id = ? AND day >= ?", (key, since)))
         assert one["values"] == [values.get(day) for day in told["days"]]
-        mean = f"SELECT avg(views_delta) FROM ({KNOWN}) k WHERE id = ? AND day > ? AND ends NOT LIKE '%views%'"
-        assert one["average"] == sql(lived, mean, key, since)
+        assert one["average"] == sql(lived, MEAN, key, since)
         ends = f"SELECT day FROM ({KNOWN}) k WHERE id = ? AND day > ? AND ends LIKE '%views%'"
         assert one["ends_carried"] == [row[0] for row in lived.execute(ends, (key, since))]
     (project,) = told["projects"]

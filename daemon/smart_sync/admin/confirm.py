@@ -7,7 +7,7 @@ from datetime import datetime
 from smart_sync.config import Settings
 from smart_sync.core.command_answers import ConfirmAnswer
 from smart_sync.core.days import stamp
-from smart_sync.core.links.identity import owner, same
+from smart_sync.core.links.identity import owner, same_profile
 from smart_sync.core.matching.sheet_side import new_account
 from smart_sync.core.merge.plan import Confirmation, of_account
 from smart_sync.core.model import NO_METRICS, Project
@@ -83,7 +83,7 @@ async def _scope(database: Database, wanted: str, vote_terms: VoteTerms, query: 
 def _is_meant(row: DoubtfulRow, wanted: str) -> bool:
     if wanted.startswith("@"):
         return wanted[1:].casefold() in {row.username.casefold(), owner(row.link).username.casefold()}
-    return wanted == row.link or same(wanted, row.link, row.platform)
+    return wanted == row.link or same_profile(wanted, row.link, row.platform)
 
 
 async def _findings(database: Database, scope: _Scope, metric: str | None) -> list[Confirmation]:

@@ -264,7 +264,7 @@ async def _worksheet(sheets: SheetSource, title: str, settings: Settings) -> Set
         worksheet = await sheets.read(Project("", title))
     except SheetUnavailable as trouble:
         return _failed(name, trouble)
-    titles = Titles({str(name): others for name, others in settings.sheets.columns.items()})
+    titles = Titles(settings.sheets.columns)
     sheet = read_sheet(worksheet, (), Terms("", "", title), titles=titles)
     if sheet.trouble is not None:
         return _failed(name, sheet.trouble)

@@ -256,14 +256,14 @@ def _is_there(path: str) -> bool:
         return False
 
 
-def demand_no_secret(text: str) -> str:
+def refuse_secret(text: str) -> str:
     """``text``, which is shown and stored. Raises ValueError if it looks like a secret in the wrong field."""
     if any(lookalikes(text)):
         raise ValueError("looks like a secret (not shown), which does not belong here")
     return text
 
 
-def demand_path(path: Path) -> Path:
+def check_path(path: Path) -> Path:
     """``path``, which is shown. Raises ValueError if it looks like a secret and does not exist."""
     if may_be_secret(str(path)) and not _leads_somewhere(str(path)):
         raise ValueError("expected a path; this leads nowhere and looks like a secret (not shown)")

@@ -44,7 +44,7 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    _text = field_validator("*", mode="before")(values.demand_text)
+    _text = field_validator("*", mode="before")(values.check_text)
 
 
 class DatabaseSettings(Section):
@@ -79,14 +79,13 @@ class DatabaseSettings(Section):
             raise ValueError(
                 "expected the path of an SQLite file, not a URL or what else says how to connect (that is url)"
             )
-        return secrets.demand_path(path)
+        return secrets.check_path(path)
 
 
 class ScheduleSettings(Section):
     """When passes run by themselves: ``every`` so many seconds, or by a ``cron`` expression in ``timezone``."""
 
-    #: Time from the start of one pass to the start of the next. Without ``every`` and ``cron`` passes run on request
-    #: only.
+    #: Time from the start of one pass to the start of the next. Without ``every`` and ``cron``: 30 minutes.
     every: Seconds | None = None
     #: A cron expression of five fields, such as ``"*/30 * * * *"``, in place of ``every``; its times are those of
     #: ``timezone``.
@@ -269,7 +268,7 @@ class ParserSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    _text = field_validator("*", mode="before")(values.demand_text)
+    _text = field_validator("*", mode="before")(values.check_text)
 
     #: Which parser this is: ``youtube``, ``http_json``, or the name under which a package registers one. Default: the
     #: table's name.

@@ -1,8 +1,10 @@
 """The whole configuration: all sections, environment over file; and ``[sync]``."""
 
+import functools
 import os
-from collections.abc import Mapping
-from importlib.metadata import entry_points
+import sys
+from collections.abc import Iterator, Mapping
+from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -90,11 +92,30 @@ class SyncSettings(Section):
 GROUP = "smart_sync.parsers"
 
 
+@functools.lru_cache(maxsize=1)
+def _registered(_folders: tuple[tuple[str, int], ...]) -> EntryPoints:
+    """Every registered parser, for the folders that packages are imported from.
+
+    Finding them reads a file of each installed package: too much to do for each table of a configuration.
+    """
+    return entry_points(group=GROUP)
+
+
+def _import_folders() -> Iterator[tuple[str, int]]:
+    """Each folder that packages are imported from, and when a package was last installed in it or removed."""
+    for folder in sys.path:
+        try:
+            yield folder, os.stat(folder or ".").st_mtime_ns  # noqa: PTH116  a tenth of the time
+        except OSError:
+            yield folder, 0
+
+
 def parser_class(kind: str) -> Any:
     """The parser class registered as ``kind``. Raises ValueError, naming the known kinds, if there is none."""
-    entries = entry_points(group=GROUP, name=kind)
+    registered = _registered(tuple(_import_folders()))
+    entries = registered.select(name=kind)
     if not entries:
-        kinds = sorted({entry.name for entry in entry_points(group=GROUP)})
+        kinds = sorted({entry.name for entry in registered})
         near = nearest(kind, kinds)
         meant = f"; did you mean {near}?" if near else f"; there are {', '.join(kinds)}"
         raise ValueError(f'no such parser: "{kind}"{meant}')
@@ -236,7 +257,7 @@ class Settings(BaseSettings):
         """Set a parser's kind and source to its table's name unless they are given."""
         if not isinstance(tables, dict):
             return tables
-        values.demand_text(list(tables))
+        values.check_text(list(tables))
         return {
             name: {"kind": name, "source": name, **table} if isinstance(table, dict) else table
             for name, table in tables.items()

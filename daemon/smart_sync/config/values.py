@@ -95,7 +95,7 @@ def header_name(name: str) -> str:
     return name
 
 
-def demand_text(value: object) -> object:
+def check_text(value: object) -> object:
     """``value`` unchanged. Raises ValueError if a text in it cannot be stored or used."""
     for text in secrets.texts(value):
         if "\0" in text:
@@ -204,8 +204,8 @@ Mode = Annotated[int, BeforeValidator(_mode)]
 TimeZone = Annotated[str, AfterValidator(_timezone)]
 Cron = Annotated[str, AfterValidator(_cron)]
 #: What is shown and stored as it is, so that no secret may stand there.
-PlainPath = Annotated[Path, AfterValidator(secrets.demand_path)]
-PlainText = Annotated[str, AfterValidator(secrets.demand_no_secret)]
+PlainPath = Annotated[Path, AfterValidator(secrets.check_path)]
+PlainText = Annotated[str, AfterValidator(secrets.refuse_secret)]
 #: A URL may carry a token, so it is kept like a secret; an internationalised host is written as xn--….
 Url = Annotated[secrets.Secret, AfterValidator(_url)]
 #: Of Redis, RabbitMQ or whatever else Celery can use.

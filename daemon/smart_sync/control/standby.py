@@ -132,9 +132,10 @@ class RequestWorker:
         self._clock = resources.clock
         self._lease = lease
         self._endpoints = endpoints
-        self._join_or_start: set[str] = set()
+        #: The ids of the requests that are being answered.
+        self._begun: set[str] = set()
         #: What this daemon, which stops or reloads, has begun and not done: it has not ended over that.
-        self._refusal: list[SyncRequest] = []
+        self._cut_off: list[SyncRequest] = []
         #: What the database has refused, and was told: it is reported once until a request is answered.
         self._refused = ""
 
@@ -146,14 +147,14 @@ class RequestWorker:
                     news = self._lease.news
                     with self._refusals_reported():  # looked for again soon
                         for request in await sync_requests.unanswered(self._database):
-                            if request.id not in self._join_or_start:
-                                self._join_or_start.add(request.id)
+                            if request.id not in self._begun:
+                                self._begun.add(request.id)
                                 group.create_task(self._answer(request), name=f"leader:request:{request.id}")
                     await wait_for_notice(news)
         finally:
             # Not where it is turned away: its task is cancelled before it could commit.
             with self._refusals_reported():
-                for request in self._refusal:
+                for request in self._cut_off:
                     await sync_requests.put_back(self._database, request)
 
     @contextlib.contextmanager
@@ -173,14 +174,14 @@ class RequestWorker:
         try:
             tries = await sync_requests.begin(self._database, request)
             if not tries:
-                self._join_or_start.discard(request.id)
+                self._begun.discard(request.id)
                 return
             if tries <= sync_requests.TRIES:
                 response = await self._endpoints.run_pass(request.project_id, request.asked_by, request.dry_run)
             else:
                 response = failure(500, f"{sync_requests.TRIES} daemons have ended over this request; see their logs")
         except Stopping:
-            self._refusal.append(request)
+            self._cut_off.append(request)
             return
         except StoreError as error:
             response = failure(503, redact(str(error.meaning)))
@@ -191,7 +192,7 @@ class RequestWorker:
         with self._refusals_reported():
             await sync_requests.answer(self._database, request, response.status, text, self._clock())
             self._refused = ""
-        self._join_or_start.discard(request.id)
+        self._begun.discard(request.id)
 
 
 async def wait_for_notice(news: asyncio.Event) -> None:

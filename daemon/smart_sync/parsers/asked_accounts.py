@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from smart_sync.core import schedule
-from smart_sync.core.links.identity import same
+from smart_sync.core.links.identity import same_profile
 from smart_sync.core.model import Account
 from smart_sync.core.schedule import Asked
 
@@ -138,7 +138,7 @@ class AskedAccounts:
         asked = self._asked.get(account.id)
         if asked is None or (asked.link == account.link and asked.counted == self._counted[account.id]):
             return asked
-        is_same = asked.link == account.link or same(asked.link, account.link, account.platform)
+        is_same = asked.link == account.link or same_profile(asked.link, account.link, account.platform)
         # Who is gone is so whatever is counted.
         if is_same and (asked.gone or asked.counted == self._counted[account.id]):
             return asked

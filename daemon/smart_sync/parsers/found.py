@@ -7,7 +7,7 @@ from typing import Any
 from smart_sync.config.values import MetricName
 from smart_sync.core.campaign import OF_VIDEOS, Campaign, Video, tally
 from smart_sync.core.foreign_text import storable
-from smart_sync.core.links.identity import same
+from smart_sync.core.links.identity import same_profile
 from smart_sync.core.merge.strategies import spread as rounded_spread
 from smart_sync.core.model import MAX_COUNT, METRICS, Metrics, Precision
 from smart_sync.core.parsed import folded_name
@@ -147,7 +147,11 @@ def check_owner(expression: str | None, pages: Sequence[Any], account: Mapping[s
         if not isinstance(owner, str | int) or isinstance(owner, bool) or owner == "":
             raise AccountFailed(f"the answer does not say whose it is ({expression})")
         name = str(owner).strip()
-        is_it = same(name, account["link"]) if "/" in name else folded_name(name) == folded_name(account["username"])
+        is_it = (
+            same_profile(name, account["link"])
+            if "/" in name
+            else folded_name(name) == folded_name(account["username"])
+        )
         if not is_it:
             shown, requested = in_words(name), account["username"] or account["link"]
             raise AccountFailed(f'the answer is of "{shown}", asked was for "{requested}"')

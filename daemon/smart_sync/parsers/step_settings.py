@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, quote
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from smart_sync.config.secrets import is_elsewhere, protect_in
-from smart_sync.config.values import MetricName, Seconds, demand_text
+from smart_sync.config.values import MetricName, Seconds, check_text
 from smart_sync.core.campaign import OF_VIDEOS
 from smart_sync.core.foreign_text import storable
 from smart_sync.parsers.api_client import is_safe
@@ -90,7 +90,7 @@ _MAX_BYTES = 64 * 2**20
 
 def _url(text: str) -> str:
     names_in(text)
-    _demand_literals(query := dict(parse_qsl(text.partition("?")[2])))
+    _refuse_references(query := dict(parse_qsl(text.partition("?")[2])))
     protect_in(query)
     if "://" not in text:
         return text.lstrip("/")
@@ -101,19 +101,19 @@ def _url(text: str) -> str:
 
 def _body(value: Any) -> Any:
     names_in(value)
-    _demand_literals(value)
+    _refuse_references(value)
     protect_in(value)
     return value
 
 
-def _demand_literals(value: Any, where: str = "") -> None:
+def _refuse_references(value: Any, where: str = "") -> None:
     """Raise ValueError for ``env:NAME`` and the like, which would be sent literally."""
     if isinstance(value, str) and is_elsewhere(value):
         at = f"{where} names" if where else "names"
         raise ValueError(f"{at} a secret that is kept elsewhere; put it into headers or query of [parsers.<name>]")
     pairs = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
     for name, inner in pairs:
-        _demand_literals(inner, f"{where}.{name}" if where else str(name))
+        _refuse_references(inner, f"{where}.{name}" if where else str(name))
 
 
 #: A whole address, or a path below ``api_url``.
@@ -129,7 +129,7 @@ class StepSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    _text = field_validator("*", mode="before")(demand_text)
+    _text = field_validator("*", mode="before")(check_text)
 
     #: The address, or a path below ``api_url``, with placeholders: ``{username}``, ``{link}``, ``{channel_id}``,
     #: ``{platform}``.

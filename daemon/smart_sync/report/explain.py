@@ -13,7 +13,7 @@ from smart_sync.config import Settings
 from smart_sync.core.days import stamp
 from smart_sync.core.explain_answer import ExplainAnswer, ExplainedAccount, MetricAnswer, SheetPlace, WithoutVote
 from smart_sync.core.history.timeline import Asked, Event, LastMerged, changes, timeline, troubles
-from smart_sync.core.links.identity import same
+from smart_sync.core.links.identity import same_profile
 from smart_sync.core.merge.counting_changes import (
     not_counted,
     not_counted_since,
@@ -109,7 +109,7 @@ async def _campaign_warnings(
 def unmatched_rows(problems: Iterable[Problem], wanted: str) -> list[str]:
     """Those of ``problems`` that are about a row with the link ``wanted``, which no account has."""
     text = shown(wanted)
-    return [str(p) for p in problems if p.value and (p.value == text or same(wanted, p.value))]
+    return [str(p) for p in problems if p.value and (p.value == text or same_profile(wanted, p.value))]
 
 
 class UnknownAccount(SmartSyncError):

@@ -4,32 +4,22 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from types import TracebackType
-from typing import Self
 
 from smart_sync.config import ControlSettings
 from smart_sync.control.request import Route, Routes
 from smart_sync.control.server import serve
 
 
-class ControlRoutes:
+class ControlRoutes(AsyncExitStack):
     """Use as ``async with``; ``ended`` is set when the daemon stops or reloads."""
 
     def __init__(self, settings: ControlSettings, ended: asyncio.Event) -> None:
+        super().__init__()
         self._settings = settings
         self._ended = ended
         #: Path → method → route: those of the daemon's part at the moment.
         self._routes: dict[str, dict[str, Route]] = {}
-        self._stack = AsyncExitStack()
         self._is_open = False
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._stack.__aexit__(kind, error, trace)
 
     @asynccontextmanager
     async def answering(self, routes: Routes) -> AsyncIterator[None]:
@@ -41,7 +31,7 @@ class ControlRoutes:
         self._routes.update({path: dict(methods) for path, methods in routes.items()})
         if not self._is_open:
             settings = self._settings
-            await self._stack.enter_async_context(
+            await self.enter_async_context(
                 serve(settings.socket, self._routes, mode=settings.mode, group=settings.group)
             )
             self._is_open = True
@@ -49,9 +39,9 @@ class ControlRoutes:
             yield
         except BaseException:
             self._is_open = False
-            if not await self._stack.__aexit__(*sys.exc_info()):
+            if not await self.__aexit__(*sys.exc_info()):
                 raise
         else:
             if self._ended.is_set():
                 self._is_open = False
-                await self._stack.aclose()
+                await self.aclose()

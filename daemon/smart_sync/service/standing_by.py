@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
-from types import TracebackType
 from typing import Self
 
 from smart_sync.config import Settings
@@ -22,7 +21,7 @@ from smart_sync.sync.resources import first_error, standing_by
 RESTING = 5.0
 
 
-class StandingBy:
+class StandingBy(AsyncExitStack):
     """Use as ``async with``: inside, it can answer at any time while another daemon leads."""
 
     def __init__(
@@ -33,23 +32,18 @@ class StandingBy:
         reload: Callable[[], Awaitable[None]],
         started: float,
     ) -> None:
+        super().__init__()
         self._settings = settings
         self._lease = lease
         self._announce = announce
         self._reload = reload
         self._started = started
-        self._stack = AsyncExitStack()
         self._before = ""
 
     async def __aenter__(self) -> Self:
-        resources = await self._stack.enter_async_context(standing_by(self._settings, self._announce))
+        resources = await self.enter_async_context(standing_by(self._settings, self._announce))
         self._standby = Standby(resources, self._lease, self._reload, self._started)
         return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._stack.__aexit__(kind, error, trace)
 
     def routes(self) -> Routes:
         """Path → method → route, while another daemon leads."""

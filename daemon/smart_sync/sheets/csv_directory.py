@@ -35,7 +35,7 @@ class CsvSheets:
             raise ValueError("a CSV source needs a directory")
         self._directory = settings.directory
         self._locale = settings.locale or "en_US"
-        self._titles = Titles({str(name): titles for name, titles in settings.columns.items()})
+        self._titles = Titles(settings.columns)
         self._deadline = settings.deadline
         #: Until when the reads of this pass must be done, by the event loop's clock; None: of no pass.
         self._ends: float | None = None

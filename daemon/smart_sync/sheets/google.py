@@ -49,7 +49,7 @@ class GoogleSheets:
         limits: SharedLimits | None = None,
     ) -> None:
         self._settings = settings
-        self._titles = Titles({str(name): titles for name, titles in settings.columns.items()})
+        self._titles = Titles(settings.columns)
         self._memory = memory or ProcessMemory()
         self._backoff = backoff
         self._announce = announce

@@ -10,7 +10,7 @@ from smart_sync.core.history.clock_jumps import counted_seconds
 from smart_sync.core.matching.doubtful_rows import EarlierDoubt, Elsewhere
 from smart_sync.core.merge.plan import Confirmation, Plan
 from smart_sync.core.model import METRICS, Account, Project, SheetRow
-from smart_sync.core.state import sound
+from smart_sync.core.state import Absence, sound
 from smart_sync.store.accounts import active_account, active_project
 from smart_sync.store.engine import Database, Transaction
 from smart_sync.store.pass_history import TICK
@@ -29,6 +29,7 @@ JOIN projects p ON p.id = a.project_id AND {active_project("p")}
 LEFT JOIN worksheet_reads r ON r.project_id = CAST(a.project_id AS TEXT)
 LEFT JOIN worksheet_troubles t ON t.project_id = CAST(a.project_id AS TEXT)
 WHERE {active_account("a")} AND s.gone_accepted = 0
+ORDER BY s.account_id
 """
 _DOUBTS = """
 SELECT project_id, link, account_id, reason, since FROM doubtful_rows
@@ -71,7 +72,7 @@ class OtherAccounts:
 
     rows: Sequence[Any]
     done: Collection[str]
-    missing: Mapping[str, Collection[str]]
+    missing: Mapping[str, Mapping[str, Absence]]
     lost: Collection[str] = ()
 
     def of(self, project_id: str) -> Iterator[Elsewhere]:
@@ -79,6 +80,8 @@ class OtherAccounts:
         for own, stood_in, gone, account_id, link, platform, project, read_at, lost, row, *metrics in self.rows:
             if own != project_id:
                 missing = self.missing.get(own)
+                if missing is not None and account_id in missing and missing[account_id].accepted:
+                    continue  # as it will be for the next pass, by what this one writes
                 is_gone = account_id in missing if missing is not None else bool(gone) or stood_in == project_id
                 known = account_id, link, platform, project, is_gone, read_at, row if stood_in == project_id else None
                 is_there = not is_gone and (missing is not None or own in self.done)
@@ -90,12 +93,13 @@ NO_OTHERS = OtherAccounts((), (), {})
 
 
 async def other_accounts(
-    database: Database, done: Collection[str], missing: Mapping[str, Collection[str]], lost: Collection[str]
+    database: Database, done: Collection[str], missing: Mapping[str, Mapping[str, Absence]], lost: Collection[str]
 ) -> OtherAccounts:
     """The accounts of all projects, since their rows may appear in others' worksheets.
 
     ``done`` projects have been brought up to date by this pass: what their worksheets say is known.  ``missing``: of
-    the projects whose worksheets are being decided about, the accounts without a row; no row of the database says yet.
+    the projects whose worksheets are being decided about, the absences of accounts by id, which no row of the database
+    says yet; of one that is accepted no row is looked for any more.
     ``lost``: those of them whose worksheets are not in the spreadsheet.
     """
     return OtherAccounts(await database.fetch(_ELSEWHERE), done, missing, lost)

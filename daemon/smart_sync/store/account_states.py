@@ -33,13 +33,13 @@ from smart_sync.store.projects import load_campaigns
 #: What is told of an account whose ``is_active`` is neither 0 nor 1: nobody knows whether it is meant to be synced.
 NO_FLAG = "is_active is neither 1 nor 0, so it is not synced"
 # The web app may keep its ids as numbers; ours are text, and are found by their index only as such.
-_ACCOUNTS = f"""
+ACCOUNTS = f"""
 SELECT a.id, a.platform, a.username, a.profile_link,
        CASE WHEN {active_account("a")} THEN 1 WHEN {has_unclear_flag("a")} THEN -1 ELSE 0 END,
        s.followers, s.likes, s.comments, s.videos, s.views, s."row",
        s.project_id, s.gone_since, s.gone_clock, s.gone_at_once, s.gone_accepted, s.held, {{added_at}},
        p.account_id IS NOT NULL, p.followers, p.likes, p.comments, p.videos, p.views, p."precision", p.source,
-       {{parsed_at}},
+       {vote_records.TIME.format("p.parsed_at")},
        m.followers, m.likes, m.comments, m.videos, m.views,
        m.followers_winner, m.likes_winner, m.comments_winner, m.videos_winner, m.views_winner,
        n.account_id IS NOT NULL, n.followers, n.likes, n.comments, n.videos, n.views,
@@ -47,14 +47,16 @@ SELECT a.id, a.platform, a.username, a.profile_link,
        m.views_carried_since,
        m.followers_counted, m.likes_counted, m.comments_counted, m.videos_counted, m.views_counted,
        m.left_since, wanted.value, m.link
-FROM json_each(?) wanted CROSS JOIN project_social_accounts a
+FROM {{source}}
 LEFT JOIN sheet_metrics s ON s.account_id = CAST(a.id AS TEXT)
 LEFT JOIN parsed_inbox p ON p.account_id = CAST(a.id AS TEXT)
 LEFT JOIN account_metrics m ON m.account_id = CAST(a.id AS TEXT)
 LEFT JOIN parsed_seen n ON n.account_id = CAST(a.id AS TEXT)
-WHERE a.project_id = wanted.value AND a.id IS NOT NULL{{only}}
+WHERE {{where}}
 ORDER BY a.id
 """
+_SHARED = "json_each(?) wanted CROSS JOIN project_social_accounts a"
+_OF_PROJECTS = "a.project_id = wanted.value AND a.id IS NOT NULL"
 _ONLY = " AND CAST(a.id AS TEXT) IN (SELECT value FROM json_each(?))"
 
 
@@ -146,11 +148,9 @@ async def parsed_of_project(
 
 
 async def _rows(database: Database, project_ids: Sequence[str], only: Sequence[str] | None) -> dict[str, list[Any]]:
-    """The rows of `_ACCOUNTS` by project."""
+    """The rows of `ACCOUNTS` by project."""
     wanted, ids = ("", ()) if only is None else (_ONLY, (json.dumps(only),))
-    sql = _ACCOUNTS.format(
-        only=wanted, added_at=await _added_at(database), parsed_at=vote_records.TIME.format("p.parsed_at")
-    )
+    sql = ACCOUNTS.format(source=_SHARED, where=_OF_PROJECTS + wanted, added_at=await _added_at(database))
     rows_by_project: dict[str, list[Any]] = {project_id: [] for project_id in project_ids}
     for row in await database.fetch(sql, (json.dumps(project_ids), *ids)):
         rows_by_project[row[-2]].append(row)
@@ -173,7 +173,7 @@ async def _added_at(database: Database) -> str:
     return "datetime(a.added_at)" if "added_at" in columns else "NULL"
 
 
-#: Where in `_ACCOUNTS` the columns of the inbox begin, those of ``account_metrics`` and of ``parsed_seen``.
+#: Where in `ACCOUNTS` the columns of the inbox begin, those of ``account_metrics`` and of ``parsed_seen``.
 _WIDTH, _MERGED, _SEEN = 18, 27, 37
 _NOTHING_HELD: frozenset[str] = frozenset()
 _NOTHING_ROUNDED = NO_VOTES.rounded

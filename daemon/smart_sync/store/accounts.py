@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from smart_sync.core.explain_answer import ConflictAnswer, SuspectAnswer
 from smart_sync.core.history.timeline import TimedSnapshot
-from smart_sync.core.links.identity import owner, same
+from smart_sync.core.links.identity import owner, same_profile
 from smart_sync.core.model import METRICS, Account, Project
 from smart_sync.core.state import as_text, sound
 from smart_sync.core.wording import nearest_of
@@ -114,7 +114,7 @@ async def find(database: Database, wanted: str) -> list[KnownAccount]:
     if wanted.startswith("@"):
         return named
     exact = [known for known in everybody if wanted in (known.account.id, known.account.link)]
-    alike = [known for known in everybody if same(wanted, known.account.link, known.account.platform)]
+    alike = [known for known in everybody if same_profile(wanted, known.account.link, known.account.platform)]
     return exact or alike or named
 
 

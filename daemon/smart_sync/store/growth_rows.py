@@ -107,37 +107,25 @@ async def histories(
 
     Of each account the last ``days`` days up to its newest snapshot (None: all), and what tells its values before them.
     """
-    return await _told(database, account_ids, metrics, await _last_rows(database, account_ids, metrics, days, today))
-
-
-async def _told(
-    database: Database, account_ids: Collection[object], metrics: Sequence[str], rows: Iterable[Sequence[Any]]
-) -> dict[str, History]:
-    """What the last snapshots of their days tell of accounts."""
-    first_days, ends = await _known(database, account_ids, metrics), await _ends(database, account_ids, metrics)
-    histories = {}
-    for account_id, group in groupby(rows, key=itemgetter(0)):
-        several, own = [*group], str(account_id)
-        labels = [_ordinal(row[1]) for row in several]
-        histories[own] = History.of(labels, [row[2:] for row in several], first_days.get(own), ends.get(own, {}))
-    return histories
-
-
-async def _last_rows(
-    database: Database, account_ids: Collection[object], metrics: Sequence[str], days: int | None, today: date
-) -> list[tuple[Any, ...]]:
-    """Account id, day and values of the last snapshot of each day, by account and day; see `histories`."""
     back, until = f"-{(days or _ALL_DAYS) + _MARGIN} days", (today + timedelta(days=_MARGIN)).isoformat()
     indexed = await database.dialect.has_index(database, "account_snapshots", "account_id")
     source = _BOUNDED.format(base=_each(f"({_BASE})", metrics)) if indexed else _ALL
     # A server is given no parameter that its statement has not.
     bounds = (until, back) if indexed else ()
-    return await database.fetch(
+    rows = await database.fetch(
         f"WITH {source}, {_last_of_day(metrics, 'chosen')}"
         f" SELECT account_id, day, {_each('{m}', metrics)} FROM last_of_day"
         f" WHERE nth = 1 AND day BETWEEN '{_OLDEST}' AND ?2 ORDER BY account_id, day",
         (_ids(account_ids), today.isoformat(), *bounds),
     )
+    known, ends = await _known(database, account_ids, metrics), await _ends(database, account_ids, metrics)
+    histories = {}
+    for account_id, group in groupby(rows, key=itemgetter(0)):
+        several, own = [*group], str(account_id)
+        labels = [_ordinal(row[1]) for row in several]
+        first, carried = known.get(own, (None, {}))
+        histories[own] = History.of(labels, [row[2:] for row in several], first, ends.get(own, {}), carried)
+    return histories
 
 
 def _ids(account_ids: Iterable[object]) -> str:
@@ -147,14 +135,23 @@ def _ids(account_ids: Iterable[object]) -> str:
 
 async def _known(
     database: Database, account_ids: Iterable[object], metrics: Sequence[str]
-) -> dict[str, tuple[int, ...]]:
-    """Account id → the first day of each metric; without accounts that no pass has seen."""
+) -> dict[str, tuple[tuple[int, ...], dict[int, int]]]:
+    """Account id → the first day of each metric, and since which day those that are carried now (their indexes) are.
+
+    Without accounts that no pass has seen.
+    """
+    carried = f"CASE WHEN {{m}}_winner = 'carried' THEN {local_day('{m}_carried_since')} END"
     rows = await database.fetch(
-        f"SELECT account_id, {_each('{m}', metrics)} FROM ({_KNOWN}) k"
+        f"SELECT account_id, {_each(_FIRST_DAY, metrics)}, {_each(carried, metrics)} FROM account_metrics"
         " WHERE account_id IN (SELECT CAST(value AS TEXT) FROM json_each(?))",
         (_ids(account_ids),),
     )
-    return {account_id: tuple(_ordinal(day) for day in first) for account_id, *first in rows}
+    found = {}
+    for account_id, *days in rows:
+        first, since = days[: len(metrics)], days[len(metrics) :]
+        now = {place: _ordinal(day) for place, day in enumerate(since) if day is not None}
+        found[account_id] = tuple(_ordinal(day) for day in first), now
+    return found
 
 
 async def _ends(
@@ -180,17 +177,10 @@ async def newest_days(
 ) -> list[Mapping[str, Any]]:
     """An account's newest days, newest first, as the view has them, including future ones.
 
-    Each has the values, the deltas and the metrics of which it ends a carried stretch.  A value above 0 of a day before
-    the metric was known (the web app has filled it in, say) is told as the view tells it: without a delta.
+    Each has the values, the deltas and the metrics of which it ends a carried stretch.
     """
-    rows = await _last_rows(database, [account_id], metrics, None, _NEVER)
-    history = (await _told(database, [account_id], metrics, rows)).get(str(account_id), History())
-    recorded = {_ordinal(day): values for _, day, *values in rows}
-    shown = [
-        [recorded[day][place] or None if value is None else value for place, value in enumerate(values)]
-        for day, values in zip(history.days, history.values, strict=True)
-    ]
-    days = zip(history.days, shown, history.deltas, strict=True)
+    history = (await histories(database, [account_id], metrics, None, _NEVER)).get(str(account_id), History())
+    days = zip(history.days, history.values, history.deltas, strict=True)
     names = [f"{metric}_delta" for metric in metrics]
     told: list[Mapping[str, Any]] = [
         {

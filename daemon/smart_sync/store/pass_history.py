@@ -188,12 +188,17 @@ async def last_of_project(database: Database, project_id: str) -> tuple[ProjectR
     return _project_run(rows[0]), tuple(_problems(rows[0][-1]))
 
 
+#: The newest pass of each project.
+_NEWEST = (
+    "(SELECT project_id, max(finished_at) AS at FROM sync_project_runs GROUP BY project_id) n"
+    " JOIN sync_project_runs r ON r.project_id = n.project_id AND r.finished_at = n.at"
+)
+
+
 async def newest_problems(database: Database, project_id: str | None = None) -> list[Problem]:
     """The worksheet problems in the newest pass of each project, or of one."""
     rows = await database.glance(
-        "SELECT r.problems FROM (SELECT project_id, max(finished_at) AS at FROM sync_project_runs GROUP BY project_id)"
-        " n JOIN sync_project_runs r ON r.project_id = n.project_id AND r.finished_at = n.at"
-        " WHERE CAST(?1 AS TEXT) IS NULL OR r.project_id = ?1 ORDER BY r.project_id",
+        f"SELECT r.problems FROM {_NEWEST} WHERE CAST(?1 AS TEXT) IS NULL OR r.project_id = ?1 ORDER BY r.project_id",
         (project_id,),
     )
     return [one for row in rows for one in _problems(row[0])]
@@ -202,9 +207,7 @@ async def newest_problems(database: Database, project_id: str | None = None) -> 
 async def refused_by_database(database: Database) -> list[tuple[str, str, str]]:
     """Name, error and time of active projects' newest passes in which the database refused something."""
     rows = await database.glance(
-        "SELECT p.name, r.outcome, r.error, r.problems, r.finished_at"
-        " FROM (SELECT project_id, max(finished_at) AS at FROM sync_project_runs GROUP BY project_id) n"
-        " JOIN sync_project_runs r ON r.project_id = n.project_id AND r.finished_at = n.at"
+        f"SELECT p.name, r.outcome, r.error, r.problems, r.finished_at FROM {_NEWEST}"
         f" JOIN projects p ON CAST(p.id AS TEXT) = n.project_id AND {active_project('p')}"
         " WHERE r.outcome IN ('failed', 'degraded') ORDER BY p.name, n.project_id"
     )

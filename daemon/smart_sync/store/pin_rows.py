@@ -45,13 +45,24 @@ _IS_OF_PROJECTS = """EXISTS (
     SELECT 1 FROM project_social_accounts a
     WHERE a.id = pins.account_id AND a.project_id IN (SELECT value FROM json_each(?))
 )"""
-_OF_PROJECTS = f"SELECT account_id, {_COLUMNS} FROM pins WHERE {_IS_OF_PROJECTS} ORDER BY account_id, metric, place"
+_PINS = f"SELECT account_id, {_COLUMNS} FROM pins WHERE {{}} ORDER BY account_id, metric, place"
+_OF_PROJECTS = _PINS.format(_IS_OF_PROJECTS)
+_OF_ACCOUNTS = _PINS.format("account_id IN (SELECT value FROM json_each(?))")
 
 
 async def of_projects(source: Reader, project_ids: Sequence[str]) -> Mapping[str, tuple[Pin, ...]]:
     """The pins of all accounts of some projects, by account id; invalid rows are ignored."""
+    return await _by_account(source, _OF_PROJECTS, project_ids)
+
+
+async def of_accounts(source: Reader, account_ids: Sequence[str]) -> Mapping[str, tuple[Pin, ...]]:
+    """The pins of accounts, existing or not, by account id; invalid rows are ignored."""
+    return await _by_account(source, _OF_ACCOUNTS, account_ids)
+
+
+async def _by_account(source: Reader, sql: str, ids: Sequence[str]) -> Mapping[str, tuple[Pin, ...]]:
     pins: dict[str, tuple[Pin, ...]] = {}
-    for account_id, *fields in await source.fetch(_OF_PROJECTS, (json.dumps(project_ids),)):
+    for account_id, *fields in await source.fetch(sql, (json.dumps(ids),)):
         if (pin := _pin(fields)) is not None:
             pins[account_id] = (*pins.get(account_id, ()), pin)
     return pins

@@ -18,13 +18,13 @@ from smart_sync.config import Settings
 from smart_sync.config.values import key_or_title
 from smart_sync.core.days import stamp
 from smart_sync.core.model import Project
+from smart_sync.core.open_tasks import START, Steps, next_steps
 from smart_sync.core.results.results import ProjectResult
 from smart_sync.core.wording import listed
-from smart_sync.core.worker_turns import START, Steps, next_steps
 from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets.source import ReadUsage
 from smart_sync.store.engine import StoreError
-from smart_sync.store.postgres import turns
+from smart_sync.store.postgres import worker_tasks
 from smart_sync.store.postgres.postgres_database import PostgresDatabase
 from smart_sync.sync.project import Pass, ProjectSync
 from smart_sync.sync.resources import Resources
@@ -62,18 +62,18 @@ class FanOut:
             # Nobody will tell what workers write from now on: they shall write nothing.
             with contextlib.suppress(StoreError, TimeoutError):
                 async with asyncio.timeout(ENDING):
-                    await turns.end(self._database, this.id)
+                    await worker_tasks.end(self._database, this.id)
             raise
 
     async def _run(self, selected: Sequence[Project], this: Pass) -> list[ProjectResult]:
         groups = grouped(selected, self._settings)
         request = {"now": stamp(this.now), "decides": rules_digests(self._settings)}
         projects_json = {name: PROJECTS.dump_json(projects).decode() for name, projects in groups.items()}
-        await turns.begin(self._database, this.id, json.dumps(request), projects_json)
+        await worker_tasks.begin(self._database, this.id, json.dumps(request), projects_json)
         try:
             await self._queue.send(this.id, groups)
         except BrokerUnavailable as error:
-            await turns.end(self._database, this.id)
+            await worker_tasks.end(self._database, this.id)
             self._announce("workers.unavailable", reason=f"{error}; this process reads and merges by itself")
             return await self._run_here(selected, this)
         async with asyncio.TaskGroup() as group:
@@ -96,14 +96,14 @@ class FanOut:
 
     async def _tell_when_parsed(self, this: Pass) -> None:
         await this.parsed.wait()
-        await turns.mark_parsed(self._database, this.id)
+        await worker_tasks.mark_parsed(self._database, this.id)
 
     async def send_again(self, this: Pass, groups: Mapping[str, Sequence[Project]], why: Mapping[str, str]) -> None:
         """Give spreadsheets to other workers."""
         for spreadsheet, reason in why.items():
             names = listed([project.name for project in groups[spreadsheet]])
             self._announce("spreadsheet.reassigned", spreadsheet=spreadsheet, projects=names, reason=reason)
-        await turns.return_to_queue(self._database, this.id, list(why))
+        await worker_tasks.return_to_queue(self._database, this.id, list(why))
         try:
             await self._queue.send(this.id, why)
         except BrokerUnavailable as error:
@@ -153,7 +153,7 @@ class _Waiting:
         return self._results
 
     async def _step(self) -> None:
-        open_turns = await turns.open_turns(self._database, self._this.id)
+        open_turns = await worker_tasks.open_tasks(self._database, self._this.id)
         looked = time.monotonic()
         signs = [turn.silent for turn, _ in open_turns if turn.silent is not None]
         self._last_sign = max(self._last_sign, looked - min(signs, default=looked))
@@ -174,7 +174,7 @@ class _Waiting:
         closed = [*steps.done, *steps.refused, *steps.given_up]
         if not closed:
             return
-        brought = await turns.collect(self._database, self._this.id, closed)
+        brought = await worker_tasks.collect(self._database, self._this.id, closed)
         results: dict[str, ProjectResult] = {}
         if steps.refused:
             projects = [p for name in steps.refused for p in self._groups[name] if p.id not in brought]

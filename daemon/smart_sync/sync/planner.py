@@ -26,10 +26,10 @@ from smart_sync.core.merge.plan import Plan, make_plan
 from smart_sync.core.merge.suspects import NOTHING_JUDGED, Doubts, Judged
 from smart_sync.core.merge.typed_cells import Cells, comparable_accounts, hold, judge_cells, typed_cells, unknown
 from smart_sync.core.model import Account, Problem, Project
-from smart_sync.core.state import AccountState
+from smart_sync.core.state import Absence, AccountState
 from smart_sync.core.worksheet.titles import Titles
 from smart_sync.errors import SmartSyncError
-from smart_sync.store import absences, account_states, open_suspects, sheet_edits
+from smart_sync.store import absences, account_states, open_suspects, returning_accounts, sheet_edits
 from smart_sync.store.account_states import Stored
 from smart_sync.store.engine import OF_THE_WHOLE, Database, StoreError
 
@@ -61,8 +61,8 @@ class Draft:
     states: Sequence[AccountState]
     problems: tuple[Problem, ...] = ()
     missing: Sequence[Account] = ()
-    #: The ids of the accounts without a row; None: the worksheet was not read.
-    without_row: Collection[str] | None = None
+    #: The absences of the accounts without a row, by id; None: the worksheet was not read.
+    absences: Mapping[str, Absence] | None = None
 
 
 #: A draft, or why there is none.
@@ -92,7 +92,7 @@ class Planner:
         self._database = database
         self._query = query
         self._policy = settings.merge.policy()
-        self._titles = Titles({str(name): titles for name, titles in settings.sheets.columns.items()})
+        self._titles = Titles(settings.sheets.columns)
         self._sheets = settings.sheets
         self._merge = settings.merge
         self._vote_terms = settings.vote_terms
@@ -104,12 +104,12 @@ class Planner:
         now: datetime,
         day: Day,
         done: Collection[str] = (),
-        rehearsed: Mapping[str, Collection[str] | None] = MappingProxyType({}),
+        rehearsed: Mapping[str, Mapping[str, Absence] | None] = MappingProxyType({}),
     ) -> dict[str, Decided]:
         """Plan all accounts of the projects of ``cases``; by project, each independently.
 
         ``done`` projects are up to date: an account of theirs that misses its row is known to do so.  ``rehearsed``:
-        the accounts that do, of projects that a dry run has decided about; None of one whose worksheet is gone.
+        the absences of those, by id, of projects that a dry run has decided about; None of one whose worksheet is gone.
         """
         try:
             return await self._decide(cases, now, day, done, rehearsed)
@@ -131,7 +131,7 @@ class Planner:
         now: datetime,
         day: Day,
         done: Collection[str],
-        rehearsed: Mapping[str, Collection[str] | None],
+        rehearsed: Mapping[str, Mapping[str, Absence] | None],
     ) -> dict[str, Decided]:
         ids = [case.project.id for case in cases]
         doubts = Doubts(
@@ -140,6 +140,8 @@ class Planner:
         stored = await account_states.fetch(
             self._database, [case.project for case in cases], self._vote_terms(doubts.now), self._query
         )
+        if new := [account for case in cases for account in case.new]:
+            stored = await returning_accounts.with_remains(self._database, stored, new)
         suspects = await open_suspects.of_projects(self._database, ids, now)
         reads = await absences.last_reads(self._database, ids, doubts.now)
 
@@ -157,7 +159,7 @@ class Planner:
             prepared |= judged
             decided |= crashed
         asking = [project_id for project_id, one in prepared.items() if one.may_create and project_id not in decided]
-        own = {key: one.sheet.absences.keys() for key, one in prepared.items() if one.sheet.trouble is None}
+        own = {key: one.sheet.absences for key, one in prepared.items() if one.sheet.trouble is None}
         missing = {**{key: rows for key, rows in rehearsed.items() if rows is not None}, **own}
         lost = {key for key, one in prepared.items() if one.sheet.trouble and one.sheet.trouble.code == "missing"}
         lost |= {key for key, rows in rehearsed.items() if rows is None}
@@ -178,7 +180,8 @@ class Planner:
 
     def _prepare(self, case: Case, stored: Stored, terms: Terms, doubts: Doubts) -> _Prepared:
         states, problems = stored.states(case.project)
-        states += [AccountState(a.id, a.platform, a.username, a.link) for a in case.new]
+        known = {state.id for state in states}
+        states += [AccountState(a.id, a.platform, a.username, a.link) for a in case.new if a.id not in known]
         sheet = read_sheet(case.reading, states, terms, titles=self._titles)
         states = [one if one.votes.news is None else without_earlier_profile(one, sheet.rows) for one in states]
         of_larger = partial(self._policy.of_larger, case.project.name)
@@ -225,8 +228,8 @@ class Planner:
         missing: Sequence[Account] = ()
         if self._creates and plan.unmatched_rows:
             missing = missing_accounts(one.project, plan.unmatched_rows, [doubt.row for doubt in plan.doubtful])
-        without_row = one.sheet.absences.keys() if one.sheet.trouble is None else None
-        return Draft(plan, one.states, one.problems, missing, without_row=without_row)
+        known = one.sheet.absences if one.sheet.trouble is None else None
+        return Draft(plan, one.states, one.problems, missing, absences=known)
 
 
 _NO_DOUBTS: Mapping[str, EarlierDoubt] = {}

@@ -6,7 +6,7 @@ what the database holds of them is read by one query of each kind, and what they
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -15,6 +15,7 @@ from smart_sync.core.matching.sheet_side import Reading
 from smart_sync.core.model import Account, Outcome, Project
 from smart_sync.core.results.outcomes import Written, dry_run_result, failure, result_of
 from smart_sync.core.results.results import ProjectResult
+from smart_sync.core.state import Absence
 from smart_sync.errors import SheetUnavailable
 from smart_sync.logs import redact
 from smart_sync.store import plan_writer, projects, snapshots
@@ -42,9 +43,9 @@ class Pass:
     parsed: asyncio.Event
     #: The ids of the projects that this pass has brought up to date.
     done: set[str] = field(default_factory=set)
-    #: Of those that a dry run has decided about, the ids of the accounts without a row, None where the worksheet is
-    #: gone: no table says so.
-    rehearsed: dict[str, Collection[str] | None] = field(default_factory=dict)
+    #: Of those that a dry run has decided about, the absences of accounts by id, None where the worksheet is gone: no
+    #: table says so.
+    rehearsed: dict[str, Mapping[str, Absence] | None] = field(default_factory=dict)
     #: How many accounts each project has.
     sizes: Mapping[str, int] = field(default_factory=dict)
     #: Project whose worksheet is not there → the title of the one that has its accounts; by id.
@@ -173,7 +174,7 @@ class ProjectSync:
             if isinstance(draft, Draft) and this.dry_run:
                 trouble = draft.plan.trouble
                 if trouble is None or trouble.code == "missing":
-                    this.rehearsed[job.project.id] = draft.without_row
+                    this.rehearsed[job.project.id] = draft.absences
             if not isinstance(draft, Draft):
                 job.result = self._failure(job.project, draft)
             elif draft.missing and not job.new:

@@ -41,7 +41,7 @@ async def without_renamed(means: Means, listed: Listed, now: str, default: str) 
     reads = await absences.last_reads(means.database, [one.id for one in lost], now)
     ids = [one.id for one in lost if reads[one.id].accepted != "missing"]
     others = await absences.other_accounts(means.database, (), {}, ids)
-    titles = Titles({str(name): titles for name, titles in means.settings.sheets.columns.items()})
+    titles = Titles(means.settings.sheets.columns)
     readings = await asyncio.gather(*(_reading(means, one) for one in listed.new))
 
     def found() -> list[str | None]:

@@ -20,16 +20,16 @@ from smart_sync.config import Settings
 from smart_sync.config.database_url import Location, Server
 from smart_sync.core.days import day_of, moment, stamp
 from smart_sync.core.model import Account, Project
+from smart_sync.core.open_tasks import OTHER_RULES, OTHER_VERSION
 from smart_sync.core.results.results import ProjectResult
 from smart_sync.core.wording import listed
-from smart_sync.core.worker_turns import OTHER_RULES, OTHER_VERSION
 from smart_sync.errors import SmartSyncError
 from smart_sync.logs import emit, redact
 from smart_sync.sheets import open_sheets
 from smart_sync.sheets.source import ReadUsage
 from smart_sync.store import parsed_query, projects, schema
 from smart_sync.store.engine import Lost, StoreError, Transaction
-from smart_sync.store.postgres import turns
+from smart_sync.store.postgres import worker_tasks
 from smart_sync.store.postgres.postgres_database import PostgresDatabase
 from smart_sync.store.spreadsheet_cache import SpreadsheetCache
 from smart_sync.sync.fan_out import PROJECTS, RESULT, VERSION, rules_digests
@@ -60,7 +60,7 @@ class _Request:
 _REQUEST = TypeAdapter(_Request)
 
 
-def _read(task: turns.Task) -> tuple[list[Project], _Request | None]:
+def _read(task: worker_tasks.Task) -> tuple[list[Project], _Request | None]:
     """The projects and the request; none if another version wrote them in a form unknown here."""
     try:
         return PROJECTS.validate_json(task.projects), _REQUEST.validate_json(task.request)
@@ -85,7 +85,7 @@ async def _find_unclaimed(where: Location, seconds: float) -> tuple[str, str] | 
     if isinstance(where, Server):
         with contextlib.suppress(StoreError):  # it will be told by what asks for the pass
             async with PostgresDatabase(where) as database:
-                return await turns.unclaimed(database, _worker_name(), seconds)
+                return await worker_tasks.unclaimed(database, _worker_name(), seconds)
     return None
 
 
@@ -94,12 +94,12 @@ def _worker_name() -> str:
 
 
 async def _run(settings: Settings, run_id: str, spreadsheet: str) -> str:
-    where, held = settings.database.where, turns.Held()
+    where, held = settings.database.where, worker_tasks.TaskToken()
     if not isinstance(where, Server):
         raise SmartSyncError("a worker needs the PostgreSQL database of the pass; set [database] url")
     try:
         async with PostgresDatabase(where, lease=held) as database:
-            task = await turns.take(database, held, run_id, spreadsheet, _worker_name())
+            task = await worker_tasks.take(database, held, run_id, spreadsheet, _worker_name())
             if task is None:
                 return "not wanted any more"
             return await _Job(settings, database, held, run_id, task).run()
@@ -111,7 +111,12 @@ class _Job:
     """One spreadsheet that this process has taken."""
 
     def __init__(
-        self, settings: Settings, database: PostgresDatabase, held: turns.Held, run_id: str, task: turns.Task
+        self,
+        settings: Settings,
+        database: PostgresDatabase,
+        held: worker_tasks.TaskToken,
+        run_id: str,
+        task: worker_tasks.Task,
     ) -> None:
         self._settings = settings
         self._database = database
@@ -136,7 +141,7 @@ class _Job:
                 return "another has it now"
             bug = None if isinstance(error, SmartSyncError | StoreError | TimeoutError) else raised
             trouble = self._describe(error)
-        await turns.finish(self._database, self._held, asdict(self._usage), trouble)
+        await worker_tasks.finish(self._database, self._held, asdict(self._usage), trouble)
         if trouble:
             fields = {"spreadsheet": self._held.spreadsheet, "projects": self._names}
             emit("spreadsheet.refused", **fields, reason=trouble, exc_info=bug)
@@ -156,7 +161,7 @@ class _Job:
         while True:
             await asyncio.sleep(self._settings.sync.worker_timeout / BEATS)
             try:
-                await turns.heartbeat(self._database, self._held)
+                await worker_tasks.heartbeat(self._database, self._held)
             except Lost:
                 raise
             except StoreError:
@@ -209,7 +214,7 @@ class _Job:
 
     async def _wait_for_parsed(self, this: Pass) -> None:
         while True:
-            if await turns.is_parsed(self._database, self._run_id):
+            if await worker_tasks.is_parsed(self._database, self._run_id):
                 this.parsed.set()
                 return
             await asyncio.sleep(LOOK)
@@ -219,4 +224,4 @@ class _Job:
         now = stamp(utc_now())
         dated = [replace(one, timestamp=one.timestamp or now) for one in results]
         rows = [(one.project.id, one.worksheet_read, RESULT.dump_json(one).decode()) for one in dated]
-        await turns.record(transaction, self._run_id, self._held.spreadsheet, rows)
+        await worker_tasks.record(transaction, self._run_id, self._held.spreadsheet, rows)

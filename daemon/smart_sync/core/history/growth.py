@@ -44,6 +44,8 @@ class History:
     deltas: Sequence[Series] = ()
     #: Days that end a carried stretch → the places of the metrics that were carried.
     ends: Mapping[int, frozenset[int]] = field(default_factory=dict)
+    #: The metrics (their places) that are carried now → the day since which they are.
+    carried: Mapping[int, int] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -52,6 +54,7 @@ class History:
         values: Sequence[Series],
         first: Sequence[int] | None,
         ends: Mapping[int, frozenset[int]],
+        carried: Mapping[int, int],
     ) -> Self:
         """A history from the snapshots' ``values``; each metric is known from its ``first`` day on.
 
@@ -66,7 +69,7 @@ class History:
         for place, (day, row) in enumerate(zip(days, dated, strict=True)):
             follows = place > 0 and days[place - 1] == day - 1
             deltas.append(tuple(map(_difference, row, dated[place - 1])) if follows else nothing)
-        return cls(days, dated, deltas, ends)
+        return cls(days, dated, deltas, ends, carried)
 
     @property
     def last_day(self) -> int | None:
@@ -195,7 +198,8 @@ def average(history: History, metric: int, after: int, until: int) -> float | No
         while place > 0 and daily[place - 1] == 0:
             place -= 1
             daily[place] = None
-    counted = [delta for delta in daily if delta is not None]
+    since = history.carried.get(metric, until + 1)
+    counted = [delta for day, delta in enumerate(daily, after + 1) if delta is not None and (delta or day < since)]
     return sum(counted) / len(counted) if counted else None
 
 

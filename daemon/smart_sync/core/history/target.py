@@ -1,8 +1,8 @@
 """Whether a project reaches its target: its progress, its pace, and the projection to its last day.
 
 Days are ordinals.  The pace of an account is its growth over the last `PACE_DAYS` (`core.history.growth.change`) by the
-days that it is of; where a carried stretch ends in them, whose growth is of other days too, the mean of the other days.
-Accounts without any add nothing to it, so that one that joins is no growth.
+days that it is of; where a value was or is carried in them, the mean of the other days.  Accounts without any
+add nothing to it, so that one that joins is no growth.
 """
 
 import math
@@ -134,6 +134,6 @@ def _pace(history: History, metric: int, as_of: int) -> float | None:
     growth, newest = change(history, metric, as_of, PACE_DAYS), history.at(metric, as_of)
     if growth is None or newest is None:
         return None
-    if growth.ends:
+    if growth.ends or metric in history.carried:
         return average(history, metric, as_of - PACE_DAYS, as_of)
     return growth.amount / (newest.day - growth.since)

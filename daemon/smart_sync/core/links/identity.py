@@ -14,9 +14,9 @@ An identity is ``platform:rest`` for what is known and ``host/path`` for what is
 - Unknown hosts keep their path and query, and a text with two different links is none of them: when in doubt two
   links are two accounts.
 
-Who asks which account a link means asks here, by `same` or `by_identity`: a row of a worksheet among its project's
-accounts (`core.matching.match`, which chooses among several that are one), a line of a file among all
-(`parsers.csv_files.match`), a person (`store.accounts.find`), and the comparison of two links that an account had.
+Every search for the account of a link uses `same_profile` or `by_identity`: for a row of a worksheet among its
+project's accounts (`core.matching.match`, which chooses among several that are one), for a line of a file among all
+(`parsers.csv_files.match`), for a person (`store.accounts.find`), and between two links that an account had.
 
 Links are untrusted text.  Nothing here raises, and an identity has no control characters and no lone surrogates.
 """
@@ -70,7 +70,7 @@ def identity(link: str, platform: str = "") -> str:
     return name if again is not None and str(again) == name and not page_of(again).rest else printable(trimmed(link))
 
 
-def same(one: str, other: str, platform: str = "") -> bool:
+def same_profile(one: str, other: str, platform: str = "") -> bool:
     """Whether two links mean the same account; ``platform`` says whose a bare ``@name`` is.  Blank ones mean none."""
     return identity(one, platform) == identity(other, platform) != ""
 
@@ -155,9 +155,7 @@ def several(link: str) -> tuple[str, ...]:
 
 
 def why_no_profile(link: str, platform: str = "") -> str:
-    """Why `profile_link` finds none, and what to do about it, in words."""
-    if both := several(link):
-        return f"the cell holds several links ({', '.join(both[:3])}); leave one"
+    """Why `profile_link` finds none in a text without `several` links, and what to do about it, in words."""
     address = _address(link)
     if address is not None and address.host in HOSTS:
         return "the link shows no profile (but a video, a group, a search …); put the profile's link here"

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from smart_sync.core.links.identity import by_identity, identity, profile_link
-from smart_sync.core.model import METRICS, Metrics, Problem, SheetRow, Table
+from smart_sync.core.model import METRICS, NO_METRICS, Metrics, Problem, SheetRow, Table
 from smart_sync.core.state import AccountState
 
 #: How many of the accounts that are one and the same a problem names.
@@ -49,12 +49,13 @@ def match(table: Table, accounts: Sequence[AccountState]) -> Matches:
             unmatched.append(row)
         else:
             rows_by_account.setdefault(account_id, []).append(row)
+    last = {one.id: one.sheet for one in accounts if len(rows_by_account.get(one.id, ())) > 1}
     rows = {
-        account_id: several[0] if len(several) == 1 else combine(several)
+        account_id: several[0] if len(several) == 1 else combine(several, last[account_id])
         for account_id, several in rows_by_account.items()
     }
     problems = [
-        *_duplicates(table.worksheet, rows_by_account.values()),
+        *_duplicates(table.worksheet, {account_id: rows_by_account[account_id] for account_id in last}, rows),
         *_duplicate_accounts(table.worksheet, duplicates.values(), rows_by_account),
     ]
     with_row = [group for group in duplicates.values() if any(account.id in rows_by_account for account in group)]
@@ -105,34 +106,47 @@ def _named(group: Sequence[AccountState]) -> str:
     return f"accounts {' and '.join(names)}" + (f" and {more:,} more" if more else "")
 
 
-def _duplicates(worksheet: str, groups: Iterable[list[SheetRow]]) -> Iterable[Problem]:
-    for rows in groups:
-        if len(rows) > 1:
-            numbers = ", ".join(str(row.row) for row in rows)
-            reason = f"rows {numbers} are the same account; per metric the larger value counts"
-            text = "; ".join([reason, *_exceptions(rows)])
-            yield Problem(text, worksheet, rows[0].row, value=rows[0].link, code="same-account")
+def _duplicates(
+    worksheet: str, groups: Mapping[str, Sequence[SheetRow]], combined: Mapping[str, SheetRow]
+) -> Iterable[Problem]:
+    for account_id, rows in groups.items():
+        numbers = ", ".join(str(row.row) for row in rows)
+        reason = f"rows {numbers} are the same account; per metric the larger value counts"
+        text = "; ".join([reason, *_exceptions(rows, combined[account_id])])
+        yield Problem(text, worksheet, rows[0].row, value=rows[0].link, code="same-account")
 
 
-def _exceptions(rows: Sequence[SheetRow]) -> Iterator[str]:
+def _exceptions(rows: Sequence[SheetRow], combined: SheetRow) -> Iterator[str]:
     """The metrics for which not simply the larger value counts, in words: pinned by a row, or partly unreadable."""
-    pinned = frozenset().union(*(row.pinned for row in rows))
-    lost = frozenset().union(*(row.unreadable for row in rows)) - pinned - combine(rows).unreadable
-    for some, which in ((pinned, "of those with the mark of a pin"), (lost, "of the cells that can be read")):
+    pinned = combined.pinned
+    lost = frozenset().union(*(row.unreadable for row in rows)) - pinned
+    stands = {
+        m for i, m in enumerate(METRICS) if m in combined.unreadable and any(r.metrics[i] is not None for r in rows)
+    }
+    for some, which in (
+        (pinned, "of those with the mark of a pin"),
+        (lost - combined.unreadable, "of the cells that can be read"),
+        (stands, "the last known value, larger than that of the cells that can be read"),
+    ):
         if some:
             yield f"{', '.join(metric for metric in METRICS if metric in some)}: {which}"
 
 
-def combine(rows: Sequence[SheetRow]) -> SheetRow:
+def combine(rows: Sequence[SheetRow], last: Metrics | None = None) -> SheetRow:
     """Merge an account's several rows into one: the larger value per metric, everything else from the first row.
 
-    Where a row pins a metric, only rows that do count for it.  A metric is unreadable only where no row gives a value.
+    Where a row pins a metric, only rows that do count for it.  A metric with a cell that cannot be read is unreadable
+    where no row gives a value, or none as large as in the ``last`` read: the larger one may stand in that cell.
     There must be at least one row.
     """
     pinned = frozenset().union(*(row.pinned for row in rows))
     counted = [[row.metrics[i] for row in rows if m not in pinned - row.pinned] for i, m in enumerate(METRICS)]
-    metrics = Metrics._make(max((value for value in several if value is not None), default=None) for several in counted)
+    largest = [max((value for value in several if value is not None), default=None) for several in counted]
     unreadable = frozenset().union(*(row.unreadable for row in rows))
+    metrics = Metrics._make(
+        None if m in unreadable - pinned and (value or 0) < (before or 0) else value
+        for m, value, before in zip(METRICS, largest, last or NO_METRICS, strict=True)
+    )
     return rows[0]._replace(
         metrics=metrics,
         unreadable=frozenset(m for m, value in zip(METRICS, metrics, strict=True) if value is None and m in unreadable),

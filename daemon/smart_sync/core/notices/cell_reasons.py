@@ -44,6 +44,12 @@ CELLS = {
     "per metric the larger value counts": "по каждой метрике считается большее значение",
     "of those with the mark of a pin": "из отмеченных закреплением",
     "of the cells that can be read": "из ячеек, которые читаются",
+    "{metrics}: the last known value, larger than that of the cells that can be read": (
+        "{metrics}: последнее известное значение, оно больше, чем в ячейках, которые читаются"
+    ),
+    "the last known value, larger than that of the cells that can be read": (
+        "последнее известное значение, оно больше, чем в ячейках, которые читаются"
+    ),
     "{metrics}: of those with the mark of a pin": "{metrics}: из отмеченных закреплением",
     "{metrics}: of the cells that can be read": "{metrics}: из ячеек, которые читаются",
     "it stands where the row of {link} stood, whose row is gone": "она стоит там, где была пропавшая строка {link}",

@@ -6,7 +6,6 @@ Five million cells as Python values are half a gigabyte; as JSON they are forty 
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from typing import Any, NamedTuple, overload
 
 from smart_sync.core.foreign_text import read_json, storable
@@ -49,10 +48,7 @@ class Grid(Sequence[Sequence[Cell]]):
     def __getitem__(self, index: slice) -> Sequence[Sequence[Cell]]: ...
     def __getitem__(self, index: int | slice) -> Sequence[Cell] | Sequence[Sequence[Cell]]:
         if isinstance(index, slice):
-            start, stop, step = index.indices(self._count)
-            if step > 0:
-                return list(islice(self, start, stop, step))
-            return [self[number] for number in range(start, stop, step)]
+            return [self[number] for number in range(*index.indices(self._count))]
         block, row = divmod(range(self._count)[index], BLOCK)
         number, rows = self._open
         if number != block:

@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
+from typing import Any
 
 from smart_sync.core.foreign_text import INVISIBLE, undecorated
 from smart_sync.core.model import METRICS
@@ -131,12 +132,12 @@ class Title:
 
 
 class Titles:
-    """The titles that are known: the built-in ones and those of ``[sheets.columns]``, which win.
+    """The titles that are known: the built-in ones and those of ``[sheets.columns]`` (field → names), which win.
 
     Made once and asked by several threads.
     """
 
-    def __init__(self, synonyms: Mapping[str, Sequence[str]] = {}) -> None:
+    def __init__(self, synonyms: Mapping[Any, Sequence[str]] = {}) -> None:
         self._names = dict(_built_in())
         for field in FIELDS:
             self._names.update({normal(name): Title(field) for name in synonyms.get(field, ())})

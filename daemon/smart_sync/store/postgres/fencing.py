@@ -113,7 +113,7 @@ class Fence(Protocol):
     def session(self, schema: str) -> dict[str, str]:
         """The settings of the writing session."""
 
-    def demand(self) -> None:
+    def require_held(self) -> None:
         """Raise `Lost` unless the lease is held, as far as this process knows."""
 
     async def check(self, connection: "AsyncConnection[Any]") -> None:

@@ -112,7 +112,7 @@ class Lease:
         """The settings of the session that writes under it; by its name the next holder ends it."""
         return {"application_name": session_name(schema, self._token)}
 
-    def demand(self) -> None:
+    def require_held(self) -> None:
         """Raise `Lost` unless it is held."""
         if not self.held:
             self._end()
@@ -120,7 +120,7 @@ class Lease:
 
     async def check(self, connection: "AsyncConnection[Any]") -> None:
         """Raise `Lost` unless it is held, and will be until the open transaction has ended."""
-        self.demand()
+        self.require_held()
         if not await rows(connection, numbered(CHECK), (LEADER, self._token, self.holder)):
             self._lose("another instance has taken over")
             raise lost(self.reason)

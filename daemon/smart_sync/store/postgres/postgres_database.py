@@ -134,7 +134,7 @@ class PostgresDatabase:
         """Raise `NotLeading` if another instance has taken over; a connection always leads to one database."""
         if self._lease is not None:
             try:
-                self._lease.demand()
+                self._lease.require_held()
             except Lost as error:
                 raise error.meaning from None
 
@@ -212,7 +212,7 @@ class PostgresDatabase:
 
     async def _commit(self, connection: "AsyncConnection[Any]", mark: int) -> None:
         if self._lease is not None:
-            self._lease.demand()
+            self._lease.require_held()
         try:
             async with self._writer.translated_errors():
                 if (await connection.execute("COMMIT")).statusmessage != "COMMIT":
@@ -229,7 +229,7 @@ class PostgresDatabase:
         ends = time.monotonic() + RECONNECTING + CONNECTING
         while time.monotonic() < ends:
             if self._lease is not None:
-                self._lease.demand()
+                self._lease.require_held()
             with contextlib.suppress(StoreError):
                 return bool((await self._slots.fetch(MARK, (self._marks_of,), patience=0.0))[0][0] == mark)
             await asyncio.sleep(PAUSE)

@@ -101,10 +101,11 @@ class SqliteDatabase:
         async with self._reading:
             with self._translated_errors():
                 await self._reader.execute_fetchall("ATTACH ? AS original", (uri(original, "ro"),))
+                # A view would be made of a table that is not there, too, and hide the one here.
+                wanted = f"SELECT {columns} FROM original.account_snapshots"
+                await self._reader.execute_fetchall(f"{wanted} LIMIT 0")
                 await self._reader.execute_fetchall("PRAGMA query_only = OFF")
-                await self._reader.execute_fetchall(
-                    f"CREATE TEMP VIEW account_snapshots AS SELECT {columns} FROM original.account_snapshots"
-                )
+                await self._reader.execute_fetchall(f"CREATE TEMP VIEW account_snapshots AS {wanted}")
                 await self._reader.execute_fetchall("PRAGMA query_only = ON")
 
     async def check_in_place(self) -> None:

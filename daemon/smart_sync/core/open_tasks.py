@@ -13,7 +13,7 @@ VANISHED = ("no worker can take it: the database has lost the task", "")
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class OpenTask:
     """A spreadsheet given to the workers."""
 
     spreadsheet: str
@@ -46,13 +46,13 @@ def log_hint(worker: str) -> str:
     return f"see the log of the worker {worker}"
 
 
-def next_steps(turns: Iterable[Turn], quiet: float, limit: float, *, sent: Mapping[str, int]) -> Steps:
-    """Decide what to do about ``turns``.
+def next_steps(tasks: Iterable[OpenTask], quiet: float, limit: float, *, sent: Mapping[str, int]) -> Steps:
+    """Decide what to do about ``tasks``.
 
     ``quiet``: seconds since any worker has given a sign of life; ``limit``: of silence, in seconds; ``sent``: how often
     each that is waited for was given to the workers.
     """
-    everything = list(turns)
+    everything = list(tasks)
     anybody = any(turn.tries for turn in everything)
     done, again, refused = [], {}, {}
     # Of a database that was restored, say: waited for in vain.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from smart_sync.core.worker_turns import MAX_TRIES, Turn
+from smart_sync.core.open_tasks import MAX_TRIES, OpenTask
 from smart_sync.store.engine import StoreError, Transaction, upsert
 from smart_sync.store.postgres import fencing
 from smart_sync.store.postgres.postgres_database import PostgresDatabase
@@ -58,7 +58,7 @@ _LEFT = (
 )
 
 
-class Held:
+class TaskToken:
     """A worker's token for one spreadsheet, without which it cannot write: the `Fence` of its database."""
 
     def __init__(self) -> None:
@@ -76,7 +76,7 @@ class Held:
             "statement_timeout": str(_STATEMENT_MS),
         }
 
-    def demand(self) -> None:
+    def require_held(self) -> None:
         """Nothing: the token does not expire."""
 
     async def check(self, connection: "AsyncConnection[Any]") -> None:
@@ -130,10 +130,10 @@ async def end(database: PostgresDatabase, run_id: str) -> None:
     await database.at_once_if_held(_RAISE.format(which=_OF.format(which="s.run_id = ?2")), ("", run_id))
 
 
-async def open_turns(database: PostgresDatabase, run_id: str) -> list[tuple[Turn, str]]:
+async def open_tasks(database: PostgresDatabase, run_id: str) -> list[tuple[OpenTask, str]]:
     """The spreadsheets not collected yet, and the cost of reading them as reported by their workers."""
     rows = await database.at_once(_LOOK, (run_id,))
-    return [(Turn(row[0], row[1], row[2], row[3], bool(row[4]), row[5]), str(row[6])) for row in rows]
+    return [(OpenTask(row[0], row[1], row[2], row[3], bool(row[4]), row[5]), str(row[6])) for row in rows]
 
 
 async def return_to_queue(database: PostgresDatabase, run_id: str, spreadsheets: Sequence[str]) -> None:
@@ -162,7 +162,7 @@ class Task:
     read: frozenset[str] = field(default_factory=frozenset)
 
 
-async def take(database: PostgresDatabase, held: Held, run_id: str, spreadsheet: str, worker: str) -> Task | None:
+async def take(database: PostgresDatabase, held: TaskToken, run_id: str, spreadsheet: str, worker: str) -> Task | None:
     """Take a spreadsheet over from the worker that has it, if any; None if the pass no longer wants it."""
     if not await database.dialect.columns(database, "fan_out_spreadsheets"):
         return None  # tables of another version
@@ -185,7 +185,7 @@ async def take(database: PostgresDatabase, held: Held, run_id: str, spreadsheet:
     )
 
 
-async def heartbeat(database: PostgresDatabase, held: Held) -> None:
+async def heartbeat(database: PostgresDatabase, held: TaskToken) -> None:
     """Record a sign of life. Raises `Lost` if another worker has the spreadsheet."""
     if not await database.at_once(_BEAT, (held.spreadsheet, held.token)):
         raise held.lost()
@@ -207,6 +207,6 @@ async def record(
     )
 
 
-async def finish(database: PostgresDatabase, held: Held, usage: Mapping[str, Any], trouble: str = "") -> None:
+async def finish(database: PostgresDatabase, held: TaskToken, usage: Mapping[str, Any], trouble: str = "") -> None:
     """Record that a worker is done with its spreadsheet; ``trouble``: why it failed."""
     await database.at_once(_FINISH, (held.spreadsheet, held.token, trouble, json.dumps(dict(usage))))
