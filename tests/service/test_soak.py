@@ -181,9 +181,8 @@ def test_reloads_leave_nothing_behind(config: Path, world: World, keep: bool) ->
     """Of what served before a reload nothing is kept but what the next one takes over from; and no descriptor."""
     counts = world.folder / "counts"
     code = f"keep, place = {keep}, {str(counts)!r}\n{COUNTING}"
-    # In an interpreter of its own: forks of the loaded program look for no garbage in what was once frozen.
-    own = {"PYTHONHASHSEED": "0"}
-    with Daemon(config, weakened(world.folder, code) | own) as daemon:
+    # In an interpreter of its own: a fork looks for no garbage.
+    with Daemon(config, weakened(world.folder, code), forked=False) as daemon:
         watched = Watched.of(daemon)
         for _ in range(20):
             daemon.process.send_signal(signal.SIGHUP)

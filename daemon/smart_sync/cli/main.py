@@ -69,12 +69,12 @@ class _Grouped(click.Group):
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: "
     + ", ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES.items())
-    + ".\n\nOf one command, with an example: smart-sync COMMAND --help",
+    + ".\n\nFor one command, with an example: smart-sync COMMAND --help",
 )
 @click.version_option(__version__, message="smart-sync %(version)s")
 @config_option
 def cli() -> None:
-    """Keep a view counter's SQLite database up to date with Google Sheets and parsed numbers."""
+    """Keep a web app's database up to date with Google Sheets and parsed numbers."""
 
 
 for command in (one for commands in GROUPS.values() for one in commands):

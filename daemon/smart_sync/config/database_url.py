@@ -103,7 +103,7 @@ def server(url: str) -> Server:
 
 
 def _is_whole_password(query: str) -> bool:
-    """False where a password in ``query`` may end at an & of its own: the library would show the rest of it."""
+    """False if a password in ``query`` may end at an & of its own: the library's errors would show the rest."""
     options = query.split("&") if query else []
     has_secret = any(one.partition("=")[0] in _SECRET_KEYS for one in options)
     return not has_secret or all(map(_BESIDE_PASSWORD.fullmatch, options))

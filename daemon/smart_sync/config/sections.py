@@ -85,8 +85,7 @@ class DatabaseSettings(Section):
 class ScheduleSettings(Section):
     """When passes run by themselves: ``every`` so many seconds, or by a ``cron`` expression in ``timezone``."""
 
-    #: Time from the start of one pass to the start of the next. Without ``every`` and ``cron`` passes run on request
-    #: only.
+    #: Time from the start of one pass to the start of the next. Without ``every`` and ``cron``: 30 minutes.
     every: Seconds | None = None
     #: A cron expression of five fields, such as ``"*/30 * * * *"``, in place of ``every``; its times are those of
     #: ``timezone``.

@@ -239,18 +239,18 @@ class DaemonStatus:
         return "" if exists else "does not exist; correct [sheets] directory"
 
     async def _clock_doubt(self) -> str:
-        """Why the clock is doubted; "" if it is not, or that cannot be told."""
+        """Why the clock is doubted; "" if it is not, or the database cannot be read."""
         try:
             return await clock_doubt(self.resources.database, self.resources.clock())
         except StoreError:
             return ""
 
     def _failing_parsers(self, stands: Standing | None) -> list[str]:
-        """Those of the configuration that fail, as was told, or cannot read a part of their source; each with why."""
+        """The configured parsers that fail, as was reported, or cannot read a part of their source; with reasons."""
         names = {str(parser["parser"]) for parser in self.resources.parsers()}
         return parser_records.to_tell(stands.failing_parsers if stands else (), names)
 
     def _allowed(self) -> float:
-        """Seconds that a tick may be overdue: a long pass covers ticks, and none of them is missed by that."""
+        """The seconds that a tick may be overdue: ticks during a long pass are not missed."""
         longest_pass = self.resources.settings.sheets.deadline + BESIDE_READING
         return max(min(self.runner.interval(), LONGEST), longest_pass)

@@ -76,7 +76,7 @@ class CsvSheets:
         return await self._looked(titles_in)
 
     async def _looked(self, look: Callable[..., T], *arguments: object) -> T:
-        """What ``look`` finds in the directory; a drive that hangs is told when the deadline has passed."""
+        """The result of ``look`` in the directory; a drive that hangs is reported at the deadline."""
         now = asyncio.get_running_loop().time()
         seconds = self._deadline if self._ends is None else self._ends - now
         try:

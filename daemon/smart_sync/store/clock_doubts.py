@@ -1,4 +1,4 @@
-"""Whether this machine's clock can be believed: what `core.history.clock_jumps` judges, from the passes on record."""
+"""Whether this machine's clock is plausible: reads the recorded passes that `core.history.clock_jumps` judges."""
 
 from datetime import datetime
 

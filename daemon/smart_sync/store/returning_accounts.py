@@ -1,4 +1,4 @@
-"""Accounts that are created again: the web app has deleted them, and what the last passes left of them is still here.
+"""Accounts that are created again after the web app has deleted them, while their stored values still exist.
 
 It is the same profile in the same project, so it goes on where it ended.  A pass finds what is left once it has made
 the account; a dry run makes none, and asks here.

@@ -1,4 +1,4 @@
-"""Worksheets of no project that are those of projects, renamed: no project is created for them."""
+"""Worksheets without a project that are renamed ones of other projects: no project is created for them."""
 
 import asyncio
 from collections.abc import Mapping, Sequence

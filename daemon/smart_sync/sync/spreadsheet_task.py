@@ -47,7 +47,7 @@ WRITING = 300.0
 
 
 async def _collect_nothing(new: Sequence[Account] | None = None, *, only: frozenset[str] | None = None) -> None:
-    """The process that runs the pass asks the parsers."""
+    """Do nothing: the process that runs the pass asks the parsers."""
 
 
 @dataclass(frozen=True, slots=True)

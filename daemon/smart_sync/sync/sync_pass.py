@@ -162,7 +162,7 @@ class SyncPass:
         return [p for p in active if request.project_ids is None or p.id in request.project_ids], created, listed
 
     async def _list_worksheets(self) -> Listed:
-        """A project for each worksheet of the default spreadsheet that has none, if that is wanted."""
+        """A new project for each worksheet of the default spreadsheet that has none, if configured."""
         sheets = self._settings.sheets
         has_default = sheets.source != "google" or bool(sheets.spreadsheet)
         if not has_default or self._settings.sync.create_missing != "projects":
@@ -253,7 +253,7 @@ class SyncPass:
         return judged
 
     async def _doubted(self, now: datetime) -> str:
-        """Why nothing is deleted as too old now, told once; "" if it is."""
+        """Why nothing is deleted as too old now, logged once; "" if things are."""
         doubted = await clock_doubt(self._database, now)
         if doubted and not self._is_clock_doubted:
             self._announce("clock.doubted", reason=doubted)

@@ -32,11 +32,11 @@ from smart_sync.core.model import METRICS
 @json_option
 @config_option
 def confirm(what: str, metric: str | None, as_json: bool) -> None:
-    """Say that what the last pass reported is meant.
+    """Accept what the last pass reported.
 
-    Of an account (its link, name or id) or of a whole project: rows that are gone, cells and columns that were
-    emptied, suspect values, rows for which no account was created, a worksheet that is not there.  The next pass goes
-    by it.  The exit code is 1 if there was nothing to confirm.
+    For an account (its link, name or id) or a whole project: rows that are gone, cells and columns that were
+    emptied, suspect values, rows for which no account was created, a missing worksheet.  It counts from the
+    next pass on.  The exit code is 1 if there was nothing to confirm.
     """
     from smart_sync.admin import confirm as findings
     from smart_sync.cli.output.data import show_confirmed
@@ -58,10 +58,10 @@ def confirm(what: str, metric: str | None, as_json: bool) -> None:
 @json_option
 @config_option
 def pin(account: str, metric: str, value: int | None, until: datetime | None, why: str, as_json: bool) -> None:
-    """Fix a value, whatever worksheet and parsers say.
+    """Set a value that wins over worksheet and parsers.
 
-    ACCOUNT is a link, a name or an id.  Without VALUE the one that it has.  It wins over everything until unpin takes
-    it back, or the day has passed; the next pass goes by it.  In a worksheet the same is typed with a mark: 950!
+    ACCOUNT is a link, a name or an id.  Without VALUE the current one is pinned.  It counts from the next pass on,
+    until unpin removes it or the --until day has passed.  In a worksheet a mark does the same: 950!
     """
     from smart_sync.admin import corrections as pins
     from smart_sync.cli.output.explanation import show_pinned
@@ -78,10 +78,10 @@ def pin(account: str, metric: str, value: int | None, until: datetime | None, wh
 @json_option
 @config_option
 def unpin(account: str, metric: str | None, as_json: bool) -> None:
-    """Take back a pin, or all of an account.
+    """Remove one pin of an account, or all.
 
-    ACCOUNT is a link, a name or an id.  Worksheet and parsers decide again, from the next pass on.  The mark of a cell
-    is taken away in the worksheet.
+    ACCOUNT is a link, a name or an id.  Worksheet and parsers decide again, from the next pass on.  A mark in a cell
+    is removed in the worksheet.
     """
     from smart_sync.admin import corrections as pins
     from smart_sync.cli.output.explanation import show_unpinned
@@ -103,7 +103,7 @@ def pins(as_json: bool) -> None:
 
 @click.group(epilog=example("smart-sync snapshots repair nova 2026-03-09 --views 1200"))
 def snapshots() -> None:
-    """Fix the snapshots of past days."""
+    """Correct the snapshots of past days."""
 
 
 def _value_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -122,8 +122,8 @@ def _value_options(command: Callable[..., None]) -> Callable[..., None]:
 def snapshots_repair(account: str, day: datetime, as_json: bool, **values: int | None) -> None:
     """Correct what Smart Sync wrote on a past day, such as a typo that stood at midnight.
 
-    ACCOUNT is a link, a name or an id.  Only its own snapshot of that day; explain shows what it said before.  The exit
-    code is 1 if it has no snapshot of that day.
+    ACCOUNT is a link, a name or an id.  Only the snapshot that Smart Sync wrote is changed; explain shows its earlier
+    values.  The exit code is 1 if there is none of that day.
     """
     from smart_sync.admin import corrections
     from smart_sync.cli.output.data import show_repaired
@@ -151,8 +151,8 @@ def ingest(
     """Store parsed values from a file, or take some back.
 
     CSV or JSON lines; the next pass merges them.  Lines that cannot be used are named on standard error and left
-    out; the exit code is then 4.  What is taken back counts no more, whichever source brings it again, unless
-    it was parsed later; where there is nothing to take back, the exit code is 1.
+    out; the exit code is then 4.  A value that is taken back no longer counts, even if a source brings it
+    again, unless it was parsed later; the exit code is 1 if there is nothing to take back.
     """
     from smart_sync.admin import ingest
     from smart_sync.cli.output.data import show_forgotten, show_ingested

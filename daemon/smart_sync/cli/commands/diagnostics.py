@@ -11,15 +11,15 @@ from smart_sync.errors import ConfigError
 
 @click.command(epilog=example("smart-sync check --offline"))
 @click.option("--offline", is_flag=True, help="Ask no platform: leave the parsers out.")
-@click.option("--drill", is_flag=True, help="Plant accidents in a copy, and say who would be notified of each.")
+@click.option("--drill", is_flag=True, help="Make mistakes in a copy, and show who would be notified of each.")
 @json_option
 @config_option
 def check(offline: bool, drill: bool, as_json: bool) -> None:
-    """Say everything that is wrong, at once; change nothing.
+    """Report everything that is wrong, in one run; change nothing.
 
     Looks at configuration, credentials, database and worksheets, asks each parser about one account, and shows the
-    merge rules that follow.  With --drill a copy of the largest project has one accident of each kind: a digit
-    missing, the neighbour's row, a column emptied; and for each is said which alarm there would be, and for whom.
+    resulting merge rules.  With --drill it makes one mistake of each kind in a copy of the largest project (a digit
+    missing, the neighbour's row, a column emptied), and shows for each which alarm there would be, and for whom.
 
     The exit code is 1 if something is wrong that keeps numbers from being right; warnings leave it at 0.
     """
@@ -41,9 +41,9 @@ def check(offline: bool, drill: bool, as_json: bool) -> None:
 @json_option
 @config_option
 def parse(links: tuple[str, ...], tokens: bool, as_json: bool) -> None:
-    """Ask the parsers about a few links now; write no number.
+    """Ask the parsers about a few links now; store no number.
 
-    Shows what each platform answered, mapped and raw.  The exit code is 1 if a parser got no value, or a token ended.
+    Shows each platform's answer, as metrics and raw.  The exit code is 1 if a parser got no value, or a token ended.
     """
     from smart_sync import logs
     from smart_sync.admin.checks.parser_trials import parse_links, token_overview

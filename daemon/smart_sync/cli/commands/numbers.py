@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 def explain(account: str, metric: str | None, days: int, everything: bool, as_json: bool) -> None:
     """Say why the numbers of an account are what they are.
 
-    ACCOUNT is a link, a name or an id.  A sentence for each metric; both sides, the rule and the winner; the last days,
-    and what was typed into the worksheet.
+    ACCOUNT is a link, a name or an id.  Shows a sentence for each metric, both sides, the rule and the winner, the last
+    days, and what was typed into the worksheet.
     """
     from smart_sync.cli.output.explanation import show_explanations
     from smart_sync.report import explain
@@ -127,8 +127,8 @@ def report(
 ) -> None:  # fmt: skip
     """Write the growth as one HTML file that opens from disk.
 
-    Whether each project is on target, its totals, what is to be put right.  Days and times are those of
-    [schedule] timezone.
+    It shows whether each project is on target, its totals, and what to correct.  Days and times are in [schedule]
+    timezone.
     """
     from smart_sync.core.days import day_of, stamp
     from smart_sync.report import build, csv_tables, query

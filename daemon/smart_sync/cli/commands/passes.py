@@ -84,7 +84,7 @@ def sync(project: str | None, dry_run: bool, as_json: bool) -> None:
 
 
 @click.command(epilog=example("smart-sync status --watch"))
-@click.option("--watch", is_flag=True, help="Go on, live, until Ctrl-C.")
+@click.option("--watch", is_flag=True, help="Keep showing it, live, until Ctrl-C.")
 @click.option("--openmetrics", is_flag=True, help="Print metrics, for node_exporter's textfile collector.")
 @json_option
 @config_option
@@ -125,10 +125,10 @@ def _print_metrics(client: "Client") -> None:
 @json_option
 @config_option
 def healthcheck(as_json: bool) -> None:
-    """Say whether the daemon is alive, for restarts.
+    """Say whether the daemon keeps its schedule, for restarts.
 
-    Exit code 0: no tick of its schedule is missed; 1: one is; 3: it is down.  Whether its numbers are current
-    is reported elsewhere: status says it, and GET /healthz.
+    Exit code 0: no scheduled pass was missed; 1: one was; 3: it is not running.  Whether the numbers are current is
+    answered by status and by GET /healthz.
     """
     from smart_sync.control.client import Client
 

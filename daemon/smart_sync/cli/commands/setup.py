@@ -22,16 +22,18 @@ NAME = "smart-sync"
 
 
 @click.command(epilog=example("smart-sync init --spreadsheet https://docs.google.com/spreadsheets/d/KEY"))
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="[default: config.toml]")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="The file to write.  [default: config.toml]"
+)
 @click.option("--spreadsheet", metavar="WHERE", help="The spreadsheet: its address in the browser, its key or title.")
 @click.option("--credentials", metavar="FILE", help="The service account's JSON key.")
 @click.option(
     "--database", metavar="WHERE", help="A file, the web app's or a new one; or env:NAME of a PostgreSQL address."
 )
 @click.option("--timezone", metavar="NAME", help="The time zone in which a day ends, such as Europe/Berlin.")
-@click.option("--systemd", is_flag=True, help="Write the unit too; all paths are the unit's.")
+@click.option("--systemd", is_flag=True, help="Write the systemd unit too, and use its paths.")
 @click.option("--root", type=click.Path(path_type=Path), metavar="DIR", help="With --systemd: write below DIR.")
-@click.option("--yes", is_flag=True, help="Ask nothing: take what is given, and the defaults.")
+@click.option("--yes", is_flag=True, help="Ask nothing: use the given options and the defaults.")
 def init(
     output: Path | None,
     spreadsheet: str | None,
@@ -44,7 +46,7 @@ def init(
 ) -> None:
     """Write a commented configuration and try it step by step.
 
-    Whatever fails says what to click or type.  Asks for what is not given.  Never overwrites a file.
+    A step that fails says what to click or type.  Asks for what is not given.  Never overwrites a file.
     """
     from smart_sync import config, logs
     from smart_sync.admin import init as steps
@@ -153,7 +155,13 @@ def _print_next_steps(output: Path, credentials: str, *, good: bool, systemd: bo
 @click.command(epilog=example("smart-sync adopt /srv/app/view_counter.db"))
 @click.argument("database")
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), default=Path("config.toml"), show_default=True, metavar="FILE"
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("config.toml"),
+    show_default=True,
+    metavar="FILE",
+    help="The file to write.",
 )
 @click.option("--spreadsheet", metavar="WHERE", default="", help="The spreadsheet: its address, key or title.")
 @click.option("--credentials", metavar="FILE", default="", help="The service account's JSON key.")
@@ -161,8 +169,8 @@ def _print_next_steps(output: Path, credentials: str, *, good: bool, systemd: bo
 def adopt(database: str, output: Path, spreadsheet: str, credentials: str, as_json: bool) -> None:
     """Look at a web app's database and write a configuration.
 
-    DATABASE is an SQLite file, or env:NAME of a variable that holds a PostgreSQL address.  Says what is there, what
-    Smart Sync will write where, and what clashes; then nothing is written, and the exit code is 1.
+    DATABASE is an SQLite file, or env:NAME of a variable that holds a PostgreSQL address.  Shows what is there,
+    what Smart Sync will write, and what clashes; if anything does no configuration is written, and the exit code is 1.
     """
     from smart_sync import config
     from smart_sync.admin import adopt
@@ -263,7 +271,7 @@ def config_show(as_json: bool) -> None:
 @click.argument("shell", type=click.Choice(list(SHELLS)))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    """Print what makes SHELL complete commands and names.
+    """Print the completion script for SHELL.
 
     \b
     bash: eval "$(smart-sync completion bash)"     in ~/.bashrc

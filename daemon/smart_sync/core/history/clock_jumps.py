@@ -1,4 +1,4 @@
-"""Whether this machine's clock can be believed, by the passes on record: one that has jumped must not make things old.
+"""Whether this machine's clock is plausible by the recorded passes: after a jump nothing may be deleted as too old.
 
 A clock that is set a year ahead would have everything deleted that is kept for less.  Nothing in the machine tells that
 from a year in which it was off, so for a while nothing is deleted, and people are told.

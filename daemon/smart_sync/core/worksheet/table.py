@@ -120,7 +120,7 @@ class _Reader:
         return SheetRow(number, link, metrics, unreadable, *self._read_owner(cells), pinned)
 
     def report_rows_above(self, header_row: int) -> None:
-        """Name the rows of accounts above the header (from 0): it was sorted with them, or they were put there."""
+        """Report accounts above the header (from 0): it was sorted with them, or they were put there."""
         for number, cells in enumerate(islice(self._worksheet.rows, header_row), 1):
             text = _text(cells, self._link)
             link = link_of(text, self._worksheet.links.get(number, ())) if text else ""

@@ -1,4 +1,4 @@
-"""Connections of psycopg that wait for no answer without end: for a server that is halted, or a dead line to it.
+"""Connections of psycopg with a time limit for every answer: for a halted server, or a dead network link.
 
 A server ends a statement itself after its ``statement_timeout``.  One that is halted does not, nor does one behind a
 line into which everything vanishes while its other end still acknowledges what arrives, so that TCP's own limits

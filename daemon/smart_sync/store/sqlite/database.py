@@ -94,7 +94,7 @@ class SqliteDatabase:
         return connection
 
     async def take_snapshots_from(self, original: Path) -> None:
-        """Let `fetch` see the snapshots of ``original``, which is only read, in place of those of this file.
+        """Make `fetch` see the snapshots of ``original``, which is only read, instead of those of this file.
 
         For a copy without them: there may be millions, of which little is asked for.
         """
