@@ -16,7 +16,7 @@ from smart_sync.config import SheetsSettings
 from smart_sync.core.model import Cell, Project
 from smart_sync.core.worksheet.table import read_table
 from smart_sync.core.worksheet.titles import Titles
-from smart_sync.service import interpreter as process_memory
+from smart_sync.service import interpreter
 from smart_sync.sheets import open_sheets
 
 WORKSHEETS = 50
@@ -82,7 +82,7 @@ async def _read_all(url: str, key: str, worksheets: int) -> float:
         source="google", spreadsheet="k" * 44, credentials=Path(key), api_url=url, reads_per_minute=3000
     )
     async with open_sheets(settings) as sheets:
-        process_memory.settle()  # as the daemon does once it is ready
+        interpreter.settle()  # as the daemon does once it is ready
         turn, titles = asyncio.Semaphore(1), Titles()
 
         async def one(number: int) -> int:

@@ -138,7 +138,7 @@ WEAKNESSES = {
         "    there = source if isinstance(source, Worksheet) else Worksheet('P', [['Link', 'Followers']])\n"
         "    return plain(there, states, dataclasses.replace(terms, max_vanished=1.0, gone_after=0.0), **options)\n"
         "sheet.read_sheet = read_sheet\n"
-        "decide._carried = lambda state, index: decide.NOBODY\n",
+        "decide._carried = lambda state, index: decide.NO_WINNER\n",
         ["fault_schedules::test_no_fault_takes_a_number_from_a_manager[4]"],
     ),
     # Backups.
