@@ -236,7 +236,7 @@ AT_STATEMENT = (
     "transaction.execute = execute\n"
 )
 TRANSACTIONS = {
-    False: ("sqlite.database", "SqliteTransaction"),
+    False: ("sqlite.sqlite_transaction", "SqliteTransaction"),
     True: ("postgres.postgres_transaction", "PostgresTransaction"),
 }
 

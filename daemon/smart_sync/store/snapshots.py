@@ -47,38 +47,43 @@ FROM account_snapshots WHERE id IN (SELECT value FROM json_each(?1))
 
 @dataclass(frozen=True, slots=True)
 class SnapshotRules:
-    """How to write snapshots: the pass's time and day, and what to do if the day has one."""
+    """How to write snapshots."""
 
+    #: The time of the pass, a stamp.
     now: str
+    #: The local day of the pass.
     day: Day
+    #: Whether a snapshot that the day has already is brought up to date.
     update_snapshots: bool = False
 
 
 class WrittenSnapshots(NamedTuple):
-    """The accounts (by id) with a new snapshot, and those whose snapshot the table refused."""
+    """The result of writing snapshots."""
 
+    #: The ids of the accounts with a new snapshot.
     new: Collection[str] = ()
+    #: The ids of the accounts whose snapshot the table has refused.
     refused: Collection[str] = ()
 
 
 class _Writes(NamedTuple):
-    """The snapshots to write: new ids → account and values, existing ids → values.
+    """The rows to write."""
 
-    Of those that are refreshed the time stays, of those that are moved it becomes that of the pass.
-    """
-
+    #: The id of a new row → its account and values.
     new: dict[str, tuple[str, Metrics]]
+    #: The id of a row whose time stays → its new values.
     refreshed: dict[str, tuple[Any, ...]]
+    #: The id of a row whose time becomes that of the pass → its new values.
     moved: dict[str, tuple[Any, ...]]
 
 
 async def write(transaction: Transaction, plans: Sequence[Plan], writing: SnapshotRules) -> WrittenSnapshots:
     """Write the day's snapshot of each account that has a value, or update it if configured."""
-    steps = await _needed_writes(transaction, plans, writing)
-    fetched = any(steps) and await has_fetched_column(transaction)
-    await _update(transaction, writing, steps, fetched)
+    writes = await _needed_writes(transaction, plans, writing)
+    fetched = any(writes) and await has_fetched_column(transaction)
+    await _update(transaction, writing, writes, fetched)
     await _withdraw(transaction, plans, writing)
-    return await _insert_snapshots(transaction, steps.new, writing, fetched)
+    return await _insert_snapshots(transaction, writes.new, writing, fetched)
 
 
 async def count_new(database: Database, plan: Plan, writing: SnapshotRules) -> int:
@@ -88,7 +93,7 @@ async def count_new(database: Database, plan: Plan, writing: SnapshotRules) -> i
 
 
 async def _needed_writes(source: Database | Transaction, plans: Sequence[Plan], writing: SnapshotRules) -> _Writes:
-    """The steps that give the snapshots the merged values of ``plans``."""
+    """The rows to write, so that the day's snapshots have the merged values of ``plans``."""
     day = writing.day
     merged, ids = await asyncio.to_thread(_merged_values, plans)
     earliest = (datetime.fromisoformat(day.start) - timedelta(days=1)).date().isoformat()
@@ -109,22 +114,22 @@ def _merged_values(plans: Sequence[Plan]) -> tuple[dict[str, Metrics], str]:
 
 
 def _decide_writes(merged: Mapping[str, Metrics], rows: Iterable[Any], writing: SnapshotRules) -> _Writes:
-    """The steps, by the ``rows`` of `_TODAYS`."""
+    """The rows to write; ``rows``: the day's snapshots, as `_TODAYS` finds them."""
     day, utc_date = writing.day, writing.now[:10]
     seen: dict[str, list[StoredSnapshot]] = {}
     for row in rows:
         seen.setdefault(str(row[0]), []).append(StoredSnapshot(str(row[1]), row[2], tuple(row[3:])))
-    steps = _Writes({}, {}, {})
+    writes = _Writes({}, {}, {})
     for account_id, values in merged.items():
         snapshots = seen.get(account_id)
         if snapshots is not None and not writing.update_snapshots:
             continue
-        what, row_id = snapshot_action(account_id, snapshots or (), values, utc_date, day)
-        if what is SnapshotAction.INSERT:
-            steps.new[row_id] = account_id, values
-        elif what is not SnapshotAction.NOTHING:
-            (steps.moved if what is SnapshotAction.MOVE else steps.refreshed)[row_id] = values
-    return steps
+        action, row_id = snapshot_action(account_id, snapshots or (), values, utc_date, day)
+        if action is SnapshotAction.INSERT:
+            writes.new[row_id] = account_id, values
+        elif action is not SnapshotAction.NOTHING:
+            (writes.moved if action is SnapshotAction.MOVE else writes.refreshed)[row_id] = values
+    return writes
 
 
 async def _insert_snapshots(
@@ -164,10 +169,10 @@ async def has_fetched_column(transaction: Transaction) -> bool:
     return "total_videos_fetched" in await transaction.dialect.columns(transaction, "account_snapshots")
 
 
-async def _update(transaction: Transaction, writing: SnapshotRules, steps: _Writes, fetched: bool) -> None:
+async def _update(transaction: Transaction, writing: SnapshotRules, writes: _Writes, fetched: bool) -> None:
     """Write the merged values into our rows, and the time of the pass into those that move."""
     columns = [*METRICS, "total_videos_fetched"] if fetched else [*METRICS]
-    for rows, at in ((steps.refreshed, ()), (steps.moved, (writing.now,))):
+    for rows, at in ((writes.refreshed, ()), (writes.moved, (writing.now,))):
         changed = ", ".join(f"{name} = ?" for name in (*columns, *(["snapshot_time"] if at else ())))
         await transaction.execute_many(
             f"UPDATE account_snapshots SET {changed} WHERE id = ?",
