@@ -1,7 +1,7 @@
-"""``make accidents``: how many accidents of typing are told by cell, how often honest growth is, and what that costs.
+"""``make accidents``: how many typing mistakes are told by cell, how often honest growth is, and what that costs.
 
 Beside the rule itself two negative controls: the rule for jumps of merged values alone, and a baseline that learns
-from accidents.  Exits with 1 if a figure is not reached.
+from mistakes.  Exits with 1 if a figure is not reached.
 """
 
 import random
@@ -27,16 +27,16 @@ from smart_sync.core.merge.suspects import jumps
 from smart_sync.core.merge.typing_mistakes import TypingTerms, find_typing_mistakes, needs_history
 from smart_sync.core.model import METRICS, Metrics
 
-#: Of material accidents so many are told; of account-days of honest growth no more raise a false alarm.
+#: Of material mistakes so many are told; of account-days of honest growth no more raise a false alarm.
 REACH, FALSE = 0.95, 1 / 1000
 COUNTERS = frozenset(METRICS) - {"followers"}
 
-#: Accounts, day, accidents (none: the honest day) → the cells that are told; of accidents their rows alone.
+#: Accounts, day, mistakes (none: the honest day) → the cells that are told; of mistakes their rows alone.
 Told = Callable[[Sequence[Account], int, dict[tuple[int, str], int]], set[tuple[int, str]]]
 
 
 def by_rule(*, learns: bool = False) -> Told:
-    """The rule itself; ``learns``: with a baseline that learns from accidents."""
+    """The rule itself; ``learns``: with a baseline that learns from mistakes."""
     bands: dict[tuple[int, int], Mapping[str, Band]] = {}
 
     def told(accounts: Sequence[Account], day: int, cells: dict[tuple[int, str], int]) -> set[tuple[int, str]]:
@@ -60,8 +60,8 @@ def by_rule(*, learns: bool = False) -> Told:
         found = set()
         for row in typed.values():
             looked = [one for one in row if (one.account_id, one.metric) in close]
-            for accident in find_typing_mistakes(row, sheet, terms) if looked else ():
-                found.add((int(accident.account_id), accident.metric))
+            for mistake in find_typing_mistakes(row, sheet, terms) if looked else ():
+                found.add((int(mistake.account_id), mistake.metric))
         return found
 
     return told
@@ -117,7 +117,7 @@ def false_alarms(told: Told, projects: int, accounts: int, seed: int) -> tuple[i
 
 
 def reach(told: Told, projects: int, accounts: int, seed: int) -> dict[str, tuple[int, int]]:
-    """Kind → how many of its material accidents are told by cell, and how many there were."""
+    """Kind → how many of its material mistakes are told by cell, and how many there were."""
     found, planted = Counter[str](), Counter[str]()
     for number in range(projects):
         random_ = random.Random(f"{seed} accidents {number}")
@@ -133,7 +133,7 @@ def reach(told: Told, projects: int, accounts: int, seed: int) -> dict[str, tupl
 
 
 def share(reached: Mapping[str, tuple[int, int]]) -> float:
-    """How many of the accidents are told, each kind counting alike, however many cells one of it spoils."""
+    """How many of the mistakes are told, each kind counting alike, however many cells one of it spoils."""
     shares = [found / planted for found, planted in reached.values() if planted]
     return sum(shares) / len(shares)
 
@@ -143,7 +143,7 @@ def share(reached: Mapping[str, tuple[int, int]]) -> float:
 @click.option("--projects", default=20, show_default=True, help="Worksheets.")
 @click.option("--accounts", default=40, show_default=True, help="Rows of each.")
 def main(seed: int, projects: int, accounts: int) -> None:
-    """Measure the rule for accidents of typing, beside two that must be worse."""
+    """Measure the rule for typing mistakes, beside two that must be worse."""
     rules = {"the rule": by_rule(), "jumps alone": by_jumps, "learns from accidents": by_rule(learns=True)}
     reached = {name: reach(told, projects, accounts, seed) for name, told in rules.items()}
     click.echo(f"{'told by cell, of material accidents':36}" + "".join(f"{name:>24}" for name in rules))

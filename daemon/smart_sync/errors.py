@@ -90,7 +90,7 @@ class Busy(SmartSyncError):
 
 
 class SheetUnavailable(SmartSyncError):
-    """A worksheet could not be read; the last known sheet values stand in.
+    """A worksheet could not be read; the last known sheet values are carried.
 
     ``reason`` says what happened and ``remedy`` who must do what; neither holds a secret.  ``code`` is for the
     troubles that a person may mean: "missing" (no such worksheet), "empty", "no_header".  ``step`` is what a person has

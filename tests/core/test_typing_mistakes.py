@@ -42,7 +42,7 @@ def test_growth_as_usual_is_no_accident(new: int) -> None:
 
 
 def test_a_lifetime_count_may_not_fall_and_followers_may() -> None:
-    """A fall of 0.8 % is an accident of views, likes, comments and videos, and none of followers."""
+    """A fall of 0.8 % is a mistake of views, likes, comments and videos, and none of followers."""
     for metric in METRICS:
         assert bool(told(round(LAST * 0.992), metric)) == (metric != "followers")
     assert told(round(LAST * 0.8), "followers")
@@ -86,7 +86,7 @@ def test_the_likely_cause_is_told(new: int, cause: str) -> None:
 
 
 def test_a_number_of_a_cell_nearby_is_told_though_it_would_be_usual() -> None:
-    """The neighbour's number is an accident even inside the band; a far row's is a coincidence there."""
+    """The neighbour's number is a mistake even inside the band; a far row's is a coincidence there."""
     new = round(LAST * 1.025)
     assert told(new) == []
     for row, expected in ((4, 1), (6, 1), (8, 1), (9, 0), (50, 0)):
@@ -195,7 +195,7 @@ def test_a_new_account_is_measured_by_the_others_of_its_project() -> None:
 def test_any_numbers_can_be_judged(
     past: list[tuple[float, int]], old: list[int | None], new: list[int], parsed: int | None, doubted: bool
 ) -> None:
-    """Whatever the history and the cells say, judging ends with accidents of what was typed."""
+    """Whatever the history and the cells say, judging ends with mistakes of what was typed."""
     typed = [Typed("a", m, 5, o, n, parsed, doubted) for m, o, n in zip(METRICS, old, new, strict=True)]
     terms = TypingTerms(TODAY, COUNTERS, {("a", m): [Point(*one) for one in past] for m in METRICS})
     found = find_typing_mistakes(typed, LastRead({4: Metrics(*new), 5: Metrics(*old)}), terms)
@@ -216,7 +216,7 @@ def test_what_is_left_of_a_history_is_a_part_of_it(past: list[tuple[float, int]]
 
 @given(counts, counts, st.sampled_from(METRICS))
 def test_what_hardly_moves_needs_no_history(old: int, new: int, metric: str) -> None:
-    """What is not looked at closely is no accident, whosever number it is."""
+    """What is not looked at closely is no mistake, whosever number it is."""
     typed = Typed("a", metric, 5, old, new)
     if not needs_history(typed, counter=metric in COUNTERS):
         assert abs(new - old) <= 0.02 * old
@@ -224,7 +224,7 @@ def test_what_hardly_moves_needs_no_history(old: int, new: int, metric: str) -> 
 
 
 def test_the_rule_reaches_what_the_others_do_not() -> None:
-    """95 % of material accidents are told and honest growth is not; jumps alone, or a learning baseline, reach less."""
+    """95 % of material mistakes are told and honest growth is not; jumps alone, or a learning baseline, reach less."""
     size = {"projects": 1, "accounts": 40, "seed": 7}
     ours = measured.reach(measured.by_rule(), **size)
     assert measured.share(ours) >= measured.REACH

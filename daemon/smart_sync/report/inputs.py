@@ -45,7 +45,7 @@ class Correction:
     row: int | None
     #: The day since which the merged value is what it is.
     since: int | None
-    #: The worksheet could not be read; an earlier value of it stands in.
+    #: The worksheet could not be read; an earlier value of it is carried.
     carried: bool = False
 
 
@@ -62,13 +62,15 @@ class AccountFacts:
     #: The ``telegram_user`` in charge of it.
     person: str = ""
     corrections: tuple[Correction, ...] = ()
-    #: Whether there are parsed values that count, and when they were collected (None: never, or unreadable).
+    #: Whether there are parsed values that count.
     parsed: bool = False
+    #: When they were collected; None: never, or unreadable.
     parsed_at: datetime | None = None
     #: The source of the parsed views that count; "" if there are none, or nobody says.
     views_from: str = ""
-    #: Of which kind each metric's value is (`core.results.coverage`), since when what stands in does, and its pins.
+    #: Metric → of which kind its value is (`core.results.coverage`).
     kinds: Mapping[str, str] = field(default_factory=dict)
+    #: Metric → since when its value is carried.
     carried_since: Mapping[str, datetime | None] = field(default_factory=dict)
     pins: tuple[Pin, ...] = ()
     #: The metrics that parsers say of it.

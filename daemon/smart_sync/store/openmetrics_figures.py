@@ -1,4 +1,4 @@
-"""The database's part of ``/metrics``."""
+"""Reads the figures of ``/metrics`` that come from the database."""
 
 from smart_sync.core.model import METRICS
 from smart_sync.core.results.openmetrics import Measured, MeasuredProject

@@ -1,7 +1,8 @@
 """A pass by workers on other machines: each spreadsheet is a task, and results come back through the database.
 
-The pass says what is wanted, waits while workers give signs of life, and tells what became of each project.  What no
-worker brings is stood in for by the last known sheet values; where no task can be sent, this process does it all.
+The pass says what is wanted, waits while workers give signs of life, and tells what became of each project.  For
+worksheets that no worker brings, the last known sheet values are carried; where no task can be sent, this process does
+it all.
 """
 
 import asyncio

@@ -31,7 +31,7 @@ from smart_sync.core.merge.last_read import LastRead, Typed, is_distinct
 #: A parsed value agrees if it differs from the typed number by at most this share.
 AGREES: Final = 0.05
 #: A number inside the band counts as copied from another cell only if it has at least so many digits (without zeros at
-#: its end) and its step is larger than any in the history.
+#: its end) and its step is larger than any in the history; or if several cells of its row are copied.
 _TELLING: Final = 4
 #: A step is as in the history if it is no more than this many times the history's largest one.
 _AS_BEFORE: Final = 1.1
@@ -70,7 +70,7 @@ class TypingTerms:
     now: float
     #: The metrics that only grow.
     counters: Collection[str]
-    #: Account id and metric → what its cell has said, in order.
+    #: Account id and metric → what the metric was, in order (`core.merge.baseline`).
     histories: Mapping[tuple[str, str], Sequence[Point]]
     #: Metric → the band of the project, for accounts without a history of their own.
     others: Mapping[str, Band] = field(default_factory=dict)
@@ -80,34 +80,34 @@ class TypingTerms:
     learns_from_mistakes: bool = False
 
 
-def find_typing_mistakes(row: Sequence[Typed], worksheet: LastRead, terms: TypingTerms) -> list[TypingMistake]:
-    """The probable mistakes among the numbers typed into one row; ``worksheet``: the cells of the last read."""
+def find_typing_mistakes(row: Sequence[Typed], last_read: LastRead, terms: TypingTerms) -> list[TypingMistake]:
+    """The probable mistakes among the numbers typed into one row; ``last_read``: the cells of the last read."""
     rises = {typed.metric: _rise(typed) for typed in row}
-    seen = {}
-    whole = _offset_of_copied_row(row, worksheet)
+    findings = {}
+    whole = _offset_of_copied_row(row, last_read)
     for typed in row:
         is_close = needs_history(typed, counter=typed.metric in terms.counters)
         if (
             is_close
-            and (one := _examine(typed, worksheet, terms, calm=_is_calm(typed, rises), whole=whole)) is not None
+            and (one := _examine(typed, last_read, terms, calm=_is_calm(typed, rises), whole=whole)) is not None
         ):
-            seen[typed] = one
+            findings[typed] = one
     # Small numbers may be equal by chance, but not if their whole row was another account's.
-    rows = {away for one in seen.values() for away in one.rows}
-    days = Counter(one.days_ago for one in seen.values())
+    rows = {away for one in findings.values() for away in one.rows}
+    days = Counter(one.days_ago for one in findings.values())
     mistakes = []
     for typed in row:
-        looked = seen.get(typed)
-        if looked is not None and looked.usual and days[looked.days_ago] <= _SEVERAL:
-            looked = None  # the row's others are not of that day
-        source_row = next((away for away in rows if not _parser_agrees(typed) and worksheet.says(typed, away)), None)
-        elsewhere = looked is not None and looked.elsewhere
+        finding = findings.get(typed)
+        if finding is not None and finding.usual and days[finding.days_ago] <= _SEVERAL:
+            finding = None  # the row's others are not of that day
+        source_row = next((away for away in rows if not _parser_agrees(typed) and last_read.says(typed, away)), None)
+        elsewhere = finding is not None and finding.elsewhere
         if source_row is not None and not elsewhere:
             cause = likely_cause(
-                Evidence(typed.metric, typed.new, cells=[worksheet.named(typed, source_row, typed.metric)])
+                Evidence(typed.metric, typed.new, cells=[last_read.named(typed, source_row, typed.metric)])
             )
-        elif looked is not None and (elsewhere or not _rises_with_others(typed, rises, terms.leap)):
-            cause = looked.cause
+        elif finding is not None and (elsewhere or not _rises_with_others(typed, rises, terms.leap)):
+            cause = finding.cause
         else:
             continue
         mistakes.append(TypingMistake(typed.account_id, typed.metric, typed.old, typed.new, cause))
@@ -129,14 +129,14 @@ class _Finding(NamedTuple):
     usual: bool = False
 
 
-def _offset_of_copied_row(row: Sequence[Typed], worksheet: LastRead) -> set[int]:
+def _offset_of_copied_row(row: Sequence[Typed], last_read: LastRead) -> set[int]:
     """The distances in rows to other accounts whose numbers several cells of this row repeat."""
-    cells = Counter(away for typed in row for away, _ in worksheet.nearby(typed) if not worksheet.is_own(typed, away))
+    cells = Counter(away for typed in row for away, _ in last_read.nearby(typed) if not last_read.is_own(typed, away))
     return {away for away, several in cells.items() if several >= _SEVERAL}
 
 
 def _examine(
-    typed: Typed, worksheet: LastRead, terms: TypingTerms, *, calm: bool, whole: Collection[int]
+    typed: Typed, last_read: LastRead, terms: TypingTerms, *, calm: bool, whole: Collection[int]
 ) -> _Finding | None:
     if _parser_agrees(typed):
         return None
@@ -157,20 +157,20 @@ def _examine(
     outside = bool(last) and not any(low <= typed.new <= high for low, high in usual)
     if not has_band and typed.new < FLOOR and (typed.old or 0) < FLOOR:
         outside = False
-    cells = list(worksheet.nearby(typed))
+    cells = list(last_read.nearby(typed))
     inside = bool(last) and not outside
     alike = inside and (not is_distinct(typed.new, _TELLING) or _is_as_before(typed, last, growth, terms.now))
     if alike:
         # Accounts of one campaign grow alike: what one has today another had yesterday.
         cells = [(away, metric) for away, metric in cells if away in whole]
-    if outside and not cells and (far := worksheet.anywhere(typed)):
+    if outside and not cells and (far := last_read.anywhere(typed)):
         cells = [far]
     ago = None if inside and _takes_back(typed, changes, terms.now) else _days_ago(typed, sound, last, terms.now)
     if not (outside or cells or ago):
         return None
-    named = [worksheet.named(typed, away, metric) for away, metric in cells]
+    named = [last_read.named(typed, away, metric) for away, metric in cells]
     evidence = Evidence(typed.metric, typed.new, usual, [point.value for point in last], named, ago)
-    rows = frozenset(away for away, _ in cells if not worksheet.is_own(typed, away))
+    rows = frozenset(away for away, _ in cells if not last_read.is_own(typed, away))
     return _Finding(likely_cause(evidence), bool(cells) or ago is not None, rows, ago, alike and not cells)
 
 

@@ -1,4 +1,4 @@
-"""The metrics in OpenMetrics format: for ``GET /metrics`` and for node_exporter's textfile collector."""
+"""The figures for monitoring in OpenMetrics format: ``GET /metrics``, and node_exporter's textfile collector."""
 
 import re
 from collections import Counter
