@@ -157,7 +157,7 @@ async def _known(
 async def _ends(
     database: Database, account_ids: Iterable[object], metrics: Sequence[str]
 ) -> dict[str, dict[int, frozenset[int]]]:
-    """Account id → the days that end a carried period → the indexes of the metrics that were carried."""
+    """Account id → the days that end a carried stretch → the indexes of the metrics that were carried."""
     rows = await database.fetch(
         f"SELECT account_id, {local_day('ended_at')}, metrics FROM carried_stretches"
         f" WHERE account_id IN (SELECT CAST(value AS TEXT) FROM json_each(?))"

@@ -206,7 +206,7 @@ async def _write_tables(
             for v in plan.sheet
         ),
     )
-    await snapshots.end_carried_periods(transaction, plans, writing)
+    await snapshots.end_carried_stretches(transaction, plans, writing)
     begin_anew = [row for row in merged if row.restarted]
     for metric in METRICS:
         await transaction.execute_many(

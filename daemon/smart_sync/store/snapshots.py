@@ -1,4 +1,4 @@
-"""Writes our rows of ``account_snapshots``, one per account and local day; also repairs, and carried periods.
+"""Writes our rows of ``account_snapshots``, one per account and local day; also repairs, and carried stretches.
 
 The same SQL serves both engines: PostgreSQL has functions of SQLite's names (`store.engine`).
 """
@@ -192,8 +192,8 @@ async def _withdraw(transaction: Transaction, plans: Iterable[Plan], writing: Sn
     )
 
 
-async def end_carried_periods(transaction: Transaction, plans: Iterable[Plan], writing: SnapshotRules) -> None:
-    """Record periods of carried values that are over; one within a single day does not affect growth."""
+async def end_carried_stretches(transaction: Transaction, plans: Iterable[Plan], writing: SnapshotRules) -> None:
+    """Record carried stretches that have ended; one within a single day does not affect growth."""
     ended = (
         (row.account_id, writing.now, ",".join(m for m, since in row.resumed.items() if since < writing.day.start))
         for plan in plans

@@ -2,7 +2,7 @@
 
 Growth over some days is the newest value less the last known one at or before that many days ago; where there is
 none that old, less the first that is known since.  The command and the report say so where it is not the very day.
-A day that ends a carried period holds the growth of several: it is marked, and movers leave it out.  Averages leave
+A day that ends a carried stretch holds the growth of several: it is marked, and movers leave it out.  Averages leave
 out the days before it too on which the value stood still: what is carried has not been measured to be 0.
 """
 
@@ -132,7 +132,7 @@ class Growth:
     #: Whether every account was compared with the very day asked for.
     exact: bool
     accounts: int = 1
-    #: The days in it on which a carried period ends.
+    #: The days in it on which a carried stretch ends.
     ends: tuple[int, ...] = ()
     #: How much of the amount is of those days.
     at_ends: int = 0
@@ -144,7 +144,7 @@ class Growth:
 
     @property
     def moved(self) -> int:
-        """The growth without days that end a carried period: the order of movers."""
+        """The growth without days that end a carried stretch: the order of movers."""
         return self.amount - self.at_ends
 
 
@@ -190,7 +190,7 @@ def total(values: Iterable[N | None]) -> N | None:
 
 
 def average(history: History, metric: int, after: int, until: int) -> float | None:
-    """The mean daily growth after ``after``, up to ``until``, of the days with a growth and outside carried periods."""
+    """The mean daily growth after ``after``, up to ``until``, of the days with a growth and outside carried stretches."""
     daily = history.daily(metric, after + 1, until - after)
     for end in history.ends_within(metric, after, until):
         place = end - after - 1

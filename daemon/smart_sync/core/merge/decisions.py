@@ -155,7 +155,7 @@ def _conflicts(decisions: Iterable[Decision]) -> tuple[str, ...]:
 
 
 def _resumed(state: AccountState, winners: Sequence[str | None]) -> Mapping[str, str]:
-    """The metrics whose carried period ends with a value → since when they were carried."""
+    """The metrics whose carried stretch ends with a value → since when they were carried."""
     if Winner.CARRIED not in state.winners:
         return _NOTHING_RESUMED
     trios = zip(METRICS, state.carried_since, winners, strict=True)
