@@ -1,4 +1,4 @@
-"""Makes the plans of projects from the database and their worksheets.
+"""Makes the plans of projects from the database and their worksheets; `project` tells the way of a number through it.
 
 What the database holds is read by one query of each kind for all projects together, and what is computed is computed in
 a thread, so that no worksheet holds up the event loop.
