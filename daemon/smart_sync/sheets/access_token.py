@@ -63,7 +63,7 @@ class TokenRequest(google.auth.transport.Request):
         return _Answer(response.status_code, {}, json.dumps(answer).encode())
 
 
-class Token:
+class AccessToken:
     """Credentials with a valid token; if they are refused the key is read again, so that a new one is noticed."""
 
     def __init__(self, find: Callable[[], Credentials], request: TokenRequest, backoff: Backoff) -> None:

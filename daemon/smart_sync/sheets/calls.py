@@ -13,7 +13,7 @@ from smart_sync.aio.rate_limit import Limit, RateLimit
 from smart_sync.config import SheetsSettings
 from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets import credentials, transport
-from smart_sync.sheets.access_token import Token, TokenRequest
+from smart_sync.sheets.access_token import AccessToken, TokenRequest
 from smart_sync.sheets.google_errors import explain, overdue
 from smart_sync.sheets.retries import Backoff, retried
 from smart_sync.sheets.source import ReadUsage, SharedLimits
@@ -32,7 +32,7 @@ class Manager(AsyncioGspreadClientManager):
     """
 
     def __init__(self, adapter: transport.Adapter, timeout: float) -> None:
-        # Never a reason to authorize again: `Token` renews the credentials.
+        # Never a reason to authorize again: `AccessToken` renews the credentials.
         super().__init__(
             lambda: self._credentials, reauth_interval=10**9, gspread_timeout=(transport.CONNECT_SECONDS, timeout)
         )
@@ -93,7 +93,7 @@ class Calls:
         self._token_session = requests.Session()
         transport.equip(self._token_session, self._adapter())
         request = TokenRequest(self._token_session, (transport.CONNECT_SECONDS, settings.timeout))
-        self._token = Token(lambda: credentials.find(settings.credentials, environment), request, backoff)
+        self._token = AccessToken(lambda: credentials.find(settings.credentials, environment), request, backoff)
 
     @property
     def email(self) -> str:

@@ -45,7 +45,7 @@ class Credentials(service_account.Credentials):
     """A service account's credentials that never refresh by themselves.
 
     google-auth refreshes from whichever threads find the token stale, without a lock, and since 2.55
-    starts a thread that looks up a regional access boundary.  `token.Token` refreshes instead.
+    starts a thread that looks up a regional access boundary.  `AccessToken` refreshes instead.
     """
 
     def before_request(self, request: object, method: str, url: str, headers: dict[str, str]) -> None:

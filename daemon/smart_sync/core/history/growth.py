@@ -190,7 +190,7 @@ def total(values: Iterable[N | None]) -> N | None:
 
 
 def average(history: History, metric: int, after: int, until: int) -> float | None:
-    """The mean daily growth after ``after``, up to ``until``, of days that have one and end no carried stretch."""
+    """The mean daily growth after ``after``, up to ``until``, of the known days outside carried stretches."""
     daily = history.daily(metric, after + 1, until - after)
     for end in history.ends_within(metric, after, until):
         place = end - after - 1

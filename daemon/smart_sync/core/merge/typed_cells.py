@@ -51,10 +51,10 @@ def typed_cells(
 ) -> Cells:
     """The cells of ``sheet`` whose number differs from that in ``states``.
 
-    A pinned cell (``950!``) is among them only if it was pinned in the last read: a new pin is meant, whatever the
-    number, and `core.merge.pinning` says where the parser contradicts.  Cells that were emptied with their whole column
-    are not, for nobody has typed that.  ``doubted`` are the open suspects; ``larger_counts`` gives, by platform, the
-    metrics of which the larger of sheet value and parsed value counts.
+    A pinned cell (``950!``) is among them only if it was pinned in the last read (a new pin is meant, whatever the
+    number) and the parser does not contradict it (`core.merge.pinning` says so then).  Cells that were emptied with
+    their whole column are not, for nobody has typed that.  ``doubted`` are the open suspects; ``larger_counts`` gives,
+    by platform, the metrics of which the larger of sheet value and parsed value counts.
     """
     sheet = _unread(sheet, sheet.emptied)
     rows: list[list[Typed]] = []
