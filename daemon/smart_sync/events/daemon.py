@@ -40,9 +40,9 @@ EVENTS = (
     Event(
         "leader.lost",
         "warning",
-        "this daemon has led, and does no more: another one has taken over, or it could not reach the server",
+        "this daemon no longer leads: another one has taken over, or it could not reach the server",
         {"leader": "str?: which one leads now, as host:pid, if that is known", "reason": "str: why"},
-        "if it happens again, look at this machine's load and its line to the server",
+        "if it happens again, look at this machine's load and its network connection to the server",
     ),
     Event(
         "standby.began",
@@ -64,9 +64,9 @@ EVENTS = (
     Event(
         "requests.refused",
         "error",
-        "the server refuses the table of passes that were asked for where a daemon stands by; they wait",
+        "the server refuses access to the table of passes requested from stand-by daemons; they wait",
         {"reason": "str: in the server's words"},
-        "see what has become of the table sync_requests and of this user's rights",
+        "look at the table sync_requests and at this user's permissions",
     ),
     Event(
         "sqlite.at_risk",
@@ -92,7 +92,7 @@ EVENTS = (
     Event(
         "database.upgraded",
         "info",
-        "its tables were of an earlier version and are of this one now; there is no way back but a backup",
+        "the database was migrated to this version's schema; only a backup leads back",
         {
             "path": "str: the database",
             "before": "int: the version of its schema until now",
@@ -121,7 +121,7 @@ EVENTS = (
     Event(
         "control.requested",
         "info",
-        "a client that may do so asked for something that changes the daemon's work",
+        "an authorised client sent a request that changes something",
         {
             "method": "str: of the request",
             "path": "str: of the request",
@@ -145,13 +145,13 @@ EVENTS = (
         "control.lost",
         "warning",
         "the file of the control socket is missing, or another file is in its place; it is created again where none is",
-        {"socket": "str: its path", "reason": "str: what became of it"},
-        "keep what removes old files from it, or name another path: [control] socket",
+        {"socket": "str: its path", "reason": "str: what happened to it"},
+        "exclude it from whatever removes old files, or choose another path: [control] socket",
     ),
     Event(
         "control.exhausted",
         "warning",
-        "no client can be accepted for want of descriptors or memory; tried again after a second",
+        "no client can be accepted: descriptors or memory ran out; tried again after a second",
         {"reason": "str: what the kernel said"},
         "raise LimitNOFILE",
     ),

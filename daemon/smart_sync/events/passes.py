@@ -36,13 +36,13 @@ EVENTS = (
     Event(
         "request.retried",
         "info",
-        "a request to Google failed in a way that may pass, and is made again after a wait",
+        "a request to Google failed temporarily and is retried after a delay",
         {
             "spreadsheet": "str: which one, as the configuration names it",
             "reason": "str: what went wrong",
-            "seconds": "float: how long is waited before, at least",
+            "seconds": "float: the delay before the retry, at least",
             "tries": "int: the number of the coming try",
-            "most": "int: how many there are",
+            "most": "int: how many tries there are",
         },
         "nothing, unless it happens in every pass: then look at the network and the quota",
     ),
@@ -118,7 +118,7 @@ EVENTS = (
             "project_ids": "list: projects.id of each, in the same order",
             "left_out": "int: more projects than are named",
             "reason": "str: why the first could not be read, and who must do what",
-            "other_reasons": "list?: those of the others, where they are other ones",
+            "other_reasons": "list?: those of the others, if they differ",
         },
         "do what the reasons say; project.recovered reports the end",
     ),
@@ -135,7 +135,7 @@ EVENTS = (
     Event(
         "history.prune_failed",
         "warning",
-        "the history of old passes could not be removed after a pass; the pass is none the worse",
+        "the history of old passes could not be deleted after a pass; the pass itself is not affected",
         {"reason": "str: what the database said and what to do"},
         "if it repeats, do what the reason says",
     ),
@@ -268,7 +268,7 @@ EVENTS = (
     Event(
         "sheets.unavailable",
         "warning",
-        "the list of worksheets could not be read, so no new project was looked for",
+        "the list of worksheets could not be read, so no new project could be found",
         _FAILURE,
         "do what the remedy says",
     ),
