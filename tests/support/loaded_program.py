@@ -129,8 +129,8 @@ def can_start_with(more: Mapping[str, str]) -> bool:
 def _first_code(environment: Mapping[str, str]) -> Path | None:
     folder = Path(environment.get("PYTHONPATH", ""))
     code = folder / FIRST_CODE
-    is_alone = folder.is_absolute() and {found.name for found in folder.iterdir()} <= {FIRST_CODE, "__pycache__"}
-    return code if is_alone and code.exists() else None
+    is_alone = code.exists() and {path.name for path in folder.iterdir()} <= {FIRST_CODE, "__pycache__"}
+    return code if is_alone and folder.is_absolute() else None
 
 
 def shared() -> Loaded:
