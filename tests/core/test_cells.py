@@ -437,3 +437,17 @@ def _read_or_refuse(cell: Cell, locale: str) -> None:
     assert count is None or (type(count) is int and 0 <= count <= MAX_COUNT)
     assert len(reason) < 80
     assert reason.isprintable()
+
+
+@pytest.mark.parametrize("text", ["20 90O", "1O00", "1О00", "9О", "2l", "1I,000", "1 2З4", "1 OOO", "1O K", "20 90O!"])
+def test_a_letter_among_digits_is_told_as_one(text: str) -> None:
+    """O, l, I and the Cyrillic О and З look like digits: no separator is to blame, and no number is guessed."""
+    with pytest.raises(Unreadable, match=r"^a letter stands among its digits$"):
+        read_count(text)
+
+
+@pytest.mark.parametrize("text", ["10 l", "25 Only", "III", "О", "2nd", "1,23,4", "#REF!"])
+def test_other_texts_are_not_blamed_on_a_letter(text: str) -> None:
+    """A unit, a word or a false separator beside a number has its own reason."""
+    with pytest.raises(Unreadable, match=r"^(?!a letter)"):
+        read_count(text)

@@ -152,6 +152,21 @@ def test_a_shortened_link_is_told_as_one() -> None:
         )
 
 
+def test_a_link_of_another_platform_is_told_as_one() -> None:
+    """It says which platforms there are, and what becomes of the row; X is one of them."""
+    for pasted in (
+        "https://vk.com/nova",
+        "https://t.me/nova",
+        "https://www.linkedin.com/in/nova",
+        "docs.google.com/d/1",
+    ):
+        assert why_no_profile(pasted) == (
+            "the link is of none of the platforms that Smart Sync knows (tiktok, instagram, facebook, youtube, threads,"
+            " twitter); no account is created for the row; put the link of a profile on one of them, or delete the row"
+        )
+    assert profile_link("https://x.com/nova")
+
+
 def test_what_are_no_profiles_differ() -> None:
     """No two of them are one account."""
     found = {identity(link) for link in NO_PROFILES}

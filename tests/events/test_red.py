@@ -188,6 +188,11 @@ def finished(story: Story) -> None:
     story.world.execute("UPDATE projects SET is_active = 0")
 
 
+def one_name(story: Story) -> None:
+    """Both projects have one name, and so one worksheet."""
+    story.world.execute("UPDATE projects SET name = 'P'")
+
+
 def no_directory(story: Story) -> None:
     """The directory of worksheets does not exist."""
     story.world.sections["sheets"] = {"source": "csv", "directory": story.world.folder / "nowhere"}
@@ -249,6 +254,9 @@ TABLE: dict[str, tuple[list[Step], Heard]] = {
         [no_projects, 0, 0.5],
         Heard(503, 200, 4, 1, "fail", "the database was newly made", {}, {"projects.missing": 2},
               {"SmartSyncErrors"}),
+    ),
+    "two projects of one name": (
+        [0, one_name, 0.5], Heard(check=1, webhooks=DEGRADED, alerts={"SmartSyncNoGoodPass"}),
     ),
     "all projects finished": ([0, finished, 0.5], Heard(status="no project is active")),
     "no directory of worksheets": (

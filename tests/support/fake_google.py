@@ -371,12 +371,14 @@ class _Handler(BaseHTTPRequestHandler):
             if google.latency:
                 time.sleep(google.latency)
             fault = google.fault_for(kind)
-            if fault is not None and fault.how:
-                self._break(fault, act)
-            elif fault is not None:
-                self._answer(fault.status, fault.body or _fault_body(kind, fault.status), fault.headers)
-            else:
-                self._answer(*act())
+            answer = act() if fault is None else None
+        # A client that has its answer may be back before this thread goes on: the request is no longer under way.
+        if answer is not None:
+            self._answer(*answer)
+        elif fault is not None and fault.how:
+            self._break(fault, act)
+        elif fault is not None:
+            self._answer(fault.status, fault.body or _fault_body(kind, fault.status), fault.headers)
 
     def _route(
         self, path: str, query: dict[str, list[str]], content: bytes

@@ -59,6 +59,22 @@ async def begun(world: World, names: Sequence[str] = NAMES) -> None:
 # A row is gone.
 
 
+async def test_a_row_above_the_header_is_told_where_it_stands(world: World) -> None:
+    """It is not gone, and nothing is to be restored: it is to be moved below the header."""
+    await begun(world)
+    worksheet = rows(world, "P")
+    worksheet.insert(0, worksheet.pop(3))
+    world.now += timedelta(hours=1)
+    result = await world.sync_one()
+    assert (world.merged("clara"), result.counts.carried) == ((100, 200, 300, 400, 500), 5)
+    told = [problem for problem in result.problems if problem.code == "rows-gone"]
+    assert [(one.row, one.value) for one in told] == [(1, link("clara"))]
+    assert told[0].reason == (
+        "the row stands above the header, in row 1; its last known values are used since 2026-03-10 13:00 UTC;"
+        f" move it below that, or if it is meant: smart-sync confirm {link('clara')}"
+    )
+
+
 @pytest.mark.parametrize("strategy", ["max", "sheet", "parsed", "latest"])
 async def test_the_values_of_a_row_that_is_gone_stand_in(world: World, strategy: str) -> None:
     """They are carried since the pass that missed the row, and the problem says what to do."""

@@ -152,7 +152,7 @@ async def test_a_project_is_found_by_its_name_in_any_writing(world: World) -> No
 
 
 async def test_check_knows_names_in_any_writing(world: World) -> None:
-    """No complaint about a rule or a worksheet in another writing; two projects with one name are named."""
+    """No complaint about a rule or a worksheet in another writing; each of two projects with one name is named."""
     world.add_project(COMPOSED, ["a"], "p")
     worksheets = world.google.spreadsheets[KEY].worksheets
     worksheets[DECOMPOSED] = worksheets.pop(COMPOSED)
@@ -161,6 +161,53 @@ async def test_check_knows_names_in_any_writing(world: World) -> None:
     assert not [m for m in messages if "no effect" in m or "no active project" in m or "one name" in m]
     world.execute("INSERT INTO projects (id, name, is_active) VALUES ('q', ?, 1)", (DECOMPOSED,))
     messages = [finding.message for finding in (await check(world.settings)).findings]
-    (told,) = [message for message in messages if "have one name" in message]
-    assert "(id p)" in told
-    assert "(id q)" in told
+    told = [message for message in messages if "have one name" in message]
+    assert len(told) == 2
+    assert all(f'the projects p, q have one name and so share worksheet "{COMPOSED}"' in message for message in told)
+
+
+async def outcomes(world: World, *only: str, dry_run: bool = False) -> dict[str, tuple[Outcome, str, str, int]]:
+    """Of one pass, by project: outcome, code, the first reason, and new accounts."""
+    results = (await world.sync(*only, dry_run=dry_run)).results
+    return {
+        one.project.id: (one.outcome, one.code, "; ".join(one.error.split("; ")[:2]), one.counts.new_accounts)
+        for one in results
+    }
+
+
+@pytest.mark.parametrize("other", [COMPOSED, DECOMPOSED, WRITINGS[2]])
+async def test_projects_that_share_a_worksheet_are_degraded_and_get_no_accounts(world: World, other: str) -> None:
+    """Nothing is doubled: accounts that exist get their numbers, new rows wait until one is renamed or inactive."""
+    world.sections["sync"] = {"create_missing": "accounts"}
+    world.add_project(COMPOSED, ["a"], "p")
+    world.add_project(other, [], "q")
+    world.google.spreadsheets[KEY].worksheets.clear()
+    world.sheet(COMPOSED, a=[7] * 5, new=[8] * 5)
+    told = (
+        Outcome.DEGRADED,
+        "same-name",
+        f'the projects p, q have one name and so share worksheet "{COMPOSED}"; no account is created for its rows',
+        0,
+    )
+    assert await outcomes(world, dry_run=True) == {"p": told, "q": told}
+    assert await outcomes(world) == {"p": told, "q": told}
+    assert await outcomes(world, "q") == {"q": told}
+    assert world.merged("a") == (7,) * 5
+    assert world.execute("SELECT id FROM project_social_accounts") == [("account-a",)]
+    world.execute("UPDATE projects SET is_active = 0 WHERE id = 'q'")
+    assert await outcomes(world) == {"p": (Outcome.SYNCED, "", "", 1)}
+    assert world.execute("SELECT DISTINCT project_id FROM project_social_accounts") == [("p",)]
+
+
+async def test_worksheets_of_one_title_in_two_spreadsheets_are_two(world: World) -> None:
+    """A spreadsheet of its own is no shared worksheet; another name of the same spreadsheet is one."""
+    other = "o" * 44
+    world.google.add(other, {"P": [["Link", "Views"], ["https://www.tiktok.com/@b", 9]]})
+    spreadsheets = {"Other": other, "Main": KEY}
+    world.sections["sheets"] = world.sections["sheets"].model_copy(update={"spreadsheets": spreadsheets})
+    world.add_project("P", ["a"], "p")
+    world.sheet("P", a=[7] * 5)
+    world.execute("INSERT INTO projects (id, name, google_sheet_name, is_active) VALUES ('q', 'P', 'Other', 1)")
+    assert {one[0] for one in (await outcomes(world)).values()} <= {Outcome.SYNCED, Outcome.UNCHANGED}
+    world.execute("UPDATE projects SET google_sheet_name = 'Main' WHERE id = 'q'")
+    assert {one[1] for one in (await outcomes(world)).values()} == {"same-name"}

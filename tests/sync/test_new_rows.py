@@ -380,3 +380,20 @@ async def test_an_account_that_the_web_app_has_deleted_goes_on_where_it_ended(wo
         "SELECT followers, likes, likes_winner, comments FROM account_metrics WHERE account_id = ?", (account_id,)
     )
     assert merged == [(10_000_000, 200, "carried", 300)]
+
+
+async def test_an_account_of_another_platform_is_the_web_apps_to_insert(world: World) -> None:
+    """None is created for its row, which is reported; one that is there gets the row's numbers, and nothing is said."""
+    world.sections["sync"] = {"create_missing": "accounts"}
+    world.add_project("P")
+    world.google.spreadsheets[KEY].worksheets["P"] = [HEADER, ["nova", "https://vk.com/nova", 1, 2, 3, 4, 5]]
+    result = await world.sync_one()
+    assert [(one.place, one.code) for one in result.problems] == [("P!B2", "link-unreadable")]
+    assert "Smart Sync knows" in result.problems[0].reason
+    assert world.execute("SELECT count(*) FROM project_social_accounts") == [(0,)]
+    world.execute(
+        "INSERT INTO project_social_accounts (id, project_id, platform, profile_link)"
+        " VALUES ('account-nova', 'project-P', 'vk', 'https://vk.com/nova')"
+    )
+    assert (await world.sync_one()).problems == ()
+    assert world.merged("nova") == (1, 2, 3, 4, 5)

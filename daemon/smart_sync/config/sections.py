@@ -29,7 +29,7 @@ from smart_sync.config.values import (
     TimeZone,
 )
 from smart_sync.core.merge.strategies import Policy
-from smart_sync.core.model import Metrics
+from smart_sync.core.model import Metrics, Project
 from smart_sync.core.worksheet.locales import is_known
 from smart_sync.core.worksheet.titles import normal
 
@@ -147,6 +147,13 @@ class SheetsSettings(Section):
     def explains(self, name: str) -> bool:
         """Whether ``name`` is a key of ``[sheets.spreadsheets]`` or the value of ``[sheets] spreadsheet``."""
         return name in self.spreadsheets or values.key_or_title(name) in ("", values.key_or_title(self.spreadsheet))
+
+    def place(self, project: Project) -> str:
+        """The spreadsheet of ``project``, the same text whatever name of it is used; "" of the directory."""
+        if self.source == "csv":
+            return ""
+        unknown = project.one_of_several and not self.explains(project.spreadsheet)
+        return project.spreadsheet if unknown else values.key_or_title(self.where(project.spreadsheet))
 
     @field_validator("locale", mode="after")
     @classmethod

@@ -48,6 +48,29 @@ INVISIBLE = dict.fromkeys(
         "\u2066\u2067\u2068\u2069\ufe0e\ufe0f\ufeff",
     )
 )
+#: Full-width signs, as they are typed in China and Japan.
+FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+#: Letters (Latin, Greek, Cyrillic) that are typed, or recognised in a picture, for 0, 1 and 3.
+_ZEROS, _LIKE_DIGITS = "OoΟοОо", "OoΟοОоIlІӀЗз"
+#: A word of such letters and of digits, or three of them for zeros behind a space: ``1O00``, ``20 90O``, ``1 OOO``.
+_WITH_LETTER = re.compile(
+    rf"(?<!\w)(?=[0-9]*[{_LIKE_DIGITS}])(?=[{_LIKE_DIGITS}]*[0-9])[0-9{_LIKE_DIGITS}]+(?!\w)|[0-9]\s[{_ZEROS}]{{3}}(?!\w)"
+)
+
+
+def with_ascii_digits(text: str) -> str:
+    """``text`` with the digits of any script, and full-width signs, as those of ASCII."""
+    if text.isascii():
+        return text
+    text = text.translate(FULL_WIDTH)
+    return "".join(str(unicodedata.decimal(sign)) if sign.isdecimal() else sign for sign in text)
+
+
+def letter_among_digits(text: str) -> bool:
+    """Whether a letter that looks like a digit stands among digits."""
+    return _WITH_LETTER.search(text) is not None
+
+
 _MARKS = frozenset("*•·†‡")
 #: Blocks of pictures; of what is in them, these mean something: signs of arithmetic, 10, 100, dislike, no entry, the
 #: mark of a pin.

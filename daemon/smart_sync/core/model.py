@@ -75,6 +75,8 @@ class Project:
     spreadsheet: str = ""
     #: Whether active projects name several spreadsheets: then one that nobody explains is not the default one.
     one_of_several: bool = False
+    #: The ids of the active projects that share its worksheet, its own too, as they have one name; () if none does.
+    namesakes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +173,8 @@ class Table:
     without_link: tuple[SheetRow, ...] = ()
     #: The titles of columns that hold counts, and that nobody understood.
     not_understood: tuple[str, ...] = ()
+    #: Rows above the header with the link of a profile: they are not read.
+    above: tuple[SheetRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,13 @@
 """Comparison of names: differences in Unicode normalisation or invisible characters do not count."""
 
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
 from smart_sync.core.model import Project
+from smart_sync.core.wording import listed
+from smart_sync.errors import SheetUnavailable
 
 T = TypeVar("T")
 
@@ -49,6 +51,26 @@ def in_spreadsheets(projects: Sequence[Project], default: str) -> list[Project]:
     return [
         replace(project, one_of_several=several and name_key(project.spreadsheet) not in seen) for project in projects
     ]
+
+
+def with_namesakes(projects: Sequence[Project], place: Callable[[Project], str]) -> list[Project]:
+    """The active projects, each with those that share its worksheet; ``place``: the spreadsheet that one is in."""
+    ids: dict[tuple[str, str], list[str]] = {}
+    for project in projects:
+        ids.setdefault((place(project), name_key(project.name)), []).append(project.id)
+    shared = {project_id: tuple(sorted(group)) for group in ids.values() if len(group) > 1 for project_id in group}
+    return [replace(one, namesakes=shared[one.id]) if one.id in shared else one for one in projects]
+
+
+def shared_worksheet(project: Project) -> Iterator[SheetUnavailable]:
+    """Why a project is degraded that shares its worksheet: nobody can tell whose its new rows are."""
+    if project.namesakes:
+        ids, title = listed(project.namesakes, 5), name_key(project.name)
+        yield SheetUnavailable(
+            f'the projects {ids} have one name and so share worksheet "{title}"; no account is created for its rows',
+            "rename all but one of them and give each its worksheet, or set is_active = 0",
+            trouble="same-name",
+        )
 
 
 def _is_invisible(sign: str) -> bool:

@@ -12,7 +12,8 @@ Code = Literal[
     "database-server", "no-projects", "database-missing", "two-masters", "database-clock", "clock", "database-columns",
     "snapshot-zeros", "google-api-off", "google-key", "google-quota", "sheet-not-shared", "not-a-spreadsheet",
     "no-spreadsheet", "no-worker", "google-away", "parsed-values", "csv-file", "stale", "sheet-missing",
-    "sheet-unclaimed", "rows-gone", "column-emptied", "sheet-empty", "column-missing", "same-account", "no-account",
-    "link-unreadable", "number-ambiguous", "suspect-value", "number-unreadable", "value-carried", "pinned",
-    "campaign-unclear", "token-ended", "parser-quota", "parser-key", "parser-terms", "account-gone", "parser-failed",
+    "sheet-unclaimed", "same-name", "rows-gone", "column-emptied", "sheet-empty", "column-missing", "same-account",
+    "no-account", "link-unreadable", "number-ambiguous", "suspect-value", "number-unreadable", "value-carried",
+    "pinned", "campaign-unclear", "token-ended", "parser-quota", "parser-key", "parser-terms", "account-gone",
+    "parser-failed",
 ]  # fmt: skip

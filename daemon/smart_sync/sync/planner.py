@@ -187,7 +187,9 @@ class Planner:
         states = [one if one.votes.news is None else without_earlier_profile(one, sheet.rows) for one in states]
         of_larger = partial(self._policy.of_larger, case.project.name)
         cells = typed_cells(sheet, states, doubts.open, self._policy.counters, of_larger)
-        may_create = self._creates and any(profile_link(row.link, row.platform) for row in sheet.unmatched)
+        # Whose rows those of a worksheet of several projects are nobody can tell.
+        creates = self._creates and not case.project.namesakes
+        may_create = creates and any(profile_link(row.link, row.platform) for row in sheet.unmatched)
         return _Prepared(case.project, states, tuple(problems), doubts, sheet, cells, may_create)
 
     async def _judge(
@@ -227,7 +229,7 @@ class Planner:
             one.project, one.sheet, one.states, self._policy, one.doubts, doubtful=unsure, typed=one.judged
         )
         missing: Sequence[Account] = ()
-        if self._creates and plan.unmatched_rows:
+        if one.may_create and plan.unmatched_rows:
             missing = missing_accounts(one.project, plan.unmatched_rows, [doubt.row for doubt in plan.doubtful])
         known = one.sheet.absences if one.sheet.trouble is None else None
         return Draft(plan, one.states, one.problems, missing, absences=known)

@@ -14,7 +14,7 @@ import structlog
 from smart_sync.core.days import day_of, stamp
 from smart_sync.core.model import NAMESPACE, Outcome, Project, Trigger
 from smart_sync.core.parsed import AHEAD
-from smart_sync.core.project_names import in_spreadsheets, name_key
+from smart_sync.core.project_names import in_spreadsheets, name_key, with_namesakes
 from smart_sync.core.results.results import PassResult, ProjectResult
 from smart_sync.core.results.stale import Freshness
 from smart_sync.errors import DatabaseReplaced, SheetUnavailable
@@ -157,6 +157,7 @@ class SyncPass:
         elif listed.new is not None:
             created = await self._create_projects(new, unclear, this)
         active = in_spreadsheets(await projects.active_projects(self._database), self._default_name)
+        active = with_namesakes(active, self._settings.sheets.place)
         if this.dry_run:
             active += new
         return [p for p in active if request.project_ids is None or p.id in request.project_ids], created, listed

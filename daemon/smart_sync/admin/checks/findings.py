@@ -7,7 +7,7 @@ from typing import Final, Literal
 from smart_sync.config import Settings
 from smart_sync.core.command_answers import CheckAnswer, RulesRow
 from smart_sync.core.model import Project
-from smart_sync.core.project_names import name_key, written
+from smart_sync.core.project_names import written
 from smart_sync.core.trouble_codes import Code
 from smart_sync.core.wording import listed, nearest
 from smart_sync.logs import redact, redacted
@@ -95,17 +95,3 @@ def default_spreadsheets(settings: Settings, projects: Iterable[Project]) -> Ite
             f"google_sheet_name {name!r} stands for the default spreadsheet: [sheets.spreadsheets] does not have it"
         )
         yield Finding("ok", f"{listed([one.name for one in taken if one.spreadsheet == name])}: {message}")
-
-
-def shared_names(projects: Iterable[Project]) -> Iterator[Finding]:
-    """Active projects with the same name in the same spreadsheet, which therefore share a worksheet."""
-    seen: dict[tuple[str, str], Project] = {}
-    for project in projects:
-        first = seen.setdefault((project.spreadsheet, name_key(project.name)), project)
-        if first is not project:
-            yield Finding(
-                "warning",
-                f"projects {first.name!r} (id {first.id}) and {project.name!r} (id {project.id}) have one name, and a"
-                " worksheet counts for one project; rename one of them",
-                trouble="sheet-unclaimed",
-            )

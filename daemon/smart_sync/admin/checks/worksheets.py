@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
-from smart_sync.admin.checks.findings import Finding, default_spreadsheets, shared_names, unknown_names
+from smart_sync.admin.checks.findings import Finding, default_spreadsheets, unknown_names
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import Settings
 from smart_sync.config.database_url import Location
@@ -101,7 +101,6 @@ async def _name_findings(resources: Resources, result: PassResult) -> list[Findi
         *troubles,
         *await _failing_parsers(resources),
         *_unclaimed(titles, claimed),
-        *shared_names(active),
         *default_spreadsheets(resources.settings, active),
         *unknown_names(resources.settings, names),
     ]

@@ -162,7 +162,12 @@ def why_no_profile(link: str, platform: str = "") -> str:
     if address is not None and address.host in _SHORTENED:
         return "the link is shortened and does not show whose it is; open it, and put the profile's link here"
     if address is not None:
-        return f"the link is none of a platform that is known ({', '.join(MAIN_HOST)}); put the profile's link here"
+        unknown = (
+            f"the link is of none of the platforms that Smart Sync knows ({', '.join(dict.fromkeys(HOSTS.values()))})"
+        )
+        return (
+            f"{unknown}; no account is created for the row; put the link of a profile on one of them, or delete the row"
+        )
     if _HANDLE.fullmatch(trimmed(visible(link))):
         named = f"{platform!r} is none that is known" if platform else "no platform is given"
         return f"a name without its platform ({named}); put the profile's link here"

@@ -190,16 +190,32 @@ def problems(
     for one in alike:
         looks.setdefault(one.account.id, one)
     unreadable = {row.row for row in table.without_link}
+    above = {identity(row.link, row.platform): row.row for row in table.above}
     for account_id, absence in missing.items():
         if not absence.accepted:
             state, like = states[account_id], looks.get(account_id)
+            if (row := above.get(identity(state.link, state.platform))) is not None:
+                yield _above_header(terms, table, state, absence, row)
+                continue
             yield _problem(terms, table, state, absence, like, like is not None and like.row.row in unreadable)
+
+
+def _since(terms: Terms, absence: Absence) -> str:
+    return f"its last known values are used since {when(absence.gone_since or terms.now)}"
+
+
+def _above_header(terms: Terms, table: Table, state: AccountState, absence: Absence, row: int) -> Problem:
+    reason = (
+        f"the row stands above the header, in row {row}; {_since(terms, absence)};"
+        f" move it below that, or if it is meant: {confirm(state.link)}"
+    )
+    return Problem(reason, table.worksheet, row, None, state.link, "rows-gone")
 
 
 def _problem(
     terms: AbsenceTerms, table: Table, state: AccountState, absence: Absence, like: Likeness | None, unreadable: bool
 ) -> Problem:
-    since = f"its last known values are used since {when(absence.gone_since or terms.now)}"
+    since = _since(terms, absence)
     meant = f"if it is meant: {confirm(state.link)}"
     if like is not None and unreadable:
         what = f"its link cell cannot be read, and the row of {state.link} stood here"

@@ -10,6 +10,7 @@ CELLS = {
     "too large": "слишком большое",
     "two units, which would multiply each other": "две единицы, которые умножились бы друг на друга",
     "a number cannot begin so": "число не может так начинаться",
+    "a letter stands among its digits": "среди цифр стоит буква",
     "its separators can be read in more than one way": "разделители можно понять по-разному",
     "its separators can be read in more than one way, or in none": "разделители нельзя понять однозначно",
     "an arrow before a number can mean a change": "стрелка перед числом может означать изменение",
@@ -24,7 +25,13 @@ CELLS = {
     "leave one": "оставьте одну",
     "the link shows no profile (but a video, a group, a search …)": "ссылка не на профиль (видео, группа, поиск …)",
     "put the profile's link here": "вставьте сюда ссылку на профиль",
-    "the link is none of a platform that is known ({hosts})": "ссылка не с известной площадки ({hosts})",
+    "the link is of none of the platforms that Smart Sync knows ({hosts})": (
+        "ссылка не с площадки, которую знает Smart Sync ({hosts})"
+    ),
+    "no account is created for the row": "аккаунт для строки не создаётся",
+    "put the link of a profile on one of them, or delete the row": (
+        "вставьте ссылку на профиль на одной из них или удалите строку"
+    ),
     "the link is shortened and does not show whose it is": "ссылка сокращена, и по ней не видно, чья она",
     "open it, and put the profile's link here": "откройте её и вставьте сюда ссылку на профиль",
     "a name without its platform ({why})": "имя без площадки ({why})",
@@ -34,6 +41,8 @@ CELLS = {
         "эта строка не читается: заголовок стоит под ней, в строке {row}"
     ),
     "move it below that": "перенесите её под него",
+    "the row stands above the header, in row {row}": "строка стоит над заголовком, в строке {row}",
+    "move it below that, or if it is meant: {command}": ("перенесите её под него или, если так и задумано: {command}"),
     "those cells below are not read": "ячейки ниже не читаются",
     "this header has no column for the link": "в этом заголовке нет столбца для ссылки",
     "a header that is not understood ({titles})": "непонятный заголовок ({titles})",

@@ -22,6 +22,13 @@ RUSSIAN = {
     'worksheet "{title}" is not in {place}': "листа «{title}» нет в {place}",
     'worksheet "{title}" is not in the spreadsheet': "листа «{title}» нет в таблице",
     "rename the worksheet or the project": "переименуйте лист или проект",
+    'the projects {ids} have one name and so share worksheet "{title}"': (
+        "у проектов {ids} одно название, а значит, и один лист «{title}»"
+    ),
+    "no account is created for its rows": "для его строк аккаунты не создаются",
+    "rename all but one of them and give each its worksheet, or set is_active = 0": (
+        "переименуйте все, кроме одного, и дайте каждому свой лист или поставьте is_active = 0"
+    ),
     'worksheet "{title}" has its accounts': "его аккаунты — на листе «{title}»",
     'name it "{name}" again, or rename the project': "верните листу имя «{name}» или переименуйте проект",
     "a rule of account_snapshots refuses the row of the day of {accounts}: readers do not see the merged values": (

@@ -9,6 +9,7 @@ from smart_sync.core.counts import Counts
 from smart_sync.core.links.identity import profile_link
 from smart_sync.core.merge.plan import Plan
 from smart_sync.core.model import Outcome, Problem, Project
+from smart_sync.core.project_names import shared_worksheet
 from smart_sync.core.results.coverage import by_metric
 from smart_sync.core.results.results import ProjectResult, changes_of
 from smart_sync.core.state import AccountState
@@ -81,7 +82,8 @@ def _outcome(plan: Plan, written: Written, not_created: Mapping[str, str]) -> tu
     if failed and len(failed) == plan.counts.accounts:
         return Outcome.FAILED, [_refusal("refused every account", failed)]
     of_worksheet = plan.accidents if plan.trouble is None else (plan.trouble,)
-    troubles = [_Trouble(one.reason, one.remedy, one.trouble) for one in of_worksheet]
+    accidents = (*shared_worksheet(plan.project), *of_worksheet)
+    troubles = [_Trouble(one.reason, one.remedy, one.trouble) for one in accidents]
     if failed:
         troubles.append(_refusal(f"refuses {len(failed)} of {plan.counts.accounts} accounts", failed))
     if not_created:

@@ -36,7 +36,8 @@ In a worksheet a ``!`` at the end of the cell pins the number (`core.worksheet.t
 
 Always a problem: errors (``#REF!``), ``Loading...``, words, percentages, currencies, negatives, NaN, infinities,
 booleans, dates and durations, fractions (``1.5``, but not ``1.5K``), a noun of another metric, an arrow up or down
-before the number (it can be a change), digits turned round by U+202E, anything above 2^63-1.
+before the number (it can be a change), digits turned round by U+202E, a letter for a digit (``1O00``), anything above
+2^63-1.
 
 Formats are not seen: Google sends the plain number behind the format.  A percentage arrives as its fraction, so
 45 % is 0.45 and a problem; 100 % is 1 and cannot be told from a count.  Dates and durations arrive as the text that
@@ -45,10 +46,9 @@ one sees (`sheets.requests` asks for that), which is a problem, unless their for
 
 import math
 import re
-import unicodedata
 from typing import NamedTuple
 
-from smart_sync.core.foreign_text import INVISIBLE, undecorated
+from smart_sync.core.foreign_text import INVISIBLE, letter_among_digits, undecorated, with_ascii_digits
 from smart_sync.core.model import MAX_COUNT, Cell
 from smart_sync.core.trouble_codes import Code
 from smart_sync.core.worksheet.locales import FALLBACK, SPACES, Rules, rules
@@ -62,7 +62,6 @@ NO_VALUE = frozenset({"", "-", "–", "—", "−", "n/a", "н/д", "?"})
 _QUOTES = {'"': '"', "'": "'", "“": "”", "„": "“", "‘": "’", "«": "»"}
 _APOSTROPHES = "'’‘ʼ"
 _SAME = str.maketrans(dict.fromkeys(SPACES, " ") | dict.fromkeys(_APOSTROPHES, "'"))
-FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _NUMBER = re.compile(
     rf"([^0-9]*?)([.,٫⹁]?[0-9](?:[{SPACES}{_APOSTROPHES},.٬٫⹁]?[0-9])*)(?:[eE]([+-]?[0-9]{{1,2}}))?([^0-9]*)",
 )
@@ -113,9 +112,14 @@ def read_count(cell: Cell, locale: str = FALLBACK, metric: str = "", scale: int 
         return cell
     if cell is None or cell == "":
         return None
-    if isinstance(cell, str):
+    if not isinstance(cell, str):
+        return _read_number(cell, scale)
+    try:
         return _read_text(cell, locale, metric, scale)
-    return _read_number(cell, scale)
+    except Unreadable:
+        if letter_among_digits(cell):
+            raise Unreadable("a letter stands among its digits") from None
+        raise
 
 
 def _read_number(cell: float | bool, scale: int) -> int:
@@ -149,7 +153,7 @@ def _read_text(cell: str, locale: str, metric: str, scale: int) -> int | None:
     speaking = rules(locale)
     if not scale and speaking.grouped.fullmatch(text):  # the usual case, in a tenth of the time
         return _check_range(int(re.sub("[^0-9]", "", text)))
-    match = _NUMBER.fullmatch(_with_ascii_digits(text))
+    match = _NUMBER.fullmatch(with_ascii_digits(text))
     if match is None:
         raise Unreadable(_why_not(text))
     before, number, exponent, after = match.groups()
@@ -186,13 +190,6 @@ def _unquoted(text: str) -> str:
         return text[1:-1].strip()
     # A spreadsheet's mark for "this is text", which a file may have kept.
     return text.removeprefix("'")
-
-
-def _with_ascii_digits(text: str) -> str:
-    if text.isascii():
-        return text
-    text = text.translate(FULL_WIDTH)
-    return "".join(str(unicodedata.decimal(sign)) if sign.isdecimal() else sign for sign in text)
 
 
 def _power(before: str, after: str, speaking: Rules, metric: str, *, foreign: bool) -> tuple[int, bool] | None:

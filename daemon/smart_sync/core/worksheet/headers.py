@@ -56,6 +56,15 @@ def find(rows: Sequence[Sequence[Cell]], titles: Titles) -> Header | None:
     return first
 
 
+def is_word(text: str) -> bool:
+    """Whether ``text`` may be a title: letters, without digits and signs of links, names and errors."""
+    return (
+        0 < len(text) <= MAX_TITLE
+        and any(map(str.isalpha, text))
+        and not any(sign.isdigit() or sign in "@./#_" for sign in text)
+    )
+
+
 def seen(rows: Sequence[Sequence[Cell]], titles: Titles) -> tuple[str, ...]:
     """The texts of the row that most resembles a header: most known titles, then most texts; () if all is blank."""
     best: list[str] = []

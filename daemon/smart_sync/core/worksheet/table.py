@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from itertools import islice
 from sys import intern
 
-from smart_sync.core.foreign_text import INVISIBLE
+from smart_sync.core.foreign_text import FULL_WIDTH, INVISIBLE
 from smart_sync.core.links.identity import profile_link
 from smart_sync.core.links.link_text import PLAIN_LINK
 from smart_sync.core.model import METRICS, NO_METRICS, Cell, Metrics, SheetRow, Table, Worksheet
 from smart_sync.core.wording import listed, shown
 from smart_sync.core.worksheet import headers
-from smart_sync.core.worksheet.cells import FULL_WIDTH, NO_VALUE, Unreadable, read_count
+from smart_sync.core.worksheet.cells import NO_VALUE, Unreadable, read_count
 from smart_sync.core.worksheet.headers import Header, letters
 from smart_sync.core.worksheet.link_cells import UNUSABLE, link_of, why_unreadable
 from smart_sync.core.worksheet.problem_list import ProblemList
-from smart_sync.core.worksheet.titles import MAX_TITLE, Titles, is_total, normal
+from smart_sync.core.worksheet.titles import Titles, is_total, normal
 
 _NOTHING: frozenset[str] = frozenset()
 #: The columns of an account's owner (`_read_owner`) where there is none of them.
@@ -55,6 +55,7 @@ def read_table(worksheet: Worksheet, titles: Titles) -> Table:
         _texts(worksheet.rows[header.row]),
         tuple(reader.without_link),
         reader.not_understood(),
+        tuple(reader.above),
     )
 
 
@@ -67,6 +68,8 @@ class _Reader:
         self.problems = ProblemList(worksheet.title)
         #: Rows whose link cell cannot be read, for `Table`.
         self.without_link: list[SheetRow] = []
+        #: Rows of profiles above the header, for `Table`.
+        self.above: list[SheetRow] = []
         #: Metrics that have a column, under any header.
         self.metrics: frozenset[str] = _NOTHING
         #: Letters of the columns that are the same under every header, also that of "link".
@@ -124,7 +127,11 @@ class _Reader:
         for number, cells in enumerate(islice(self._worksheet.rows, header_row), 1):
             text = _text(cells, self._link)
             link = link_of(text, self._worksheet.links.get(number, ())) if text else ""
-            if profile_link(link) and any(self._read_metrics(number, cells, ProblemList(""))[0]):
+            if not profile_link(link):
+                continue
+            metrics, unreadable, _ = self._read_metrics(number, cells, ProblemList(""))
+            self.above.append(SheetRow(number, link, metrics, unreadable))
+            if any(metrics):
                 reason = f"this row is not read, for the header is below it, in row {header_row + 1}"
                 self.problems.add("link-unreadable", f"{reason}; move it below that", number, self._link, link)
 
@@ -180,7 +187,9 @@ class _Reader:
         That is one below a blank row, with a word for the link, and with several different words and no count for
         metrics; in the middle of a table they say something of one account.
         """
-        if not _is_word(_text(cells, self._link)) or any(isinstance(cell, str) and is_total(cell) for cell in cells):
+        if not headers.is_word(_text(cells, self._link)) or any(
+            isinstance(cell, str) and is_total(cell) for cell in cells
+        ):
             return []
         above = self._worksheet.rows[number - 2]
         if any(_text(above, column) for column in range(len(above))):
@@ -188,7 +197,7 @@ class _Reader:
         columns = sorted(at for field, at in self._header.columns.items() if field in METRICS)
         filled = [_text(cells, column) for column in columns]
         words = [word for word in filled if word.casefold() not in NO_VALUE]
-        return words if len(set(words)) == len(words) > 1 and all(map(_is_word, words)) else []
+        return words if len(set(words)) == len(words) > 1 and all(map(headers.is_word, words)) else []
 
     def _torn(self, number: int, cells: Sequence[Cell]) -> str:
         """Why a row of a file cannot be split into fields; "" if it can."""
@@ -275,15 +284,6 @@ def read_pinned(cell: Cell, how: tuple[str, str, int], problem: Unreadable) -> t
     except Unreadable as other:
         return None, other
     return count, Unreadable("a mark that pins, and no number") if count is None else None
-
-
-def _is_word(text: str) -> bool:
-    """Whether ``text`` may be a title: letters, without digits and signs of links, names and errors."""
-    return (
-        0 < len(text) <= MAX_TITLE
-        and any(map(str.isalpha, text))
-        and not any(sign.isdigit() or sign in "@./#_" for sign in text)
-    )
 
 
 def _text(cells: Sequence[Cell], column: int) -> str:
