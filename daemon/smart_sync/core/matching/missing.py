@@ -200,11 +200,11 @@ def problems(
             yield _problem(terms, table, state, absence, like, like is not None and like.row.row in unreadable)
 
 
-def _since(terms: Terms, absence: Absence) -> str:
+def _since(terms: AbsenceTerms, absence: Absence) -> str:
     return f"its last known values are used since {when(absence.gone_since or terms.now)}"
 
 
-def _above_header(terms: Terms, table: Table, state: AccountState, absence: Absence, row: int) -> Problem:
+def _above_header(terms: AbsenceTerms, table: Table, state: AccountState, absence: Absence, row: int) -> Problem:
     reason = (
         f"the row stands above the header, in row {row}; {_since(terms, absence)};"
         f" move it below that, or if it is meant: {confirm(state.link)}"
