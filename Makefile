@@ -38,8 +38,8 @@ install: $(VENV)/.run
 run: $(VENV)/.run
 	@exec $(BIN)/smart-sync run --config config.toml
 
-# Two more than there are cores: a third of the time tests wait for a process or a clock.
-WORKERS ?= $(shell expr $$(nproc) + 2)
+# Three more than there are cores: a third of the time tests wait for a process or a clock.
+WORKERS ?= $(shell expr $$(nproc) + 3)
 
 # Tests start hundreds of processes: each would compile the program where nothing may be kept.
 test: $(VENV)/.dev lint types packages
