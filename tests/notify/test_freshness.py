@@ -161,7 +161,7 @@ async def test_control_who_remembers_nothing_is_never_red(world: World, monkeypa
     async def forget(_transaction: object, _unread: object) -> None:
         """Nothing is kept."""
 
-    monkeypatch.setattr(unread_projects, "_write", forget)
+    monkeypatch.setattr(unread_projects, "write_reasons", forget)
     world.add_project("P", ["ann"])
     del world.google.spreadsheets[KEY].worksheets["P"]
     for hours in (0, 7, 100):

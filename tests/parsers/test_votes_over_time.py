@@ -226,7 +226,7 @@ SAID = ("say", "ours", "x", 0, "a")
 @pytest.mark.parametrize(
     ("name", "weak", "then"),
     [
-        ("_is_marked", lambda *_: False, ("forget", "x")),
+        ("is_marked", lambda *_: False, ("forget", "x")),
         ("TOO_OLD", "", ("wait", 5000)),
         ("EARLIER_LINK", "", ("relink", "b")),
         ("AHEAD", timedelta(days=999), ("say", "inbox", "y", 99999, " ")),

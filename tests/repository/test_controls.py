@@ -43,12 +43,12 @@ WEAKNESSES = {
     ),
     "any schema will do": Weakness(
         "import smart_sync.store.schema as schema\n"
-        "plain = schema._migrate\n"
+        "plain = schema.migrate\n"
         "async def migrate(transaction, path):\n"
         "    try:\n"
         "        await plain(transaction, path)\n"
         "    except schema.DatabaseUnusable: pass\n"
-        "schema._migrate = migrate\n",
+        "schema.migrate = migrate\n",
         ["durability_file::test_a_schema_from_the_future_is_refused_untouched"],
     ),
     "the file is opened and never looked at again": Weakness(
@@ -98,7 +98,7 @@ WEAKNESSES = {
         ],
     ),
     "text must be UTF-8": Weakness(
-        "import smart_sync.store.sqlite.driver as store\nstore._readable = lambda raw: raw.decode()\n",
+        "import smart_sync.store.sqlite.driver as store\nstore.readable = lambda raw: raw.decode()\n",
         [
             "durability_rows::test_projects_that_violate_everything[name-CAST(? AS TEXT)]",
             "durability_rows::test_an_inbox_that_violates_everything[likes-CAST(? AS TEXT)]",
@@ -107,7 +107,7 @@ WEAKNESSES = {
     "snapshots know no day": Weakness(
         "import uuid, smart_sync.core.merge.day_snapshot as day_snapshot, smart_sync.store.snapshots as snapshots\n"
         "day_snapshot.snapshot_id = lambda *_: str(uuid.uuid4())\n"
-        "snapshots._TODAYS += ' LIMIT 0'\n",
+        "snapshots.TODAYS += ' LIMIT 0'\n",
         [
             "durability_rows::test_a_clock_that_jumps_a_day_ahead_and_back_makes_one_snapshot_per_day",
         ],
@@ -121,12 +121,12 @@ WEAKNESSES = {
     "each project reads the clock": Weakness(
         "import dataclasses, smart_sync.sync.project as project\n"
         "from smart_sync.core.days import day_of\n"
-        "plain = project.ProjectSync._round\n"
+        "plain = project.ProjectSync.sync_round\n"
         "async def each(self, group, this):\n"
         "    for one in group:\n"
         "        now = self._clock()\n"
         "        await plain(self, [one], dataclasses.replace(this, now=now, day=day_of(now, 'UTC')))\n"
-        "project.ProjectSync._round = each\n",
+        "project.ProjectSync.sync_round = each\n",
         ["durability_rows::test_midnight_inside_a_pass_does_not_split_it"],
     ),
     "an unreadable worksheet is an empty one": Weakness(
@@ -138,7 +138,7 @@ WEAKNESSES = {
         "    there = source if isinstance(source, Worksheet) else Worksheet('P', [['Link', 'Followers']])\n"
         "    return plain(there, states, dataclasses.replace(terms, max_vanished=1.0, gone_after=0.0), **options)\n"
         "sheet.read_sheet = read_sheet\n"
-        "decide._carried = lambda state, index: decide.NO_WINNER\n",
+        "decide.carried_decision = lambda state, index: decide.NO_WINNER\n",
         ["fault_schedules::test_no_fault_takes_a_number_from_a_manager[4]"],
     ),
     # Backups.
@@ -157,7 +157,7 @@ WEAKNESSES = {
     ),
     # The socket.
     "anyone who can connect may change": Weakness(
-        "import smart_sync.control.server as server\nserver._Server._allow = lambda self, request: None\n",
+        "import smart_sync.control.server as server\nserver.AccessServer.check_allowed = lambda self, request: None\n",
         [
             "control_rights::test_changes[65534-4343-groups4-403]",
             "control_rights::test_denied_is_logged_once",
@@ -181,7 +181,7 @@ WEAKNESSES = {
     ),
     "what is at the path is removed": Weakness(
         "import smart_sync.control.socket_file as file\n"
-        "file._refuse_unless_stale = lambda path: path.unlink(missing_ok=True)\n"
+        "file.refuse_unless_stale = lambda path: path.unlink(missing_ok=True)\n"
         "file.Listener.unlink = lambda self: self.path.unlink(missing_ok=True)\n",
         [
             "control_socket_file::test_wrong_thing[file]",
@@ -194,12 +194,12 @@ WEAKNESSES = {
     ),
     "everybody may connect": Weakness(
         "import smart_sync.control.socket_file as file\n"
-        "plain = file._bind\n"
-        "file._bind = lambda path, mode, gid: plain(path, 0o666, gid)\n",
+        "plain = file.bind_socket\n"
+        "file.bind_socket = lambda path, mode, gid: plain(path, 0o666, gid)\n",
         ["control_rights::test_mode_keeps_out"],
     ),
     "what h11 forgives is forgiven": Weakness(
-        "import smart_sync.control.http11 as wire\nwire.Http11._check_framing = lambda self, raw, request: None\n",
+        "import smart_sync.control.http11 as wire\nwire.Http11.check_framing = lambda self, raw, request: None\n",
         [
             "control_http::test_smuggling[the same length twice]",
             "control_http::test_smuggling[length and chunks]",
@@ -216,17 +216,17 @@ WEAKNESSES = {
     ),
     "silence has all the time in the world": Weakness(
         "import smart_sync.control.connection as talk\n"
-        "plain = talk.Connection._waiting\n"
-        "talk.Connection._waiting = lambda self, wait, seconds: plain(self, wait, None)\n",
+        "plain = talk.Connection.bounded\n"
+        "talk.Connection.bounded = lambda self, wait, seconds: plain(self, wait, None)\n",
         ["control_limits::test_slow_loris"],
     ),
     "each client leaves a descriptor": Weakness(
         "import os, smart_sync.control.server as server\n"
-        "plain = server._Server._left\n"
+        "plain = server.AccessServer.client_left\n"
         "def left(self, *arguments):\n"
         "    os.dup(0)\n"
         "    plain(self, *arguments)\n"
-        "server._Server._left = left\n",
+        "server.AccessServer.client_left = left\n",
         ["control_limits::test_nothing_is_left", "control_fuzz::test_frames"],
     ),
     # Text.
@@ -249,12 +249,12 @@ WEAKNESSES = {
     ),
     # Secrets.
     "anybody may read the key": Weakness(
-        "import smart_sync.admin.checks as checks\nchecks._open_secrets = lambda settings: iter(())\n",
+        "import smart_sync.admin.checks as checks\nchecks.open_secrets = lambda settings: iter(())\n",
         ["secrets::test_a_key_that_everybody_may_read_is_warned_about"],
     ),
     # Supervision.
     "a bad file on reload is a bug": Weakness(
-        "import smart_sync.service.daemon as service\nservice.Service._reload_and_report = service.Service.reload\n",
+        "import smart_sync.service.daemon as service\nservice.Service.reload_and_report = service.Service.reload\n",
         ["systemd_notify::test_bad_reload"],
     ),
     "a thread feeds the watchdog": Weakness(
@@ -265,7 +265,7 @@ WEAKNESSES = {
         "            service.systemd.notify('WATCHDOG=1')\n"
         "            time.sleep(0.1)\n"
         "    threading.Thread(target=work, daemon=True).start()\n"
-        "service._feed_watchdog = feed\n",
+        "service.feed_watchdog = feed\n",
         ["systemd_notify::test_hang"],
     ),
     # The parsers.
@@ -295,7 +295,7 @@ WEAKNESSES = {
     ),
     "each process has a budget of its own": Weakness(
         "import smart_sync.store.parser_records as parser_requests\n"
-        "parser_requests._OF_ONE = 'SELECT at, requests FROM parser_requests WHERE parser = ? AND 0'\n",
+        "parser_requests.REQUESTS_OF_ONE = 'SELECT at, requests FROM parser_requests WHERE parser = ? AND 0'\n",
         [
             "parsers_schedule::test_a_crash_costs_budget_and_never_gives_any",
             "parsers_schedule::test_nobody_is_asked_too_often",

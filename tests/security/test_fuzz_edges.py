@@ -99,10 +99,10 @@ def _trusting(said: str, now: datetime) -> float | None:
 
 #: The edge, the guard that is taken away there, what stands in its place, and a seed that soon shows it.
 WEAKER: dict[str, tuple[str, Any, str, Any, int]] = {
-    "a token is believed": ("token", access_token, "_grant", _believed, 1),
-    "a redirect is followed anywhere": ("batch", transport, "_check_redirect", lambda _response: None, 15),
+    "a token is believed": ("token", access_token, "request_grant", _believed, 1),
+    "a redirect is followed anywhere": ("batch", transport, "check_redirect", lambda _response: None, 15),
     "Retry-After is trusted": ("batch", http_client, "retry_after", _trusting, 1),
-    "texts are believed to be UTF-8": ("rows", driver, "_readable", bytes.decode, 5),
+    "texts are believed to be UTF-8": ("rows", driver, "readable", bytes.decode, 5),
     "a seller is read without a depth": ("apify-tiktok", error_responses, "read_json", json.loads, 1),
     "lone surrogates pass": ("batch", grid, "storable", str, 4),
     "a token is read without a depth": ("token", access_token, "read_json", json.loads, 1),

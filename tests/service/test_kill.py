@@ -209,7 +209,7 @@ WEAKER = {
     "a new snapshot every time": (
         "import uuid, smart_sync.core.merge.day_snapshot as days, smart_sync.store.snapshots as snapshots\n"
         "days.snapshot_id = snapshots.snapshot_id = lambda *_: str(uuid.uuid4())\n"
-        "snapshots._TODAYS += ' LIMIT 0'\n"
+        "snapshots.TODAYS += ' LIMIT 0'\n"
     ),
 }
 

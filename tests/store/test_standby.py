@@ -128,7 +128,7 @@ async def check(self, connection):
     pass
 Lease.check = check
 Lease.require_held = lambda self: None
-Lease._lose = lambda self, reason: None
+Lease.lose = lambda self, reason: None
 """
 
 

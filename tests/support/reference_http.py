@@ -91,8 +91,8 @@ def _options_of(handler: Any) -> set[str]:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             if node.func.id == "refuse_unknown_options":
                 found |= {str(one.value) for one in node.args[1:] if isinstance(one, ast.Constant)}
-            elif node.func.id == "_parse_pin_request":
-                found |= _options_of(getattr(module, "_parse_pin_request"))  # noqa: B009  mypy knows no such name
+            elif node.func.id == "parse_pin_request":
+                found |= _options_of(getattr(module, node.func.id))
     return found
 
 

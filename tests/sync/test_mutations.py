@@ -297,11 +297,11 @@ def test_whatever_becomes_of_worksheets_nothing_is_lost_doubled_or_kept_quiet(
 def test_the_mutations_find_what_is_broken(weak: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows that are at once gone for good, values that nobody carries, accounts for every row: all are found out."""
     if weak == "absences":
-        plain = missing._absence
-        monkeypatch.setattr(missing, "_absence", lambda *rest, **how: plain(*rest, **{**how, "settled": True}))
+        plain = missing.judge_absence
+        monkeypatch.setattr(missing, "judge_absence", lambda *rest, **how: plain(*rest, **{**how, "settled": True}))
     elif weak == "carried":
         monkeypatch.setattr(
-            decisions, "_side", lambda state, row, sheet: (row.metrics if row else Metrics(), frozenset())
+            decisions, "sheet_sides", lambda state, row, sheet: (row.metrics if row else Metrics(), frozenset())
         )
     else:
         monkeypatch.setattr(doubtful_rows, "find_doubtful", lambda *rest: ())

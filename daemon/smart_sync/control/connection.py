@@ -93,7 +93,7 @@ class Connection:
             with suppress(RuntimeError):  # the wait is over already, and the next one knows that we leave
                 self._timeout.reschedule(soon)
 
-    def _waiting(self, wait: _Wait, seconds: float | None) -> asyncio.Timeout:
+    def bounded(self, wait: _Wait, seconds: float | None) -> asyncio.Timeout:
         """Bound a wait, so that it can also be cut short from outside; never nested."""
         if self._leaving:
             seconds = min(self._limits.grace_seconds, seconds if seconds is not None else float("inf"))
@@ -109,7 +109,7 @@ class Connection:
             if self._answered % _BURST == 0:
                 await asyncio.sleep(0)
         self._writer.close()
-        async with self._waiting(_Wait.CLIENT, self._limits.stall_seconds):
+        async with self.bounded(_Wait.CLIENT, self._limits.stall_seconds):
             await self._writer.wait_closed()
 
     async def _exchange(self) -> bool:
@@ -134,14 +134,14 @@ class Connection:
     async def _receive(self) -> Request | None:
         """The next request; None if there is none. Raises `Refusal` for an invalid one."""
         try:
-            async with self._waiting(_Wait.IDLE, self._limits.idle_seconds):
+            async with self.bounded(_Wait.IDLE, self._limits.idle_seconds):
                 first = await self._wire.first_byte()
         except TimeoutError:
             return None
         if not first:
             return None
         try:
-            async with self._waiting(_Wait.REQUEST, self._limits.request_seconds):
+            async with self.bounded(_Wait.REQUEST, self._limits.request_seconds):
                 head = await self._wire.head(first)
                 self._writer.write(self._wire.interim())
                 body = await self._wire.body()
@@ -159,7 +159,7 @@ class Connection:
         if self._leaving:
             return _STOPPING
         try:
-            async with self._waiting(_Wait.HANDLER, None) as timeout:
+            async with self.bounded(_Wait.HANDLER, None) as timeout:
                 return await self._handle(request)
         except Refusal:
             raise
@@ -185,7 +185,7 @@ class Connection:
             self._writer.write(data[start : start + _PIECE])
             if not self._writer.transport.get_write_buffer_size():
                 continue  # the kernel has taken it all
-            async with self._waiting(_Wait.CLIENT, self._limits.stall_seconds):
+            async with self.bounded(_Wait.CLIENT, self._limits.stall_seconds):
                 await self._writer.drain()
 
     async def _send_answer(self, answer: Response, *, allow: str = "", last: bool = False) -> None:
@@ -201,7 +201,7 @@ class Connection:
         """Read from a refused client for a moment, so that it sees the response before the connection closes."""
         self._writer.write_eof()
         with suppress(TimeoutError):
-            async with self._waiting(_Wait.REQUEST, self._limits.grace_seconds):
+            async with self.bounded(_Wait.REQUEST, self._limits.grace_seconds):
                 await self._wire.discard()
 
     async def _send_stream(self, stream: Stream) -> None:
@@ -223,7 +223,7 @@ class Connection:
         if self._leaving or self._gone or self._wire.bodiless:
             return None
         try:
-            async with self._waiting(_Wait.LINE, None) as timeout:
+            async with self.bounded(_Wait.LINE, None) as timeout:
                 line = await anext(stream.lines, None)
             return None if line is None else encode(line)
         except SmartSyncError as error:

@@ -61,7 +61,7 @@ class Http11:
         if not isinstance(request, h11.Request):
             raise Refusal(400, "no request line")
         self.bodiless = request.method == b"HEAD"
-        self._check_framing(raw, request)
+        self.check_framing(raw, request)
         return request
 
     def interim(self) -> bytes:
@@ -137,7 +137,7 @@ class Http11:
         except h11.RemoteProtocolError as error:
             raise Refusal(400, f"not valid HTTP/1.1: {error}") from None
 
-    def _check_framing(self, raw: bytes, request: h11.Request) -> None:
+    def check_framing(self, raw: bytes, request: h11.Request) -> None:
         """Require exactly one definition of the body's length."""
         if request.http_version not in (b"1.0", b"1.1"):
             raise Refusal(400, "only HTTP/1.1 is spoken here")

@@ -33,7 +33,7 @@ class Pins:
         400: the pin cannot be made; the error says why.
         404: no account is meant by that.
         """
-        pin_request = _parse_pin_request(request)
+        pin_request = parse_pin_request(request)
         now = self._resources.clock()
         today = day_of(now, self._resources.settings.schedule.timezone).label
         by = pin_rows.person(request.peer.uid)
@@ -64,7 +64,8 @@ async def _result_or_refusal(doing: Awaitable[Mapping[str, object]]) -> Response
         raise Refusal(400, str(error)) from None
 
 
-def _parse_pin_request(request: Request) -> PinRequest:
+def parse_pin_request(request: Request) -> PinRequest:
+    """The pin that a request asks for. Raises `Refusal`."""
     account, metric, value, until, why = (
         option(request, name) for name in ("account", "metric", "value", "until", "why")
     )

@@ -60,7 +60,7 @@ async def serve(
     failed: Exception | None = None
     try:
         async with asyncio.TaskGroup() as clients:
-            server = _Server(listener, routes, limits, clients)
+            server = AccessServer(listener, routes, limits, clients)
             await server.open()
             staying = clients.create_task(server.stay(listen), name="control:file")
             try:
@@ -79,7 +79,7 @@ async def serve(
         raise failed
 
 
-class _Server:
+class AccessServer:
     """Serves a limited number of clients, lets others wait, and checks their permissions."""
 
     def __init__(
@@ -178,7 +178,7 @@ class _Server:
         task = self._group.create_task(self._serve(connection, process), name=f"control:client-{self._count}")
         self._clients[connection] = task
         self._clients_of.setdefault(process, []).append(task)
-        task.add_done_callback(lambda ended: self._left(connection, process, ended))
+        task.add_done_callback(lambda ended: self.client_left(connection, process, ended))
 
     def _admit(self, writer: asyncio.StreamWriter) -> _Process | None:
         """The client's process if it may come in or wait; if too many wait, the process with most loses its newest."""
@@ -221,7 +221,8 @@ class _Server:
             for connection in self._clients:
                 connection.crowd(crowded=self._waiting > 0)
 
-    def _left(self, connection: Connection, process: _Process, task: asyncio.Task[None]) -> None:
+    def client_left(self, connection: Connection, process: _Process, task: asyncio.Task[None]) -> None:
+        """Forget a client whose task has ended."""
         connection.drop()  # here: a task that is cancelled before it begins never runs
         del self._clients[connection]
         self._clients_of[process].remove(task)
@@ -234,7 +235,7 @@ class _Server:
     async def _handle(self, request: Request) -> Response | Stream:
         route = self._route(request)
         if route.mutates:
-            self._allow(request)
+            self.check_allowed(request)
         reply = await route.handler(request)
         if isinstance(reply, Stream) and sum(one.streaming for one in self._clients) >= self._limits.streams:
             await reply.close()
@@ -251,7 +252,7 @@ class _Server:
             raise Refusal(405, f"this endpoint has other methods: {allow}", allow=allow)
         return route
 
-    def _allow(self, request: Request) -> None:
+    def check_allowed(self, request: Request) -> None:
         """Check that the peer may change things, by the kernel's credentials. Raises `Refusal` 403."""
         peer, gid = request.peer, self.listener.gid
         who: dict[str, Any] = {"method": request.method, "path": request.path, "pid": peer.pid, "uid": peer.uid}

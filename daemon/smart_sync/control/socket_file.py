@@ -62,8 +62,8 @@ async def listen(path: Path, *, mode: int, group: str = "") -> Listener:
     with _translated_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         async with _directory_lock(path.parent):
-            _refuse_unless_stale(path)
-            return _bind(path, mode, gid(group))
+            refuse_unless_stale(path)
+            return bind_socket(path, mode, gid(group))
 
 
 @contextmanager
@@ -93,7 +93,8 @@ async def _directory_lock(directory: Path) -> AsyncIterator[None]:
         os.close(descriptor)
 
 
-def _refuse_unless_stale(path: Path) -> None:
+def refuse_unless_stale(path: Path) -> None:
+    """Raise `SocketUnusable` unless the path is free or a dead daemon's socket."""
     if problem := obstacle_at(path):
         raise SocketUnusable(problem)
     if path.is_socket() and _answers(path):
@@ -137,7 +138,8 @@ def temporary_of(path: Path) -> Path:
     return path.with_name("~" * len(os.fsencode(path.name)))
 
 
-def _bind(path: Path, mode: int, gid: int) -> Listener:
+def bind_socket(path: Path, mode: int, gid: int) -> Listener:
+    """Bind beside the path with these rights, then move into place. Raises OSError."""
     temporary = temporary_of(path)
     _remove_leftover(temporary)
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

@@ -79,9 +79,9 @@ class Service:
             loop.add_signal_handler(number, self._on_stop)
         async with asyncio.TaskGroup() as group:
             loop.add_signal_handler(
-                signal.SIGHUP, lambda: group.create_task(self._reload_and_report(), name="service:reload")
+                signal.SIGHUP, lambda: group.create_task(self.reload_and_report(), name="service:reload")
             )
-            watchdog = group.create_task(_feed_watchdog(), name="service:watchdog")
+            watchdog = group.create_task(feed_watchdog(), name="service:watchdog")
             try:
                 await self._serve_until_stopped()
             finally:
@@ -105,7 +105,8 @@ class Service:
         self._stop.set()
         self._ended.set()
 
-    async def _reload_and_report(self) -> None:
+    async def reload_and_report(self) -> None:
+        """Reload; a refused configuration is logged and told to systemd."""
         try:
             await self.reload()
         except ConfigError as error:
@@ -243,7 +244,7 @@ async def rest(database: Database) -> None:
     await asyncio.to_thread(interpreter.trim)
 
 
-async def _feed_watchdog() -> None:
+async def feed_watchdog() -> None:
     """Send systemd's watchdog signs of life from the event loop: if it hangs, systemd restarts us."""
     interval = systemd.watchdog_interval()
     if interval is None:

@@ -59,7 +59,7 @@ class TokenRequest(google.auth.transport.Request):
             if is_passing(error):
                 raise
         fields = _object(response.content)
-        answer = _grant(fields, response) if response.ok else _refusal(fields, response)
+        answer = request_grant(fields, response) if response.ok else _refusal(fields, response)
         return _Answer(response.status_code, {}, json.dumps(answer).encode())
 
 
@@ -142,7 +142,7 @@ class AccessToken:
         self.last_failure = None
 
 
-def _grant(fields: Mapping[str, object], response: requests.Response) -> dict[str, object]:
+def request_grant(fields: Mapping[str, object], response: requests.Response) -> dict[str, object]:
     """A valid token and its lifetime in seconds, if given; google-auth itself does not check either.
 
     What cannot be used must not be kept: its whole hour would be lost.

@@ -72,7 +72,7 @@ class Adapter(HTTPAdapter):
             _let_go(error)
             raise requests.exceptions.InvalidJSONError("its head cannot be read", request=request) from error
         try:
-            _check_redirect(response)
+            check_redirect(response)
             # What `Response.content` returns, without the two copies that it would make on the way.
             response._content = _read(response, ends)
         except BaseException:
@@ -155,7 +155,7 @@ def _let_go(error: BaseException) -> None:
         failure = failure.__context__
 
 
-def _check_redirect(response: requests.Response) -> None:
+def check_redirect(response: requests.Response) -> None:
     """Refuse a redirect to an invalid address, which requests would try to follow and fail on."""
     if response.is_redirect:
         try:

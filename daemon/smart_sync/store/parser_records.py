@@ -83,7 +83,7 @@ async def failing(database: Database) -> list[FailingParser]:
 
 
 WINDOW = timedelta(days=1)
-_OF_ONE = "SELECT at, requests FROM parser_requests WHERE parser = ? ORDER BY at"
+REQUESTS_OF_ONE = "SELECT at, requests FROM parser_requests WHERE parser = ? ORDER BY at"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ async def reserve(
         await transaction.execute(
             "UPDATE parser_requests SET at = ? WHERE parser = ? AND at > ?", (stamp(now), parser, late)
         )
-        rows = await transaction.fetch(_OF_ONE, (parser,))
+        rows = await transaction.fetch(REQUESTS_OF_ONE, (parser,))
         left = budget - sum(row[1] for row in rows)
         granted = min(wanted, left)
         if granted > 0:

@@ -183,7 +183,7 @@ async def prepare(transaction: Transaction, database: Database, timezone: str | 
     await dialect.prepare(transaction)
     await _adopt(transaction, database.name, known=bool(await version(transaction)))
     await dialect.adopt(transaction)
-    await _migrate(transaction, database.name)
+    await migrate(transaction, database.name)
     await dialect.adopt(transaction)
     await _show_inbox(transaction, database.name)
     await dialect.show(transaction, "account_growth", growth_rows.VIEW)
@@ -219,7 +219,8 @@ async def _require(transaction: Transaction, name: str, table: str, required: se
         )
 
 
-async def _migrate(transaction: Transaction, name: str) -> None:
+async def migrate(transaction: Transaction, name: str) -> None:
+    """Bring the tables to the newest version. Raises `DatabaseUnusable`, also for one of a newer program."""
     create = "CREATE TABLE IF NOT EXISTS smart_sync_schema (version INTEGER NOT NULL)"
     await transaction.execute(transaction.dialect.making(create, fresh=True))
     await _require(transaction, name, "smart_sync_schema", {"version"})

@@ -28,7 +28,7 @@ _VIDEOS = METRICS.index("videos")
 # A day may hold rows of other writers, in other notations ("2026-11-24 08:00:00"): the plain comparison narrows the
 # search for an index, datetime() decides.  Stamps in our own notation, which are nearly all, are in order as texts: by
 # that the rows of yesterday, one of each account, are left out before a time is computed of them.
-_TODAYS = f"""
+TODAYS = f"""
 SELECT s.account_id, s.id, date(datetime(s.snapshot_time)), {", ".join(f"s.{name}" for name in METRICS)}
 FROM account_snapshots s
 WHERE s.account_id IN (SELECT value FROM json_each(?1))
@@ -98,7 +98,7 @@ async def _needed_writes(source: Database | Transaction, plans: Sequence[Plan], 
     merged, ids = await asyncio.to_thread(_merged_values, plans)
     earliest = (datetime.fromisoformat(day.start) - timedelta(days=1)).date().isoformat()
     latest = (datetime.fromisoformat(day.end) + timedelta(days=1)).date().isoformat()
-    rows = await source.fetch(_TODAYS, (ids, earliest, latest, day.start, day.end))
+    rows = await source.fetch(TODAYS, (ids, earliest, latest, day.start, day.end))
     return await asyncio.to_thread(_decide_writes, merged, rows, writing)
 
 
@@ -114,7 +114,7 @@ def _merged_values(plans: Sequence[Plan]) -> tuple[dict[str, Metrics], str]:
 
 
 def _decide_writes(merged: Mapping[str, Metrics], rows: Iterable[Any], writing: SnapshotRules) -> _Writes:
-    """The rows to write; ``rows``: the day's snapshots, as `_TODAYS` finds them."""
+    """The rows to write; ``rows``: the day's snapshots, as `TODAYS` finds them."""
     day, utc_date = writing.day, writing.now[:10]
     seen: dict[str, list[StoredSnapshot]] = {}
     for row in rows:

@@ -49,11 +49,12 @@ async def remember(transaction: Transaction, result: PassResult, stale_after: fl
     """Judge ``result`` and store which projects are stale; inactive ones are deleted."""
     await transaction.execute(f"DELETE FROM unread_projects WHERE project_id NOT IN ({ACTIVE_PROJECT_IDS})")
     freshness = await foreseen(transaction, result, stale_after)
-    await _write(transaction, freshness.unread)
+    await write_reasons(transaction, freshness.unread)
     return freshness
 
 
-async def _write(transaction: Transaction, unread: Mapping[str, Unread | None]) -> None:
+async def write_reasons(transaction: Transaction, unread: Mapping[str, Unread | None]) -> None:
+    """Record why projects could not be read; None: it was read."""
     read = [(project_id,) for project_id, one in unread.items() if one is None]
     failed = [
         (project_id, one.since, one.stale_since, one.reason, one.remedy)

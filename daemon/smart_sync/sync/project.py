@@ -158,7 +158,7 @@ class ProjectSync:
                 async with self._turn:
                     if job in self._waiting:
                         await asyncio.sleep(0)  # worksheets that have come with this one join it
-                        await self._round(self._group(), this)
+                        await self.sync_round(self._group(), this)
                 if job.result is None and job not in self._waiting:
                     job.created = await self._create_accounts(job, this)
                     self._waiting.append(job)
@@ -178,7 +178,7 @@ class ProjectSync:
             group.append(job)
         return group
 
-    async def _round(self, group: Sequence[_Job], this: Pass) -> None:
+    async def sync_round(self, group: Sequence[_Job], this: Pass) -> None:
         """Decide and write ``group`` together; projects that need accounts first get no result yet."""
         cases = [Case(job.project, job.reading, job.new if this.dry_run else ()) for job in group]
         decided = await self._planner.decide(cases, this.now, this.day, this.done, this.rehearsed)

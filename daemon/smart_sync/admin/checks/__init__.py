@@ -83,7 +83,7 @@ async def check(settings: Settings, clock: Clock = utc_now, *, offline: bool = F
         if was_read:
             findings += await check_last_pass(settings.database.where, clock())
             findings += [Finding("warning", told) for told in await unreached(settings)]
-    findings += await asyncio.to_thread(lambda: list(_open_secrets(settings)))
+    findings += await asyncio.to_thread(lambda: list(open_secrets(settings)))
     return Report(tuple(findings), tuple(_rules(settings)))
 
 
@@ -112,7 +112,7 @@ def _full_disk(database: Path) -> Iterator[Finding]:
             )
 
 
-def _open_secrets(settings: Settings) -> Iterator[Finding]:
+def open_secrets(settings: Settings) -> Iterator[Finding]:
     """Report files with secrets that every user of the machine can read."""
     google = settings.sheets.credentials if settings.sheets.source == "google" else None
     for path in secrets.readable_by_all(*([google] if isinstance(google, Path) else [])):

@@ -77,10 +77,11 @@ def absences(
     had = [s for s in with_sheet if s.absence.gone_since is None and s.absence.project_id in ("", terms.project_id)]
     gone = frozenset(state.id for state in had if state.id not in with_row)
     at_once = gone if len(gone) >= AT_LEAST and len(gone) > len(had) * terms.max_vanished else frozenset()
-    return {state.id: _absence(state, terms, at_once=state.id in at_once, settled=settled) for state in missing}
+    return {state.id: judge_absence(state, terms, at_once=state.id in at_once, settled=settled) for state in missing}
 
 
-def _absence(state: AccountState, terms: AbsenceTerms, *, at_once: bool, settled: bool) -> Absence:
+def judge_absence(state: AccountState, terms: AbsenceTerms, *, at_once: bool, settled: bool) -> Absence:
+    """What is known of the absence of an account whose row this worksheet lacks."""
     old = state.absence
     if old.gone_since is None:
         old = Absence(old.project_id or terms.project_id, terms.now, terms.clock, at_once)

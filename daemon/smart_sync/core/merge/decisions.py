@@ -123,7 +123,7 @@ def decide_each(
         if chosen is None:
             chosen = by_platform[state.platform] = _chosen(policy.rules(project.name, state.platform))
         row = sheet.rows.get(state.id)
-        side, carried = _side(state, row, sheet)
+        side, carried = sheet_sides(state, row, sheet)
         decided.sides[state.id] = side
         _record_sheet(decided, state, row, side, sheet, present)
         decisions = _decisions(state, side, carried, chosen)
@@ -218,7 +218,7 @@ _ALL, _NONE = frozenset(METRICS), frozenset[str]()
 _NO_WINNERS = (None,) * len(METRICS)
 
 
-def _side(state: AccountState, row: SheetRow | None, sheet: Sheet) -> tuple[Metrics, frozenset[str]]:
+def sheet_sides(state: AccountState, row: SheetRow | None, sheet: Sheet) -> tuple[Metrics, frozenset[str]]:
     """The sheet values that count for an account, and the metrics whose earlier value is carried."""
     if row is None:
         absence = state.absence if sheet.trouble is not None else sheet.absences.get(state.id)
@@ -250,11 +250,11 @@ def _decisions(state: AccountState, side: Metrics, carried: frozenset[str], chos
             for index, rule in enumerate(chosen.rules)
         ]
     if NO_WINNER in decisions and state.winners != _NO_WINNERS:
-        return [_carried(state, index) if one == NO_WINNER else one for index, one in enumerate(decisions)]
+        return [carried_decision(state, index) if one == NO_WINNER else one for index, one in enumerate(decisions)]
     return decisions
 
 
-def _carried(state: AccountState, index: int) -> Decision:
+def carried_decision(state: AccountState, index: int) -> Decision:
     """A metric without any vote: its last merged value is carried, unless it was taken back."""
     merged, winner = state.merged, state.winners[index]
     if merged is None or winner is None:
@@ -270,7 +270,7 @@ def _carried(state: AccountState, index: int) -> Decision:
 def foresee(state: AccountState, rules: tuple[Rule, ...], today: str = "") -> Metrics:
     """The merged values of a pass on ``today`` that finds the sheet unchanged; None where there would be none."""
     gone = Sheet(absences={state.id: state.absence} if state.absence.gone_since else {})
-    side, carried = _side(state, None, gone) if gone.absences else (state.sheet or NO_METRICS, state.emptied)
+    side, carried = sheet_sides(state, None, gone) if gone.absences else (state.sheet or NO_METRICS, state.emptied)
     decisions = _decisions(state, side, carried, _chosen(rules))
     if state.pins:
         decisions = with_pins(decisions, in_force(state.pins, today), carried)

@@ -190,7 +190,7 @@ class _VoteJudge:
     def why_no_vote(self, one: ParsedValue, at: str | None) -> str:
         """Why a value has no vote, counted as of ``at``; "" if it has one."""
         for mark in self._past.marks:
-            if _is_marked(one, at, mark):
+            if is_marked(one, at, mark):
                 return mark.reason
         if self._is_of_earlier_link(one, at):
             return EARLIER_LINK
@@ -233,7 +233,8 @@ class _VoteJudge:
         return one == other or not (one and other)
 
 
-def _is_marked(one: ParsedValue, at: str | None, mark: Mark) -> bool:
+def is_marked(one: ParsedValue, at: str | None, mark: Mark) -> bool:
+    """Whether `forget` has taken the vote of a value that was reported `at` this time."""
     if (one.metric, one.value) != (mark.metric, mark.value) or not (mark.any_source or one.source == mark.source):
         return False
     if one.at is None or one.at == mark.parsed_at:  # no time, or the same: nobody has looked again

@@ -122,7 +122,7 @@ class Lease:
         """Raise `Lost` unless it is held, and will be until the open transaction has ended."""
         self.require_held()
         if not await rows(connection, numbered(CHECK), (LEADER, self._token, self.holder)):
-            self._lose("another instance has taken over")
+            self.lose("another instance has taken over")
             raise lost(self.reason)
 
     async def acquire(self, waiting: float) -> None:
@@ -161,7 +161,7 @@ class Lease:
     async def give_back(self, rest: float = 0.0) -> None:
         """Let another instance take it at once, this one only after ``rest`` seconds. No error if it is not held."""
         token, self._not_before = self._token, time.monotonic() + rest
-        self._lose("it was given back")
+        self.lose("it was given back")
         for _ in range(2 if token else 0):  # once more where only the connection was lost
             try:
                 await self._bounded(self._ask(GIVE_BACK, LEADER, token, self.holder))
@@ -245,7 +245,7 @@ class Lease:
     async def _renew(self) -> float:
         began, token = time.monotonic(), self._token
         if not await self._ask(RENEW, self.seconds, LEADER, token, self.holder):
-            self._lose("another instance has taken over")
+            self.lose("another instance has taken over")
             return 0.0
         if self._token == token:
             self._last_until(began)
@@ -261,10 +261,11 @@ class Lease:
         self._timer = asyncio.get_running_loop().call_later(self._until - time.monotonic(), self._end)
 
     def _end(self) -> None:
-        late = f"its lease could not be renewed within {self.seconds:g} s"
-        self._lose(f"{late} ({self.trouble})" if self.trouble else late)
+        why = f" ({self.trouble})" if self.trouble else ""
+        self.lose(f"its lease could not be renewed within {self.seconds:g} s{why}")
 
-    def _lose(self, reason: str) -> None:
+    def lose(self, reason: str) -> None:
+        """Lead no more: end what runs under the lease, and tell why."""
         if not self._token:
             return
         self._token, self._until, self.reason = 0, 0.0, reason

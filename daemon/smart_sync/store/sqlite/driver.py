@@ -84,7 +84,7 @@ def _is_of_the_file(error: Exception) -> bool:
 _UNDECODABLE = "Could not decode to UTF-8"
 
 
-def _readable(raw: bytes) -> str:
+def readable(raw: bytes) -> str:
     """TEXT with replacement characters for invalid UTF-8. Used only if there is some: it doubles a query's time."""
     return raw.decode(errors="replace")
 
@@ -96,7 +96,7 @@ async def rows_of(connection: "aiosqlite.Connection", sql: str, parameters: Sequ
     except sqlite3.OperationalError as error:
         if not str(error).startswith(_UNDECODABLE):
             raise
-    connection.text_factory = _readable
+    connection.text_factory = readable
     return list(await connection.execute_fetchall(sql, parameters))
 
 
