@@ -98,8 +98,7 @@ class Lease:
         self._until = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._not_before, self._table, self._schema = 0.0, "", ""
-        #: The connection that hears what is told.
-        self._listens: AsyncConnection[Any] | None = None
+        self._listens: AsyncConnection[Any] | None = None  # the connection that hears what is told
         limit = str(max(int(self.seconds * _TRY * 1000), 100))
         self._connection = Connection(server, {"statement_timeout": limit, "lock_timeout": limit}, patience=0.0)
 
