@@ -335,3 +335,10 @@ async def test_a_line_into_which_everything_vanishes_ends_each_wait(
         await connection.close()
     finally:
         proxy.close()
+
+
+async def test_a_line_that_is_closed_already_can_be_shut(postgres: str) -> None:
+    """The timer that ends a line never raises, whatever has become of the line."""
+    connection = await psycopg.AsyncConnection.connect(postgres)
+    await connection.close()
+    bounded_connection.shut(connection)

@@ -160,13 +160,7 @@ class Planner:
             prepared |= judged
             decided |= crashed
         asking = [project_id for project_id, one in prepared.items() if one.may_create and project_id not in decided]
-        own = {key: one.sheet.absences for key, one in prepared.items() if one.sheet.trouble is None}
-        missing = {**{key: rows for key, rows in rehearsed.items() if rows is not None}, **own}
-        lost = {key for key, one in prepared.items() if one.sheet.trouble and one.sheet.trouble.code == "missing"}
-        lost |= {key for key, rows in rehearsed.items() if rows is None}
-        elsewhere = absences.NO_OTHERS
-        if asking:
-            elsewhere = await absences.other_accounts(self._database, done, missing, lost)
+        elsewhere = await self._other_accounts(prepared, done, rehearsed) if asking else absences.NO_OTHERS
         past = await absences.past_doubts(self._database, asking) if asking else {}
 
         def draft(one: _Prepared) -> Draft:
@@ -178,6 +172,19 @@ class Planner:
         drafts, crashed = await _each(draft, {key: one for key, one in prepared.items() if key not in decided})
         await asyncio.to_thread(let_go, stored.rows, prepared)
         return {**decided, **crashed, **drafts}
+
+    async def _other_accounts(
+        self,
+        prepared: Mapping[str, _Prepared],
+        done: Collection[str],
+        rehearsed: Mapping[str, Mapping[str, Absence] | None],
+    ) -> absences.OtherAccounts:
+        """The accounts of other projects that a row may belong to, as this pass leaves them."""
+        own = {key: one.sheet.absences for key, one in prepared.items() if one.sheet.trouble is None}
+        missing = {**{key: rows for key, rows in rehearsed.items() if rows is not None}, **own}
+        lost = {key for key, one in prepared.items() if one.sheet.trouble and one.sheet.trouble.code == "missing"}
+        lost |= {key for key, rows in rehearsed.items() if rows is None}
+        return await absences.other_accounts(self._database, done, missing, lost)
 
     def _prepare(self, case: Case, stored: Stored, terms: AbsenceTerms, doubts: Doubts) -> _Prepared:
         states, problems = stored.states(case.project)

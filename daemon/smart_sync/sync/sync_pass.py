@@ -238,14 +238,13 @@ class SyncPass:
         """Store the result of a pass, unless it was a dry run; return which projects are stale."""
         if result.dry_run:
             return await unread_projects.foreseen(self._database, result, self._settings.sheets.stale_after)
-        judged = await pass_history.finish_run(
-            self._database, result, self._usage().calls, partial(self._write_with_result, today=today)
-        )
+        now = self._clock()
+        doubted = await self._doubted(now)
+        write = partial(self._write_with_result, today=today, removes_pins=not doubted)
+        judged = await pass_history.finish_run(self._database, result, self._usage().calls, write)
         self._webhooks.wake()
-        keep = timedelta(seconds=self._settings.history.keep)
         try:
-            now = self._clock()
-            before = not_before(await self._doubted(now), now - keep)
+            before = not_before(doubted, now - timedelta(seconds=self._settings.history.keep))
             await pass_history.prune(self._database, before, stamp(now + AHEAD))
             await sheet_edits.prune(self._database, before, stamp(now))
         except StoreError as error:
@@ -261,10 +260,12 @@ class SyncPass:
         self._is_clock_doubted = bool(doubted)
         return doubted
 
-    async def _write_with_result(self, transaction: Transaction, result: PassResult, today: str) -> Freshness:
+    async def _write_with_result(
+        self, transaction: Transaction, result: PassResult, today: str, *, removes_pins: bool
+    ) -> Freshness:
         """Write what belongs to the result's transaction: messages, and that they were reported."""
         project_ids = [one.project.id for one in result.results if one.outcome is not Outcome.FAILED]
-        if not await clock_doubt(transaction, self._clock()):
+        if removes_pins:
             await pin_rows.remove_past(transaction, project_ids, today)
         await open_suspects.forget_believed(transaction, self._clock())
         await self._projects.reported_findings.keep(transaction, result.results)

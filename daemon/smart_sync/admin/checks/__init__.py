@@ -61,18 +61,7 @@ async def check(settings: Settings, clock: Clock = utc_now, *, offline: bool = F
         if "database.path" not in wrong:
             was_read, of_database = await check_database(settings, copy)
         query, of_query = await copy_query(settings, copy) if was_read else ("", [])
-        # The copy has not all columns of the real tables, and a dry pass makes no rows.
-        project_defaults = settings.sync.defaults.projects
-        defaults = DefaultsSettings(
-            projects={name: project_defaults[name] for name in project_defaults.keys() & {"google_sheet_name"}}
-        )
-        on_copy = settings.model_copy(
-            update={
-                "database": DatabaseSettings(path=copy),
-                "parsed": settings.parsed.model_copy(update={"query": query}),
-                "sync": settings.sync.model_copy(update={"defaults": defaults}),
-            }
-        )
+        on_copy = _on_copy(settings, copy, query)
         of_worksheets = await check_worksheets(
             on_copy, clock, known=was_read, original=settings.database.path if settings.database.url is None else None
         )
@@ -85,6 +74,21 @@ async def check(settings: Settings, clock: Clock = utc_now, *, offline: bool = F
             findings += [Finding("warning", told) for told in await unreached(settings)]
     findings += await asyncio.to_thread(lambda: list(open_secrets(settings)))
     return Report(tuple(findings), tuple(_rules(settings)))
+
+
+def _on_copy(settings: Settings, copy: Path, query: str) -> Settings:
+    """``settings`` for a dry pass on the copy, which has not all columns of the real tables and makes no rows."""
+    project_defaults = settings.sync.defaults.projects
+    defaults = DefaultsSettings(
+        projects={name: project_defaults[name] for name in project_defaults.keys() & {"google_sheet_name"}}
+    )
+    return settings.model_copy(
+        update={
+            "database": DatabaseSettings(path=copy),
+            "parsed": settings.parsed.model_copy(update={"query": query}),
+            "sync": settings.sync.model_copy(update={"defaults": defaults}),
+        }
+    )
 
 
 def _missing_files(settings: Settings) -> Iterator[Finding]:

@@ -21,8 +21,11 @@ OVERDUE = 30.0
 
 
 def shut(connection: "AsyncConnection[Any]") -> None:
-    """End the line without a word to the server, which may not answer: what waits for it fails."""
-    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as line:
+    """End the line without a word to the server, which may not answer: what waits for it fails.  Never raises."""
+    import psycopg
+
+    # A connection that has been closed meanwhile has no descriptor any more.
+    with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as line:
         line.shutdown(socket.SHUT_RDWR)
 
 
