@@ -690,11 +690,13 @@ def settings(**changes: Any) -> hypothesis.settings:
     )
 
 
+@pytest.mark.hypothesis
 def test_every_promise_holds_whatever_happens_in_whatever_order() -> None:
     """No typed number lost, nothing by halves, one snapshot a day, every number explained."""
     run_state_machine_as_test(Machine, settings=settings(phases=[hypothesis.Phase.generate]))
 
 
+@pytest.mark.hypothesis
 def test_every_promise_holds_on_a_server(postgres_server: Server | None) -> None:
     """The same with PostgreSQL: a few steps, for all rows of both engines are compared elsewhere; in soak as many."""
     if postgres_server is None:
