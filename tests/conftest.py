@@ -142,16 +142,9 @@ BOTH_ENGINES = {
     *("test_writer", "test_parsers_retention", "test_parser_health", "test_parsers_schedule"),
     *("test_webhooks_findings", "test_kill", "test_adopt", "test_names", "test_people", "test_clock_doubts"),
     *("test_campaign", "test_campaign_votes", "test_campaign_answers", "test_counts", "test_days", "test_headers"),
-    *(
-        "test_link_cells",
-        "test_links_behind",
-        "test_growth",
-        "test_collector",
-        "test_parsers_check",
-        "test_parsers_csv",
-    ),
-    *("test_webhooks_delivery", "test_ping", "test_events", "test_red", "test_standalone", "test_check", "test_drill"),
-    *("test_daemon",),
+    *("test_link_cells", "test_links_behind", "test_growth", "test_collector", "test_parsers_check", "test_check"),
+    *("test_parsers_csv", "test_webhooks_delivery", "test_ping", "test_events", "test_standalone", "test_drill"),
+    "test_daemon",
 }
 
 

@@ -126,11 +126,12 @@ class World:
     @contextlib.contextmanager
     def refusing(self, write: str, table: str, rows: str, reason: str = "no") -> Iterator[None]:
         """Inside, the web app refuses to INSERT into, or to UPDATE, those ``rows`` of a table (an expression)."""
+        name = f"refuse_{table}"
         self.execute(
-            f"CREATE TRIGGER refuse BEFORE {write} ON {table} WHEN {rows} BEGIN SELECT RAISE(ABORT, '{reason}'); END"
+            f"CREATE TRIGGER {name} BEFORE {write} ON {table} WHEN {rows} BEGIN SELECT RAISE(ABORT, '{reason}'); END"
         )
         yield
-        self.execute("DROP TRIGGER refuse")
+        self.execute(f"DROP TRIGGER {name}")
 
     def refused(self, account: str) -> contextlib.AbstractContextManager[None]:
         """Inside, the merged values of an account cannot be updated."""
