@@ -17,7 +17,7 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AsyncExitStack, ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, replace
 from datetime import timedelta
 from functools import partial
@@ -55,12 +55,12 @@ from smart_sync.store.pin_rows import PinRequest
 from smart_sync.store.schema import open_database, shared_tables
 from smart_sync.sync import sync_pass
 from smart_sync.sync.reporter import Reporter
-from smart_sync.sync.resources import Resources, opened
+from smart_sync.sync.resources import opened
 from smart_sync.sync.sync_pass import PassRequest, SyncPass
 from world import HEADER, KEY, PostgresWorld, World, link
 
 DAYS = int(os.environ.get("SOAK_DAYS", "6"))
-EXAMPLES = int(os.environ.get("SOAK_SEEDS", examples(2, 30)))
+EXAMPLES = int(os.environ.get("SOAK_SEEDS", examples(1, 12)))
 #: Account → its name on the platform: two projects share two accounts; one is on a platform that is asked.
 PROJECTS = {
     "P": {"a": "a", "b": "b", "d": "d", "e": "e", "f": "f"},
@@ -74,6 +74,8 @@ VOLATILE = {"seconds", "stages", "bytes"}
 NOT_COMPARED = {"database_made", "spreadsheet_facts", "smart_sync_leases", "quota_slots"}
 #: What may be numbers, or text that says the same.
 IDS = {"id", "project_id", "account_id"}
+#: Of a web app's own types, in which an engine's words are hashed.
+HASHED = {"told_problems"}
 #: What an integer of a server's cannot hold.
 TOO_LARGE = 2**31
 
@@ -135,13 +137,13 @@ def tables_of(types: Mapping[str, str]) -> str:
     return TABLES.format(**bare, counts=counts)
 
 
-def rows_of(world: World) -> dict[str, Table]:
+def rows_of(world: World, left_out: set[str]) -> dict[str, Table]:
     """Every table with its rows, in an order of their own, the web app's read as ours; and the view of growth."""
     views = set()
     if world.url:
         views = {row[0] for row in world.execute("SELECT viewname FROM pg_views WHERE schemaname = 'smart_sync'")}
     found = {}
-    for name in {*world.tables(), "account_growth"} - NOT_COMPARED:
+    for name in {*world.tables(), "account_growth"} - left_out:
         columns, rows = world.table(f"smart_sync.{name}" if name in views else name)
         kept = [index for index, column in enumerate(columns) if column not in VOLATILE]
         if "seq" in columns:  # numbers that a server has given to rows that were refused are not given again
@@ -154,18 +156,31 @@ def rows_of(world: World) -> dict[str, Table]:
     return found
 
 
+#: What an engine says of a number that is too large for its column, and of a text in one for numbers.
+_REFUSALS = re.compile(
+    rf'CHECK constraint failed: \w+ < {TOO_LARGE}|value \\?"{TOO_LARGE}\\?" is out of range for type integer'
+    r'|datatype mismatch|invalid input syntax for type integer: \\?"[0-9a-f-]+\\?"'
+)
+_DURATIONS = re.compile(r'("(?:duration_seconds|seconds|read|decide|write)": ?)[\d.e-]+')
+
+
 def _plain(value: Any) -> Any:
-    """A value without how long something took, and without an engine's words for a number that is too large."""
-    if not isinstance(value, str):
-        return value
-    value = re.sub(r'("(?:duration_seconds|seconds|read|decide|write)": ?)[\d.e-]+', r"\g<1>0", value)
-    return re.sub(
-        rf'CHECK constraint failed: \w+ < {TOO_LARGE}|value \\?"{TOO_LARGE}\\?" is out of .*? integer', "", value
-    )
+    """A value without how long something took, and without an engine's own words."""
+    return _REFUSALS.sub("", _DURATIONS.sub(r"\g<1>0", value)) if isinstance(value, str) else value
 
 
 def _random_id(draw: random.Random) -> uuid.UUID:
     return uuid.UUID(int=draw.getrandbits(128), version=4)
+
+
+@contextmanager
+def fixed_ids(seed: int) -> Iterator[pytest.MonkeyPatch]:
+    """Inside, the ids of passes and of parsers' budgets are those of ``seed``."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (sync_pass, budget):
+            ids = SimpleNamespace(uuid4=partial(_random_id, random.Random(seed)), uuid5=uuid.uuid5)
+            patch.setattr(module, "uuid", ids)
+        yield patch
 
 
 class TwoWorlds:
@@ -187,8 +202,6 @@ class TwoWorlds:
         self.now = worlds[0].now
         #: What happened, for whoever reads of a failure.
         self.happened: list[str] = []
-        self._open: list[AsyncExitStack | None] = [None, None]
-        self._resources: list[Resources] = []
         hook = {"url": f"http://127.0.0.1:{receiver.port}/", "secret": ["whsec_" + "B" * 44], "allow_private": True}
         for world in worlds:
             world.sections["sync"] = {"create_missing": draw.choice(["accounts", "none"]), "concurrency": 1}
@@ -292,8 +305,7 @@ class TwoWorlds:
         )
 
     def another_zone(self) -> None:
-        self.configured_zone = self.draw.choice(ZONES)
-        self._configure("schedule", {"timezone": self.configured_zone})
+        self._configure("schedule", {"timezone": self.draw.choice(ZONES)})
 
     def another_strategy(self) -> None:
         self._configure("merge", {"strategy": self.draw.choice(["max", "sheet", "parsed", "latest"])})
@@ -325,10 +337,9 @@ class TwoWorlds:
     def _configure(self, section: str, values: dict[str, Any]) -> None:
         for world in self.worlds:
             world.sections[section] = values
-        self.is_configured = False
 
+    #: The address of the platform that is asked.
     platform = ""
-    is_configured = False
 
     async def a_parser_of_ours_has_news(self) -> None:
         account = self._account()
@@ -398,30 +409,23 @@ class TwoWorlds:
         results = [await self._pass(index, seed, dry_run) for index in (0, 1)]
         for here, there in zip(*results, strict=True):
             for name, value in asdict(here).items():
-                assert value == asdict(there)[name], f"{name}: in the file {here.error}, on the server {there.error}"
+                assert _plain(repr(value)) == _plain(repr(asdict(there)[name])), name
 
     async def _pass(self, index: int, seed: int, dry_run: bool) -> Any:
-        """The results of a pass by the program that has lived on, or by another one if the configuration is another."""
+        """The results of a pass of a pass, perhaps of a dry run before it."""
         world = self.worlds[index]
         world.now = self.now
         with ExitStack() as stack:
             if self.refused is not None:
                 stack.enter_context(world.refusing(*self.refused))
-            patch = stack.enter_context(pytest.MonkeyPatch.context())
-            for module in (sync_pass, budget):
-                ids = SimpleNamespace(uuid4=partial(_random_id, random.Random(seed)), uuid5=uuid.uuid5)
-                patch.setattr(module, "uuid", ids)
+            patch = stack.enter_context(fixed_ids(seed))
             patch.setattr(YouTube.__init__, "__defaults__", (lambda: world.now,))
             async with opened(world.settings, Reporter(), clock=lambda: world.now) as resources:
                 sync = SyncPass(resources)
                 told = [await sync.run(PassRequest(Trigger.CLI, dry_run=True))] if dry_run else []
                 told.append(await sync.run(PassRequest(Trigger.CLI)))
                 await resources.webhooks.flush(10)
-        return [
-            replace(one, seconds=0.0, stages={}, failed_accounts={k: _plain(v) for k, v in one.failed_accounts.items()})
-            for result in told
-            for one in result.results
-        ]
+        return [replace(one, seconds=0.0, stages={}) for result in told for one in result.results]
 
     async def answers(self, world: World) -> Any:
         """What people are told of every account, and of growth."""
@@ -500,12 +504,12 @@ def test_both_engines_hold_the_same_rows(
     there, (file, template) = postgres_server, installations(kind)
     logs.configure("json", "error", io.StringIO())
 
-    @given(st.randoms(use_true_random=False))
+    @given(st.integers(0, 2**32 - 1))
     @settings(
         max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True,
         phases=[Phase.explicit, Phase.reuse, Phase.generate],
     )  # fmt: skip
-    def days_of_passes(draw: random.Random) -> None:
+    def days_of_passes(seed: int) -> None:
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             shutil.copy(file, folder / "view_counter.db")
@@ -515,14 +519,10 @@ def test_both_engines_hold_the_same_rows(
             both = World(folder, google), PostgresWorld(folder, google, url)
             for world in both:
                 world.sections["sheets"] = google.settings(folder, KEY, reads_per_minute=3000)
-            asyncio.run(_live(draw, APPS[kind], both, platform.url))
+            asyncio.run(_live(random.Random(seed), APPS[kind], both, platform.url))
 
     days_of_passes()
     sys.stdout.write(f"engines: tried {EXAMPLES * DAYS}, broken 0\n")
-
-
-#: The tables that had rows after a pass.
-_seen: set[str] = set()
 
 
 async def _live(draw: random.Random, app: App | None, both: tuple[World, World], platform: str) -> None:
@@ -532,7 +532,7 @@ async def _live(draw: random.Random, app: App | None, both: tuple[World, World],
         try:
             for _ in range(DAYS):
                 await two.day()
-                compare(both)
+                compare(both, NOT_COMPARED | HASHED if app else NOT_COMPARED)
             for here, there in zip(*[await two.answers(world) for world in both], strict=True):
                 assert here == there
         except BaseException:
@@ -540,11 +540,33 @@ async def _live(draw: random.Random, app: App | None, both: tuple[World, World],
             raise
 
 
-def compare(both: tuple[World, World]) -> None:
+def compare(both: tuple[World, World], left_out: set[str] = NOT_COMPARED) -> None:
     """Raise an `AssertionError` about the first table whose rows are not the same."""
-    here, there = (rows_of(world) for world in both)
+    here, there = (rows_of(world, left_out) for world in both)
     assert here.keys() == there.keys()
-    _seen.update(table for table, rows in here.items() if rows)
     for table, rows in here.items():
         differing = [row for row in zip_longest(rows, there[table]) if row[0] != row[1]]
         assert not differing, f"{table}: in the file {differing[0][0]}, on the server {differing[0][1]}"
+
+
+@pytest.mark.parametrize("column", ["account_metrics.views", "sheet_edits.new", "account_snapshots.likes"])
+async def test_one_number_in_one_row_is_seen(
+    world: World, google: FakeGoogle, prepared: str, tmp_path: Path, column: str
+) -> None:
+    """The comparison is no ornament: a row that differs, or is missing, is named with its table."""
+    table, _, name = column.partition(".")
+    there = PostgresWorld(tmp_path, google, prepared)
+    for one in (world, there):
+        one.add_project("P", ["a"])
+    for value in (5, 7):
+        world.sheet("P", a=[value] * 5)
+        for one in (world, there):
+            with fixed_ids(value):
+                await one.sync()
+    compare((world, there))
+    there.execute(f"UPDATE {table} SET {name} = {name} + 1 WHERE {name} = 7")
+    with pytest.raises(AssertionError, match=f"^{table}: "):
+        compare((world, there))
+    there.execute(f"DELETE FROM {table}")
+    with pytest.raises(AssertionError, match=f"^{table}: .* on the server None"):
+        compare((world, there))

@@ -351,6 +351,8 @@ class Machine(RuleBasedStateMachine):
     def another_time_zone(self, zone: str) -> None:
         self.moved |= zone != self.zone
         self.zone = zone
+        # No two passes are of one moment: of two snapshots of one moment none is the newest.
+        self.world.now += timedelta(seconds=1)
         self.reopen(schedule={"timezone": zone})
 
     # passes
