@@ -127,12 +127,13 @@ def test_an_entry_says_what_to_do(code: str) -> None:
     assert [part for part in quoted if not is_said(part)] == []
 
 
+_TABLE = re.compile(r"^\| (?:the message|в сообщении)[^\n]*\n\|[-|]+\n((?:\|[^\n]*\n)+)", re.MULTILINE)
+
+
 def quoted_messages() -> Iterator[tuple[str, str]]:
     """Page and quoted text of each row of a table about messages: in the first column, between ` or « »."""
     for page in pages():
-        for table in re.findall(
-            r"^\| (?:the message|в сообщении)[^\n]*\n\|[-|]+\n((?:\|[^\n]*\n)+)", page.read_text(), re.M
-        ):
+        for table in _TABLE.findall(page.read_text()):
             for row in table.splitlines():
                 for text in re.findall(r"`([^`]+)`|«([^»]+)»|\*([^*]+)\*", row.split("|")[1]):
                     yield page.name, "".join(text)

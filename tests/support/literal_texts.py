@@ -67,7 +67,7 @@ def all_texts() -> list[str]:
     return list(dict.fromkeys(text for node in found if (text := sample(node))))
 
 
-#: What stands for a value in a quoted message: "…", a place before it, what a cell says behind it, a number, a name, a metric.
+#: Values in a quoted message: "…", a place before it, what a cell says behind it, a number, a name, a metric.
 _VALUE = re.compile(r"…|^\w+![A-Z]+\d+: |(?<=\w) \(\w+\)$|\d[\d,]*|@\w+|\b(?:followers|likes|comments|videos|views)\b")
 
 
