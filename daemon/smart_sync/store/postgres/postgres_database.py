@@ -24,9 +24,9 @@ from smart_sync.store.postgres.server_connection import (
     Connection,
     is_permanent,
     rows,
-    schema_of,
 )
 from smart_sync.store.postgres.statements import numbered
+from smart_sync.store.postgres.usable_server import schema_of
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
