@@ -26,6 +26,7 @@ from smart_sync.store.postgres.server_connection import (
     rows,
 )
 from smart_sync.store.postgres.statements import numbered
+from smart_sync.store.postgres.usable_server import schema_of
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection

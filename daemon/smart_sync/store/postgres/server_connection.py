@@ -31,6 +31,7 @@ from smart_sync.core.trouble_codes import Code
 from smart_sync.errors import DatabaseError, DatabaseUnusable
 from smart_sync.store.engine import Busy, Down, Lost, Refused, StoreError
 from smart_sync.store.postgres.bounded_connection import bounded_connection, shut
+from smart_sync.store.postgres.refused_connection import code_of
 from smart_sync.store.postgres.sqlstates import translated
 from smart_sync.store.postgres.statements import numbered
 
@@ -50,6 +51,9 @@ _SESSION = {
     "TimeZone": "UTC",
     "DateStyle": "ISO",
     "client_min_messages": "error",
+    "standard_conforming_strings": "on",
+    # Whoever waits for its turn to write sees what the one before has written.
+    "default_transaction_isolation": "read committed",
     "lock_timeout": str(LOCK_MS),
     "idle_in_transaction_session_timeout": "600000",
     "statement_timeout": "600000",
@@ -63,6 +67,11 @@ _SESSION = {
     # A plan for any list is one for a short list.
     "plan_cache_mode": "force_custom_plan",
 }
+#: Limits that not every version has; those above take their place.
+_UNLIMITED = (
+    "(SELECT count(set_config(name, '0', false)) FROM pg_settings"
+    " WHERE name IN ('idle_session_timeout', 'transaction_timeout'))"
+)
 #: What is committed is on the disk, whatever the server's default is; what waits for a replica too stays as it is.
 _DURABLE = (
     "set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'"
@@ -216,11 +225,12 @@ async def connect(server: Server, settings: Mapping[str, str]) -> "AsyncConnecti
             cursor_factory=psycopg.AsyncRawCursor,
         )
     except psycopg.Error as error:
-        raise translated(error, server.name, broken=True) from None
+        code = await code_of(server.url.get_secret_value(), str(error), CONNECTING)
+        raise translated(error, server.name, broken=True, code=code) from None
     try:
         adapt(connection)
         places = range(1, 2 * len(settings), 2)
-        calls = ", ".join([_DURABLE, *(f"set_config(${place}, ${place + 1}, false)" for place in places)])
+        calls = ", ".join([_DURABLE, _UNLIMITED, *(f"set_config(${place}, ${place + 1}, false)" for place in places)])
         if settings:
             await connection.execute(f"SELECT {calls}", [text for pair in settings.items() for text in pair])
     except psycopg.Error as error:
