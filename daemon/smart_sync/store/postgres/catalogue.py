@@ -3,20 +3,10 @@
 import re
 from importlib import resources
 
-from smart_sync.config.database_url import Server
 from smart_sync.core.model import METRICS
-from smart_sync.core.trouble_codes import Code
 from smart_sync.errors import DatabaseUnusable
 from smart_sync.store.engine import Reader, Transaction
-from smart_sync.store.postgres.server_connection import connect, rows
 
-OLDEST = 130000  # before it a commit in doubt cannot be looked up
-#: Not the schema of our functions: for a user of that name it stands before all others (``"$user"``).
-_SCHEMA = (
-    "SELECT s FROM unnest(current_schemas(false)) WITH ORDINALITY way (s, n) WHERE NOT EXISTS (SELECT 1 FROM pg_proc"
-    " WHERE pronamespace = quote_ident(s)::regnamespace AND proname = 'thousandths') ORDER BY n LIMIT 1"
-)
-_ABOUT = f"SELECT current_setting('server_version_num')::int, ({_SCHEMA}), pg_is_in_recovery(), version()"
 _COLUMNS = (
     "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute WHERE attrelid = to_regclass(?) AND attnum > 0"
     " AND NOT attisdropped ORDER BY attnum"
@@ -57,25 +47,6 @@ _READ_AS = {
     **dict.fromkeys(("is_active", "is_finished"), "flag"),
 }
 _NUMBERS = ("bigint", "integer", "smallint")
-
-
-async def schema_of(server: Server, *, read_only: bool = False) -> str:
-    """The schema of the tables. Raises `DatabaseUnusable` for a server that cannot be used."""
-    about = await connect(server, {})
-    try:
-        ((version, schema, replica, version_text),) = await rows(about, _ABOUT, ())
-    finally:
-        await about.close()
-    product, is_replica = str(version_text).partition(" on ")[0], replica and not read_only
-    obstacles: tuple[tuple[bool, Code, str], ...] = (
-        (version < OLDEST, "database-version", f"{product} is too old; PostgreSQL 13 or newer is needed"),
-        (is_replica, "database-rights", "a read-only replica; name the primary server in [database] url"),
-        (schema is None, "database-server", "its search_path leads to no schema; CREATE SCHEMA public"),
-    )
-    for applies, trouble, reason in obstacles:
-        if applies:
-            raise DatabaseUnusable(f"{server.name}: {reason}", trouble=trouble)
-    return str(schema)
 
 
 class PostgresDialect:

@@ -13,7 +13,7 @@ from smart_sync.aio.tasks import BackgroundTasks
 from smart_sync.config.database_url import Server
 from smart_sync.errors import Busy, DatabaseUnusable, SmartSyncError
 from smart_sync.store.engine import Refused, StoreError
-from smart_sync.store.postgres.catalogue import PostgresDialect, schema_of
+from smart_sync.store.postgres.catalogue import PostgresDialect
 from smart_sync.store.postgres.fencing import (
     ADD,
     CHANNEL,

@@ -13,7 +13,7 @@ from smart_sync.config.database_url import Server
 from smart_sync.errors import DatabaseError
 from smart_sync.logs import emit
 from smart_sync.store.engine import LONG_WAIT, Busy, Down, Lost, Refused, StoreError
-from smart_sync.store.postgres.catalogue import PostgresDialect, schema_of
+from smart_sync.store.postgres.catalogue import PostgresDialect
 from smart_sync.store.postgres.fencing import HAS_TABLES, MARK, TURN, Fence
 from smart_sync.store.postgres.postgres_transaction import PostgresTransaction
 from smart_sync.store.postgres.quota_slots import SharedLimit
