@@ -24,7 +24,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from smart_sync.config.database_url import Server
 from smart_sync.errors import DatabaseError, DatabaseUnusable
@@ -43,6 +43,7 @@ PAUSE = 0.25  # seconds between two tries
 CONNECTING = 5  # seconds for one try
 #: Milliseconds that another session may hold what we want to write.
 LOCK_MS = 2000
+_SERVER: Final = "database-server"
 #: Rows that are made of an answer before the event loop goes on with something else.
 CHUNK = 1000
 _SESSION = {
@@ -84,7 +85,7 @@ def require_library() -> None:
     except ImportError as error:
         missing, remedy = error.name or "libpq", "pip install 'smart-sync-daemon[postgres]'"
         message = f"[database] url needs psycopg ({missing} is missing); {remedy}"
-        raise DatabaseUnusable(message, trouble="database-server") from None
+        raise DatabaseUnusable(message, trouble=_SERVER) from None
 
 
 class Connection:
@@ -147,10 +148,7 @@ class Connection:
             await asyncio.wait({task})
             failed = None if task.cancelled() else task.exception()
         if not answered:
-            raise Down(
-                "no answer",
-                DatabaseError(f"{self._server.name}: its server does not answer", trouble="database-server"),
-            )
+            raise Down("no answer", DatabaseError(f"{self._server.name}: its server does not answer", trouble=_SERVER))
         if failed is not None:
             raise failed
         return task.result()
