@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _NO_TABLE = re.compile(r'"(?:[^".]+\.)?([^".]+)"')
 _NOT_UNIQUE = "23505"
 _CANCELLED = "57014"
+_NO_FUNCTION = "42883"
 _NO_CONNECTION = "53300"
 #: What a pooler answers of its own.
 _OF_POOLER = "08P01"
@@ -106,6 +107,9 @@ def translated(
         )
     if state == "42P01" and (missing := _NO_TABLE.search(message)):
         return Refused(message, DatabaseError(f"{name}: {table_gone(missing[1])}", trouble="database-columns"))
+    if state == _NO_FUNCTION:
+        gone = f"{message}; if it is Smart Sync's, start it again: it makes what is missing"
+        return Refused(message, DatabaseError(f"{name}: {gone}", trouble="database-columns"))
     return Refused(message, DatabaseError(f"{name}: {message}"))
 
 
