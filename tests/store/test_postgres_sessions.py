@@ -123,6 +123,19 @@ async def test_a_pooler_in_session_mode_needs_sessions_enough(
         assert "the pooler before it, has no connection left; raise" in str(raised.value.meaning)
 
 
+def test_a_role_with_few_connections_is_told_by_check(tmp_path: Path, prepared: str) -> None:
+    """A pass would fail in the middle where the last one is missing."""
+    role = f"few_{name_of(prepared)}"
+    with psycopg.connect(prepared, autocommit=True) as admin:
+        admin.execute(f"CREATE ROLE {role} LOGIN CONNECTION LIMIT 4; ALTER SCHEMA public OWNER TO {role}")
+        try:
+            ended = run_command("check", "--config", write(tmp_path, prepared.replace("postgres@", f"{role}@")))
+        finally:
+            admin.execute(f"ALTER SCHEMA public OWNER TO pg_database_owner; DROP ROLE {role}")
+    assert ended.returncode == 1
+    assert "has no connection left; raise max_connections" in ended.stdout
+
+
 async def test_a_session_that_ends_while_the_server_is_looked_at_is_an_error_of_ours(
     postgres_server: Server | None, prepared: str
 ) -> None:
