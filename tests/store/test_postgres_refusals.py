@@ -153,6 +153,7 @@ def test_what_a_table_of_the_web_apps_demands_is_told_in_its_words(tmp_path: Pat
     assert "[sync.defaults.projects] owner = …" in shown
     assert "ALTER TABLE project_social_accounts ADD COLUMN added_at" in shown
     assert "ALTER TABLE account_snapshots DROP CONSTRAINT one_a_day" in shown
+    assert "with_our_id" not in shown
     adopted = run_command(
         "adopt", "env:DATABASE_URL", "-o", str(tmp_path / "new.toml"), environment={"DATABASE_URL": postgres}
     )
@@ -174,6 +175,7 @@ CREATE TABLE account_snapshots (id bigserial PRIMARY KEY, account_id uuid REFERE
   CONSTRAINT one_a_day UNIQUE (account_id, snapshot_time));
 CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
 CREATE TRIGGER audit BEFORE INSERT ON account_snapshots FOR EACH ROW EXECUTE FUNCTION f();
+CREATE UNIQUE INDEX with_our_id ON account_snapshots (id, snapshot_time);
 INSERT INTO projects (id, name, owner) VALUES ('1', 'P', 1);
 INSERT INTO project_social_accounts (project_id, platform, username, profile_link)
   VALUES ('1', 'tiktok', 'a', 'https://www.tiktok.com/@a');

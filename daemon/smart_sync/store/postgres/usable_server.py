@@ -42,6 +42,8 @@ AND row_security_active(c.oid) AND (
                AND p.permissive = 'RESTRICTIVE'))
 ORDER BY 1
 """
+#: For the lease, for writing, reading (three, each for another purpose) and what must not wait; and for looking at it.
+SESSIONS = 8
 #: How often it is tried whether another connection has the session of ours: one tries while others work.
 _TRIES = 3
 _SET = "SELECT set_config('smart_sync.session', $1, false)"
@@ -89,6 +91,27 @@ async def schema_of(server: Server, *, read_only: bool = False) -> str:
         if applies:
             raise DatabaseUnusable(f"{server.name}: {reason}", trouble=trouble)
     return str(schema)
+
+
+async def require_sessions(server: Server) -> None:
+    """Raise `Down` unless there are as many sessions at once as a process of ours may use."""
+    import psycopg
+
+    loop, opened = asyncio.get_running_loop(), []
+    try:
+        for _ in range(SESSIONS):
+            connection = await connect(server, {})
+            timer = loop.call_later(CONNECTING, shut, connection)
+            opened.append(connection)
+            try:
+                await rows(connection, "SELECT 1", ())
+            except psycopg.OperationalError as error:
+                raise no_connection(str(error), server.name) from error
+            finally:
+                timer.cancel()
+    finally:
+        for connection in opened:
+            await connection.close()
 
 
 async def _shares_session(server: Server, about: "AsyncConnection[Any]") -> bool:
