@@ -165,6 +165,20 @@ def test_what_a_table_of_the_web_apps_demands_is_told_in_its_words(tmp_path: Pat
     assert contents(postgres) == before
 
 
+def test_what_tomorrows_snapshot_needs_is_told_today(tmp_path: Path, prepared: str) -> None:
+    """A column that must be given, added after the first pass of the day: the day's snapshots are there already."""
+    config = configured(tmp_path, prepared)
+    Path(config).write_text(Path(config).read_text() + '[sync]\ncreate_missing = "projects"\n')
+    (tmp_path / "sheets" / "P.csv").write_text(f"Link,Views\n{link('a')},5\n")
+    assert run_command("once", "--config", config).returncode == 0
+    with psycopg.connect(prepared, autocommit=True) as app:
+        app.execute("ALTER TABLE account_snapshots ADD COLUMN region text NOT NULL DEFAULT ''")
+        app.execute("ALTER TABLE account_snapshots ALTER COLUMN region DROP DEFAULT")
+    refused(config, "check", 1, "table account_snapshots refuses snapshots", "give region a default")
+    with psycopg.connect(prepared) as app:
+        assert app.execute("SELECT count(*) FROM account_snapshots").fetchone() == (1,)
+
+
 DEMANDING = """
 CREATE TABLE projects (id text PRIMARY KEY, name text NOT NULL, google_sheet_name text, created_at timestamptz,
   is_active boolean DEFAULT true, owner integer NOT NULL);
