@@ -12,8 +12,8 @@ _INTRODUCTION = """\
 # Python API
 
 The names that web apps, task queues and parsers of other packages may import. Everything else may change with any
-version. A failure that an operator can fix is an answer with `"success": false` and `error`, not an exception, unless the
-text says so.
+version. A failure that an operator can fix is an answer with `"success": false` and `error`, not an exception, unless
+the text says so.
 """
 #: Module → its public names; heading → modules.
 PUBLIC: dict[str, dict[str, tuple[str, ...]]] = {
