@@ -123,6 +123,17 @@ async def test_a_pooler_in_session_mode_needs_sessions_enough(
         assert "the pooler before it, has no connection left; raise" in str(raised.value.meaning)
 
 
+async def test_an_encoding_without_every_sign_is_refused(postgres_server: Server | None) -> None:
+    """A tick or a Cyrillic word in one cell would end every pass."""
+    assert postgres_server is not None
+    latin = "ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'"
+    with (
+        postgres_server.database("template0", latin) as url,
+        pytest.raises(DatabaseUnusable, match="encoding is LATIN1"),
+    ):
+        await usable_server.schema_of(server(url))
+
+
 async def test_while_no_server_is_the_primary_it_is_waited_for(prepared: str) -> None:
     """In a fail-over all of the servers of the address are replicas for some seconds: nothing is to be corrected."""
     with psycopg.connect(prepared, autocommit=True) as admin:

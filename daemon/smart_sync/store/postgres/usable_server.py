@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from psycopg import AsyncConnection
 
 OLDEST = 130000  # of an older server not all of the SQL text is understood
+#: Any other would refuse a pass for one sign in one cell; the second one keeps what it is given as it is.
+ENCODINGS = ("UTF8", "SQL_ASCII")
 _SERVER: Code = "database-server"
 #: Not the schema of our functions: for a user of that name it stands before all others (``"$user"``).
 _SCHEMA = (
@@ -27,7 +29,8 @@ _SCHEMA = (
     " WHERE pronamespace = quote_ident(s)::regnamespace AND proname = 'thousandths') ORDER BY n LIMIT 1"
 )
 _ABOUT = (
-    f"SELECT current_setting('server_version_num')::int, ({_SCHEMA}), pg_is_in_recovery(), version(), pg_backend_pid()"
+    f"SELECT current_setting('server_version_num')::int, ({_SCHEMA}), pg_is_in_recovery(), version(), pg_backend_pid(),"
+    " current_setting('server_encoding')"
 )
 #: The tables of which the server may hide rows from this user: policies hold, and none shows all rows.
 _HIDDEN = """
@@ -56,7 +59,7 @@ async def schema_of(server: Server, *, read_only: bool = False) -> str:
     import psycopg
 
     try:
-        ((version, schema, replica, version_text, process),) = await rows(about, _ABOUT, ())
+        ((version, schema, replica, version_text, process, encoding),) = await rows(about, _ABOUT, ())
         # A pooler makes up the number of its process.
         shared = process != about.info.backend_pid and await _shares_session(server, about)
         hidden = await rows(about, _HIDDEN, (schema,)) if version >= OLDEST and schema is not None else []
@@ -77,6 +80,14 @@ async def schema_of(server: Server, *, read_only: bool = False) -> str:
             ),
         ),
         (is_replica, "database-rights", "a read-only replica; name the primary server in [database] url"),
+        (
+            encoding not in ENCODINGS,
+            _SERVER,
+            (
+                f"its encoding is {encoding}, in which not every text of a worksheet can be kept; copy it into a"
+                " database with ENCODING 'UTF8' (pg_dump, createdb -E UTF8 -T template0, pg_restore)"
+            ),
+        ),
         (schema is None, _SERVER, "its search_path leads to no schema; CREATE SCHEMA public"),
         (
             bool(tables),
