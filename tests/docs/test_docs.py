@@ -1,5 +1,6 @@
 """The documents: what is made from the code is as the code has it, links lead somewhere, the site can be built."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import pytest
 
 import reference_http
 import reference_pages
-from markdown_pages import DOCS, ROOT, anchors, blocks, links, navigation, pages
+from markdown_pages import DOCS, ROOT, anchors, blocks, links, missing_files, navigation, pages, texts
 from reference_commands import every_command
 from reference_configuration import every_section
 from reference_database import READABLE, every_table
@@ -40,6 +41,22 @@ def test_every_key_is_explained() -> None:
     assert "parsers.<name>.tokens" in known
     sections = {name.partition(".")[0] for name in known}
     assert sections == {name for name in config.Settings.model_fields if name != "token_file"}
+
+
+_KEY_AND_DEFAULT = re.compile(r"`\[(\w+)\] (\w+)`(?:\]\([^)]*\))? \((?:new, )?([^()\n`]{1,20})\)")
+
+
+def test_a_default_that_a_page_tells_is_the_keys() -> None:
+    """``[sheets] stale_after`` ("6h"), in brackets behind the key, in the file's words or in days and hours."""
+    defaults = {key.heading: key.default.strip('`"') for section in every_section() for key in section.keys}
+    told = {
+        (page.name, f"{section}.{name}", value.strip('"'))
+        for page in pages()
+        for section, name, value in _KEY_AND_DEFAULT.findall(page.read_text())
+    }
+    assert len(told) > 7
+    wrong = [one for one in told if defaults[one[1]] != re.sub(r"^(\d+) ([dh])(?:ays|ours)$", r"\1\2", one[2])]
+    assert wrong == []
 
 
 def test_every_variable_sets_its_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -119,6 +136,22 @@ def test_links_lead_somewhere(page: Path) -> None:
         file = (page.parent / name).resolve() if name else page
         assert file.exists(), f"{page.name}: {target}"
         assert not anchor or file.suffix != ".md" or anchor in anchors(file), f"{page.name}: {target}"
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_each_file_that_a_page_names_is_there(page: Path) -> None:
+    """In the repository or the package; but for those that a worked example adds."""
+    assert [name for name in missing_files(page) if "twitter" not in name] == []
+
+
+def test_the_map_names_every_folder_of_the_package() -> None:
+    """CONTRIBUTING's map has each folder, from top to bottom, and none that is not there."""
+    (shown,) = [text for text in texts(ROOT / "CONTRIBUTING.md", "") if text.startswith("cli ")]
+    named = {word for line in shown.splitlines() for word in re.split(" {3,}", line)[0].split()}
+    package = ROOT / "daemon" / "smart_sync"
+    there = {path.name for path in package.iterdir() if (path / "__init__.py").exists()}
+    assert named - {"logs"} == there
+    assert (package / "logs.py").exists()
 
 
 def test_every_page_is_in_the_navigation() -> None:

@@ -23,9 +23,9 @@ from smart_sync.parsers.failures import (
     Throttled,
     TokenEnded,
 )
-from smart_sync.parsers.found import count, mapping, mappings, objects, text, total
 from smart_sync.parsers.http import HttpResponse
 from smart_sync.parsers.per_account import Partly
+from smart_sync.parsers.response_values import count, mapping, mappings, objects, text, total
 from smart_sync.parsers.token_book import Grant
 from smart_sync.parsers.tokens import TokensParser, TokensSettings
 from smart_sync.parsers.videos import Page, campaign_numbers, published_at, with_followers
@@ -134,7 +134,7 @@ class TikTok(TokensParser):
         if code in _PASSING:
             raise CallFailed(f"TikTok answers: {code}", after=error_responses.retry_after(answer, now))
         if code in _CREDENTIALS:
-            table = f"[parsers.{self._settings.source}.tokens]"
+            table = f"[parsers.{self._settings.source}]"
             failure = TokenEnded if code in _ENDED else Refused
             raise failure(f"TikTok refuses the token: {message or code}; renew the account's token in {table}")
         good = error_responses.judge(answer, now)
