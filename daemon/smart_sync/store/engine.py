@@ -92,6 +92,9 @@ class Dialect(Protocol):
     def as_json(self, columns: str) -> str:
         """The SQL for one JSON text of the ``columns`` (their names) of all rows of a subquery, in order."""
 
+    def as_text(self, column: str) -> str:
+        """The SQL that compares a column of the web app's own table, of whatever type, with our texts."""
+
     async def columns(self, source: Reader, table: str) -> list[str]:
         """The names of the columns of a table; none if there is no such table."""
 
@@ -112,6 +115,9 @@ class Dialect(Protocol):
 
     async def prepare(self, transaction: "Transaction") -> None:
         """Create what the SQL text needs in the database."""
+
+    async def obstacle(self, source: Reader) -> str:
+        """What hides the web app's tables, or rows of theirs, with the remedy; "" if nothing does."""
 
     async def adopt(self, transaction: "Transaction") -> None:
         """Make the shared tables readable with our types, whatever the web app's are."""
@@ -157,8 +163,11 @@ class Database(Reader, Protocol):
     async def ask(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """`fetch` for a configured query: read-only, without our own snapshots, at most 60 s."""
 
-    async def columns(self, sql: str) -> list[str]:
-        """The column names of `ask` with this query, which is prepared and thereby checked."""
+    async def columns(self, sql: str) -> list[tuple[str, str]]:
+        """The column names of `ask` with this query, which is prepared and thereby checked.
+
+        Each with the SQL that reads it as a column of that name in our tables is read.
+        """
 
     async def check_in_place(self) -> None:
         """Raise `DatabaseReplaced` if the path leads to another file, `NotLeading` if another instance leads."""

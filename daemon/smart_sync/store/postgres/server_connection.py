@@ -201,7 +201,7 @@ async def schema_of(server: Server, *, read_only: bool = False) -> str:
     obstacles: tuple[tuple[bool, Code, str], ...] = (
         (version < OLDEST, "database-version", f"{product} is too old; PostgreSQL 13 or newer is needed"),
         (is_replica, "database-rights", "a read-only replica; name the primary server in [database] url"),
-        (schema is None, _SERVER, "its search_path leads to no schema; CREATE SCHEMA public"),
+        (schema is None, _SERVER, "its search_path leads to no schema it may use; GRANT USAGE ON SCHEMA …"),
     )
     for applies, trouble, reason in obstacles:
         if applies:

@@ -51,6 +51,10 @@ class SqliteDialect:
         """The SQL for one JSON text of the ``columns`` of all rows of a subquery, in order."""
         return f"json_group_array(json_array({columns}))"
 
+    def as_text(self, column: str) -> str:
+        """The column itself: SQLite compares by what is stored."""
+        return column
+
     async def columns(self, source: Reader, table: str) -> list[str]:
         """The names of the columns of a table, generated ones too; none if there is no such table."""
         shown = "SELECT name FROM pragma_table_xinfo(?) WHERE hidden != 1"
@@ -75,6 +79,10 @@ class SqliteDialect:
 
     async def prepare(self, transaction: Transaction) -> None:
         """Nothing: the SQL text is SQLite's."""
+
+    async def obstacle(self, source: Reader) -> str:
+        """Nothing: whoever can read the file reads all of it."""
+        return ""
 
     async def adopt(self, transaction: Transaction) -> None:
         """Refuse numeric ids in a column without a type: in SQLite values have types, columns need none."""
