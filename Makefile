@@ -48,9 +48,9 @@ test: $(VENV)/.dev lint types packages
 quick: $(VENV)/.dev lint types
 	$(BIN)/pytest -n $(WORKERS) -m "not slow and not at_length"
 
-# Programs of the system that tests use: bubblewrap for the image's start, a browser for the report, PostgreSQL, Redis for Celery, nginx in front of the socket,
+# Programs of the system that tests use: bubblewrap for the image's start, a browser for the report, PostgreSQL, PgBouncer in front of it, Redis for Celery, nginx in front of the socket,
 # sqlite3 for the way back.  Without one, and without the right to install it, those tests are skipped.
-SYSTEM_PACKAGES := bubblewrap chromium-headless-shell nginx-light postgresql redis-server sqlite3
+SYSTEM_PACKAGES := bubblewrap chromium-headless-shell nginx-light pgbouncer postgresql redis-server sqlite3
 packages:
 	@test "$$(id -u)" != 0 || ! command -v apt-get > /dev/null || dpkg -s $(SYSTEM_PACKAGES) > /dev/null 2>&1 || \
 	  { apt-get update -qq && for name in $(SYSTEM_PACKAGES); do \

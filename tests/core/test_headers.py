@@ -35,6 +35,7 @@ UNDERSTOOD = {
     "Comments ⬇": ("comments", 0),
     "3. Videos": ("videos", 0),
     "Video count": ("videos", 0),
+    "Number of videos": ("videos", 0),
     "Количество видео": ("videos", 0),
     "Views ↓": ("views", 0),
     "▼ Views": ("views", 0),
@@ -82,6 +83,8 @@ NOT_UNDERSTOOD = [
     "Reach", "Posts", "Following", "Подписки", "Views (30 days)", "Views (May)", "Views, %", "Просмотры за неделю",
     "Просмотры (новые)", "Views 2", "Δ Views", "Followers +", "Views/day", "Views K", "Views (000)", "Просмотры (т)",
     "Views (тыс. в день)", "Videos (views)", "Комментарий", "Comment", "Video", "Target views", "Views, K (тыс.)",
+    "Views (ads)", "Followers (bots)", "Followers (female)", "Подписчики (платные)", "Followers (RU only)",
+    "№ видео", "Видео №", "Video number",
     "Average views", "Likes / Views", "", "👍", "x" * 100,
 ]  # fmt: skip
 
@@ -244,6 +247,51 @@ def test_a_second_header_with_a_blank_title() -> None:
     other = table(["Link", "Views", "Followers"], [LINK, 5, 7], ["Link", "Likes", "Views"], [LINK, 8, 9])
     assert other.rows[1].metrics == Metrics(likes=8, views=9)
     assert not other.problems
+
+
+def test_a_title_of_signs_alone_hides_no_number() -> None:
+    """Counts below an emoji or a dash are named where a metric has no column; row numbers (``#``, ``№``) are none."""
+    rows: list[list[Cell]] = [[number, f"{LINK}{number}", 1000 + number, 70 * number] for number in range(1, 5)]
+    for title, said in (("👁", "👁"), ("❤️", "❤️"), ("—", "—"), ("#", None), ("№", None)):
+        of_signs = table([title, "Link", "Followers", title], *rows)
+        assert (said in of_signs.not_understood) if said else not of_signs.not_understood, title
+
+
+def test_a_second_header_with_a_unit_and_no_link() -> None:
+    """A further header that names a unit and no link is told, and what stands below it is not taken as it is."""
+    first: list[Cell] = ["Link", "Followers", "Views"]
+    found = table(first, [LINK, 9000, 500], ["", "Followers, тыс.", "Views, тыс."], [f"{LINK}B", 9, 5])
+    assert found.rows[1].metrics == Metrics()
+    assert "this header has no column for the link" in reasons(found)
+    same = table(first, [LINK, 9000, 500], ["", "Followers", "Views"], [f"{LINK}B", 9, 5])
+    assert same.rows[1].metrics == Metrics(followers=9, views=5)
+    assert not same.problems
+
+
+def test_a_unit_outside_the_titles_is_reported() -> None:
+    """A unit in a section's name, in a footnote or beside the header is named with its cell."""
+    first: list[Cell] = ["Link", "Views"]
+    row: list[Cell] = [LINK, 5]
+    places: dict[tuple[int, str], list[list[Cell]]] = {
+        (3, "A"): [first, row, ["Instagram (в тысячах)"], [f"{LINK}B", 7]],
+        (4, "C"): [first, row, [], ["", "", "* all numbers in thousands"]],
+        (1, "D"): [[*first, "", "Note: views in thousands"], row],
+    }
+    for place, rows in places.items():
+        found = table(*rows)
+        assert [(one.row, one.column) for one in found.problems] == [place]
+        assert "a unit outside the titles" in reasons(found)
+    assert not table([*first, "Доход, тыс."], [*row, 12]).problems
+    assert not table(first, row, ["Archive"], [f"{LINK}B", 7]).problems
+
+
+def test_which_of_two_columns_counts_is_said() -> None:
+    """Of several titles for one metric the plainest counts, wherever it stands, and the message says which."""
+    found = table(["Link", "Views total", "Views"], [LINK, 50_000, 1000])
+    assert found.rows[0].metrics == Metrics(views=1000)
+    assert [(one.column, one.reason) for one in found.problems] == [
+        ("B", "another column has this name too; column C counts")
+    ]
 
 
 @pytest.mark.parametrize("case", cases("second-header-ignored"), ids=lambda case: case.id)

@@ -1,5 +1,6 @@
 """The documents: what is made from the code is as the code has it, links lead somewhere, the site can be built."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import pytest
 
 import reference_http
 import reference_pages
-from markdown_pages import DOCS, ROOT, anchors, blocks, links, navigation, pages
+from markdown_pages import DOCS, ROOT, anchors, blocks, links, missing_files, navigation, pages, texts
 from reference_commands import every_command
 from reference_configuration import every_section
 from reference_database import READABLE, every_table
@@ -119,6 +120,22 @@ def test_links_lead_somewhere(page: Path) -> None:
         file = (page.parent / name).resolve() if name else page
         assert file.exists(), f"{page.name}: {target}"
         assert not anchor or file.suffix != ".md" or anchor in anchors(file), f"{page.name}: {target}"
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_each_file_that_a_page_names_is_there(page: Path) -> None:
+    """In the repository or the package; but for those that a worked example adds."""
+    assert [name for name in missing_files(page) if "twitter" not in name] == []
+
+
+def test_the_map_names_every_folder_of_the_package() -> None:
+    """CONTRIBUTING's map has each folder, from top to bottom, and none that is not there."""
+    (shown,) = [text for text in texts(ROOT / "CONTRIBUTING.md", "") if text.startswith("cli ")]
+    named = {word for line in shown.splitlines() for word in re.split(" {3,}", line)[0].split()}
+    package = ROOT / "daemon" / "smart_sync"
+    there = {path.name for path in package.iterdir() if (path / "__init__.py").exists()}
+    assert named - {"logs"} == there
+    assert (package / "logs.py").exists()
 
 
 def test_every_page_is_in_the_navigation() -> None:

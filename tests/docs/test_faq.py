@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from literal_texts import calls_by_name, nodes, sample, trees
-from markdown_pages import DOCS
+from literal_texts import calls_by_name, is_said, sample, says
+from markdown_pages import DOCS, pages
 from smart_sync.admin.checks.findings import Finding, Report
 from smart_sync.core.model import Problem
 from smart_sync.core.trouble_codes import Code
@@ -115,29 +115,34 @@ def test_the_page_has_an_entry_for_each_code() -> None:
     assert ENTRIES.keys() == {*get_args(Code)}
 
 
-@functools.cache
-def all_texts() -> list[str]:
-    """Each literal text in our code."""
-    found = (node for _module, tree in trees() for node in nodes(tree) if isinstance(node, ast.expr))
-    return [text for node in found if (text := sample(node))]
-
-
-def _says(text: str, quoted: str) -> bool:
-    """Whether ``text`` has what the page quotes, but for the values that "…" stands for."""
-    parts = [part.strip(""" '";""") for part in quoted.split("…")]
-    return any(parts) and all(part in text for part in parts)
-
-
 @pytest.mark.parametrize("code", get_args(Code))
 def test_an_entry_says_what_to_do(code: str) -> None:
     """Each begins with what is seen, in words that messages about it hold, and ends with what to do."""
     text = " ".join(ENTRIES[code].split())
     assert text.startswith("You see")
     assert "Do: " in text
-    quoted = re.findall(r"`([^`]+)`", text.partition("Do: ")[0])
+    quoted = re.findall(r"`([^`]*[a-z][^`]*)`", re.split(r"(?<=[`.)])\. [A-Z]|Do: ", text)[0])
     said = [text for _place, text, of in messages() if of == code and text]
-    assert any(_says(one, part) for one in said for part in quoted) or code in _SAID_IN_PARTS, (quoted, said)
-    assert any(_says(one, part) for one in all_texts() for part in quoted)
+    assert any(says(one, part) for one in said for part in quoted) or code in _SAID_IN_PARTS, (quoted, said)
+    assert [part for part in quoted if not is_said(part)] == []
+
+
+_TABLE = re.compile(r"^\| (?:the message|в сообщении)[^\n]*\n\|[-|]+\n((?:\|[^\n]*\n)+)", re.MULTILINE)
+
+
+def quoted_messages() -> Iterator[tuple[str, str]]:
+    """Page and quoted text of each row of a table about messages: in the first column, between ` or « »."""
+    for page in pages():
+        for table in _TABLE.findall(page.read_text()):
+            for row in table.splitlines():
+                for text in re.findall(r"`([^`]+)`|«([^»]+)»|\*([^*]+)\*", row.split("|")[1]):
+                    yield page.name, "".join(text)
+
+
+@pytest.mark.parametrize(("page", "quoted"), [*quoted_messages()])
+def test_a_message_that_a_page_explains_is_one_of_ours(page: str, quoted: str) -> None:
+    """In the words that are shown today, English or Russian."""
+    assert is_said(quoted), page
 
 
 @pytest.mark.parametrize(("place", "text", "code"), messages())

@@ -16,7 +16,7 @@ from markdown_pages import HOW_TO, texts
 from postgres_server import Server
 
 PAGE = HOW_TO / "postgres.md"
-NEW, BESIDE, FOR_THE_APP, WITHOUT_VIEWS = texts(PAGE, "sql")
+NEW, BESIDE, FOR_THE_APP, WITHOUT_VIEWS, SEES_ALL = texts(PAGE, "sql")
 (BACKUP,) = [text for text in texts(PAGE, "sh") if text.startswith("pg_dump ")]
 SHEET = "Link,Followers,Views\nhttps://www.tiktok.com/@a,12,3400\n"
 WEB_APP = """
@@ -88,6 +88,7 @@ def test_beside_a_web_app_the_rights_of_the_page_are_enough(tmp_path: Path, page
     page.run("CREATE ROLE web_app LOGIN CREATEROLE; CREATE DATABASE web_app OWNER web_app")
     page.run(WEB_APP, "web_app", "web_app")
     page.run(BESIDE, "web_app", "web_app")
+    page.run(f"ALTER TABLE projects ENABLE ROW LEVEL SECURITY; {SEES_ALL}", "web_app", "web_app")
     page.command(tmp_path, "web_app", "check")
     page.command(tmp_path, "web_app", "once")
     page.run(FOR_THE_APP, "web_app", "smart_sync")

@@ -15,6 +15,8 @@ import pytest
 from daemon_process import COMMAND, Daemon, write_config
 from markdown_pages import DOCS, ROOT, texts
 from smart_sync import config
+from smart_sync.config import notify
+from smart_sync.core.message_answers import DATA_OF
 from smart_sync.store.schema import REQUIRED
 from world import KEY, World
 
@@ -170,3 +172,10 @@ def test_files_that_the_pages_name_are_there() -> None:
     for page in PAGES:
         named = re.findall(r"`((?:daemon|systemd|tests|bench|docs)/[\w./-]+|[A-Z]+\.md)`", page.read_text())
         assert [name for name in named if not (ROOT / name).exists()] == [], page
+
+
+def test_the_shipped_configuration_says_which_events_are_not_sent_by_default() -> None:
+    """Its comment on `events` of a webhook names exactly those."""
+    (named,) = re.findall(r"default: all but ((?:[^#\n]|\n# +# )+)", (ROOT / "config.toml").read_text())
+    usual = notify.WebhookSettings.model_fields["events"].default
+    assert set(re.findall(r"\w+\.\w+", named)) == {*DATA_OF} - {*usual, "webhook.test"}

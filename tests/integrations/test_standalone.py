@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
+from typing import assert_type
 
 import pytest
 import stamina
@@ -20,6 +21,7 @@ from stamina.instrumentation import RetryDetails
 from daemon_process import Daemon, write_config
 from fake_google import Call
 from smart_sync import sync_all_projects_standalone, sync_single_project_standalone
+from smart_sync.core.answers import PassAnswer, ProjectAnswer
 from smart_sync.errors import Busy
 from smart_sync.store.instance_lock import InstanceLock
 from smart_sync.store.schema import open_database
@@ -40,14 +42,15 @@ def key(world: World, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_all_projects_are_synced(world: World, key: Path) -> None:
     """The answer is the control channel's, and the numbers are in SQLite when it returns."""
-    answer = sync_all_projects_standalone(str(world.path), str(key), KEY)
+    answer = assert_type(sync_all_projects_standalone(str(world.path), str(key), KEY), PassAnswer)  # for type checkers
     assert (answer["success"], answer["total_projects"], answer["error_count"]) == (True, 2, 0)
     assert (world.merged("a"), world.merged("b")) == ((1,) * 5, (2,) * 5)
 
 
 def test_one_project_is_synced_and_an_unknown_one_refused(world: World, key: Path) -> None:
     """Only the project that is named is touched; one that is not there is answered, not raised."""
-    assert sync_single_project_standalone(world.path, key, KEY, "2")["updated_count"] == 1
+    answer = assert_type(sync_single_project_standalone(world.path, key, KEY, "2"), ProjectAnswer)
+    assert answer["updated_count"] == 1
     assert (world.merged("a"), world.merged("b")) == (None, (2,) * 5)
     unknown = sync_single_project_standalone(world.path, key, KEY, "nobody")
     assert unknown == {"success": False, "error": "Project not found", "project_id": "nobody"}

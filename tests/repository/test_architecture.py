@@ -32,7 +32,15 @@ LAYERS = [
 CORE_LAYERS = [{"notices"}, {"results", "history"}, {"merge"}, {"matching"}, {"worksheet"}, {"links"}, {""}]
 CORE_LEVEL = {name: level for level, names in enumerate(CORE_LAYERS) for name in names}
 #: What is imported only when it is asked for.
-LAZY = {"__init__.py": {"smart_sync.integrations", "smart_sync.integrations.standalone"}}
+_STANDALONE = "smart_sync.integrations.standalone"
+LAZY = {
+    "__init__.py": {
+        "smart_sync.integrations",
+        _STANDALONE,
+        f"{_STANDALONE}.sync_all_projects_standalone",
+        f"{_STANDALONE}.sync_single_project_standalone",
+    }
+}
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 #: What decides and does not do: no clock, no chance, no I/O, no log.
 IMPURE = {"time", "random", "secrets", "os", "io", "socket", "asyncio", "logging", "structlog", "sqlite3", "subprocess"}

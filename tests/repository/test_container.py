@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -273,6 +274,8 @@ def test_the_services_of_postgresql_start(tmp_path: Path, google: FakeGoogle, po
         for where, here in moved.items():
             own = {key: value.replace(where, here) for key, value in own.items()}
         more = {"SMART_SYNC_SHEETS__API_URL": google.url, "SMART_SYNC_CONTROL__SOCKET": str(tmp_path / f"{name}.sock")}
+        # A container's name is its host's.
+        own |= {"HOSTNAME": socket.gethostname()}
         return own | {"PATH": path, "PGHOST": str(postgres_server.folder), **more}
 
     def started(name: str, *more: str) -> subprocess.Popen[bytes]:
@@ -282,7 +285,11 @@ def test_the_services_of_postgresql_start(tmp_path: Path, google: FakeGoogle, po
 
     def healthy(name: str, *more: str) -> bool:
         kind, *words = found[name].get("healthcheck", {"test": ["CMD", *image.command("HEALTHCHECK")]})["test"]
-        command = [words[0], *more, *words[1:]] if kind == "CMD" else ["sh", "-c", *words]
+        command = (
+            [words[0], *more, *words[1:]]
+            if kind == "CMD"
+            else ["sh", "-c", *(word.replace("$$", "$") for word in words)]
+        )
         ran = subprocess.run(command, env=said(name), capture_output=True, cwd=tmp_path, check=False)
         return ran.returncode == 0
 

@@ -16,6 +16,7 @@ from postgres_server import Server
 from smart_sync.config.database_url import server
 from smart_sync.core.model import METRICS
 from smart_sync.errors import SmartSyncError
+from smart_sync.store.engine import Down
 from smart_sync.store.postgres.sqlite_to_postgres import move
 from smart_sync.store.schema import open_database
 from world import NOON, PostgresWorld, World, link
@@ -45,6 +46,26 @@ async def test_the_tables_are_the_same_on_both_engines(tmp_path: Path, postgres:
         growth = there.execute("SELECT * FROM account_growth")
         view = file.execute("SELECT * FROM account_growth")
         assert [c.name for c in growth.description or ()] == [c[0] for c in view.description]
+
+
+async def test_a_report_over_which_the_server_ends_is_no_report_of_two_states(prepared: str) -> None:
+    """What reads a steady state goes on in no other one: a lost connection is an error, and the next block is right."""
+    count = "SELECT count(*) FROM projects"
+    async with open_database(server(prepared)) as database:
+        async with database.steady():
+            assert await database.fetch(count) == [(0,)]
+            with psycopg.connect(prepared, autocommit=True) as admin:
+                admin.execute("INSERT INTO projects (id, name) VALUES ('p', 'P')")
+                assert await database.fetch(count) == await database.glance(count) == [(0,)]
+                admin.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+            for query in (database.fetch, database.glance, database.fetch):
+                with pytest.raises(Down):
+                    await query(count)
+        async with database.steady():
+            assert await database.fetch(count) == [(1,)]
 
 
 async def test_a_user_who_is_called_as_the_schema_of_our_functions_is(postgres: str) -> None:

@@ -30,7 +30,7 @@ def _old_server(listener: socket.socket, met: list[float]) -> None:
     """PostgreSQL's protocol, as far as the first question: what a server of version 12.9 says."""
     columns = {
         "server_version_num": (23, b"120009"), "current_schema": (19, b"public"), "pg_is_in_recovery": (16, b"f"),
-        "version": (25, b"PostgreSQL 12.9 on x86_64-pc-linux-gnu, compiled by gcc"),
+        "version": (25, b"PostgreSQL 12.9 on x86_64-pc-linux-gnu, compiled by gcc"), "pg_backend_pid": (23, b"1"),
     }  # fmt: skip
     described = struct.pack("!h", len(columns)) + b"".join(
         name.encode() + b"\0" + struct.pack("!ihihih", 0, 0, oid, -1, -1, 0) for name, (oid, _) in columns.items()

@@ -12,8 +12,11 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fake_google import FakeGoogle
+from lengths import examples
 from nasty import NASTY
 from postgres_server import Server
 from smart_sync.admin.checks import check
@@ -21,7 +24,7 @@ from smart_sync.config.database_url import server
 from smart_sync.store.engine import Database, Down, Refused, StoreError, upsert
 from smart_sync.store.postgres import bounded_connection
 from smart_sync.store.postgres.server_connection import Connection
-from smart_sync.store.postgres.statements import LEAST, MOST, bulk, parts
+from smart_sync.store.postgres.statements import LEAST, MOST, Bulk, Part, bulk, parts
 from smart_sync.store.schema import open_database, open_existing
 from standby_processes import Proxy, through
 from world import NOON, PostgresWorld
@@ -85,6 +88,49 @@ async def test_many_rows_of_one_odd_text_each_are_that_text(database: Database) 
     found = {str(row[0]): row[1] for row in await database.fetch("SELECT id, text FROM kinds")}
     assert len(found) == len(texts) * len(inserts) * LEAST
     assert [key for key, text in found.items() if text != texts[int(key.partition(".")[0])]] == []
+
+
+@pytest.fixture(scope="module")
+def sent(postgres_server: Server | None) -> Iterator["psycopg.Connection[tuple[Any, ...]]"]:
+    """A connection with a temporary table."""
+    if postgres_server is None:
+        pytest.skip("PostgreSQL is not installed: make packages, as root")
+    with postgres_server.connect() as connection:
+        connection.execute("CREATE TEMPORARY TABLE sent (place BIGSERIAL, a TEXT, b TEXT, c BIGINT, d BYTEA)")
+        yield connection
+
+
+#: Any text that PostgreSQL can hold, and the signs that mean something to COPY or in an array more often.
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")) | st.text('\\"{},\t\n\r\v\b NUL.')
+SENT = st.tuples(
+    st.none() | TEXTS, TEXTS, st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1), st.none() | st.binary()
+)
+
+
+@settings(max_examples=examples(30, 500), deadline=None)
+@given(st.lists(SENT, min_size=LEAST, max_size=3 * LEAST))
+def test_what_is_sent_is_what_is_there(
+    sent: "psycopg.Connection[tuple[Any, ...]]", many: list[tuple[Any, ...]]
+) -> None:
+    """Whatever the values of many rows are, COPY and arrays bring them as they are."""
+    into = "INSERT INTO sent (a, b, c, d) VALUES (?, ?, ?, ?)"
+    copying = bulk(into)
+    assert copying is not None
+
+    async def encoded(how: Bulk) -> Part:
+        async with parts(many, how) as made:
+            return await anext(made)
+
+    expected = [(a, b, None if c is None else int(c), d) for a, b, c, d in many]
+    with sent.transaction(force_rollback=True), sent.cursor() as cursor:
+        with cursor.copy(copying.copy) as copy:
+            copy.write(asyncio.run(encoded(copying)).copied or b"")
+        arrays = asyncio.run(encoded(copying._replace(copy=""))).arrays
+        cursor.execute(
+            "INSERT INTO sent (a, b, c, d) SELECT * FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::bytea[])",
+            arrays,
+        )
+        assert cursor.execute("SELECT a, b, c, d FROM sent ORDER BY place").fetchall() == [*expected, *expected]
 
 
 def test_a_row_whose_deletion_decides_about_the_next_one_is_deleted_by_itself() -> None:

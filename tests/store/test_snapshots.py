@@ -235,6 +235,30 @@ async def test_a_snapshot_that_the_table_refuses_is_told_in_each_pass(world: Wor
     assert [row[5] for row in world.snapshots("b")] == [2]
 
 
+KEEPS = {
+    "sqlite": "CREATE TRIGGER kept BEFORE UPDATE ON account_snapshots WHEN OLD.account_id = 'account-a'"
+    " BEGIN SELECT RAISE(IGNORE); END",
+    "postgres": "CREATE RULE kept AS ON UPDATE TO account_snapshots WHERE OLD.account_id = 'account-a'"
+    " DO INSTEAD NOTHING",
+}
+
+
+@pytest.mark.parametrize("engine", KEEPS, indirect=True)
+async def test_a_snapshot_that_a_rule_keeps_as_it_was_is_told_in_each_pass(world: World, engine: str) -> None:
+    """The rule says nothing: the merged values are another pass's, and readers see the first one's."""
+    world.add_project("P", ["a", "b"])
+    world.sheet("P", a=[1] * 5, b=[1] * 5)
+    await world.sync()
+    world.execute(KEEPS["postgres" if engine else "sqlite"])
+    for edited in (2, 2, 3):
+        world.now += timedelta(minutes=30)
+        world.sheet("P", a=[edited] * 5, b=[edited] * 5)
+        (one,) = (await world.sync()).results
+        assert (one.outcome, one.code) == (Outcome.DEGRADED, "two-masters")
+        assert one.error.startswith("a rule of account_snapshots refuses the row of the day of 1 account:")
+        assert (world.snapshots("a")[0][1], world.snapshots("b")[0][1]) == (1, edited)
+
+
 async def test_a_dry_run_foresees_how_many_are_new(world: World) -> None:
     """A row that theirs makes needless is not counted; one that is only refreshed neither."""
     world.add_project("P", ["a", "b"])

@@ -9,6 +9,7 @@ import structlog
 from celery import Celery
 
 from smart_sync import sync_all_projects_standalone, sync_single_project_standalone
+from smart_sync.core.answers import ProjectAnswer
 
 app = Celery("host", broker=os.environ["HOST_BROKER"], backend=os.environ["HOST_BROKER"])
 app.conf.update(broker_connection_retry_on_startup=True, task_track_started=True)
@@ -33,7 +34,6 @@ def sync_all(db: str, key: str, spreadsheet: str) -> dict[str, Any]:
 
 
 @app.task(name="sync_one")  # type: ignore[untyped-decorator, unused-ignore]
-def sync_one(db: str, key: str, spreadsheet: str, project: str) -> dict[str, Any]:
+def sync_one(db: str, key: str, spreadsheet: str, project: str) -> ProjectAnswer:
     """A pass over one project."""
-    answer: dict[str, Any] = sync_single_project_standalone(db, key, spreadsheet, project)
-    return answer
+    return sync_single_project_standalone(db, key, spreadsheet, project)

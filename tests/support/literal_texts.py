@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -57,3 +58,25 @@ def sample(node: ast.expr) -> str:
     parts = [str(part.value) if isinstance(part, ast.Constant) else "X1" for part in node.values]
     # What begins with a value goes on with a text that was made elsewhere.
     return "".join(parts) if any(part.strip("; ") != "X1" for part in parts) else ""
+
+
+@functools.cache
+def all_texts() -> list[str]:
+    """Each literal text in our code."""
+    found = (node for _module, tree in trees() for node in nodes(tree) if isinstance(node, ast.expr))
+    return list(dict.fromkeys(text for node in found if (text := sample(node))))
+
+
+#: Values in a quoted message: "…", a place before it, what a cell says behind it, a number, a name, a metric.
+_VALUE = re.compile(r"…|^\w+![A-Z]+\d+: |(?<=\w) \(\w+\)$|\d[\d,]*|@\w+|\b(?:followers|likes|comments|videos|views)\b")
+
+
+def says(text: str, quoted: str) -> bool:
+    """Whether ``text`` has what a page quotes, but for the values."""
+    parts = [part.strip(""" '";""") for part in _VALUE.split(quoted)]
+    return any(parts) and all(part in text for part in parts)
+
+
+def is_said(quoted: str) -> bool:
+    """Whether any text of ours has what a page quotes."""
+    return any(says(text, quoted) for text in all_texts())

@@ -58,6 +58,18 @@ def _without_code(text: str) -> str:
     return re.sub(r"`[^`\n]*`", "", _FENCE.sub("", text))
 
 
+#: Where the paths that documents name begin: at the root, in the package, or in the tests.
+_STARTS = (ROOT, ROOT / "daemon" / "smart_sync", ROOT / "tests")
+
+
+def missing_files(path: Path) -> list[str]:
+    """The files and folders of the repository that a document names (``core/merge/plan.py``) and that are not there."""
+    named = re.findall(r"`([\w.-]+/[\w./-]+)`", _FENCE.sub("", path.read_text()))
+    known = {folder.name for start in _STARTS for folder in start.iterdir() if folder.is_dir()}
+    ours = [name for name in named if name.partition("/")[0] in known - {"build", "var"}]
+    return [name for name in ours if not any((start / name).exists() for start in _STARTS)]
+
+
 def links(path: Path) -> list[str]:
     """The targets of a document's links."""
     return [found["target"] for found in _LINK.finditer(_without_code(path.read_text()))]

@@ -105,4 +105,5 @@ def exit_page() -> str:
 
 
 def _failures() -> list[type[SmartSyncError]]:
-    return [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, SmartSyncError)]
+    classes = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, SmartSyncError)]
+    return [one for one in classes if one is not SmartSyncError]

@@ -25,24 +25,24 @@ _INTRODUCTION = """\
 # Configuration
 
 Smart Sync reads one TOML file: the one that `--config` or `$SMART_SYNC_CONFIG` names, else `./config.toml`, else
-`/etc/smart-sync/config.toml`. Then the environment, which goes before the file. Relative paths are relative to the file
+`/etc/smart-sync/config.toml`. Variables of the environment override the file. Relative paths are relative to the file
 they stand in. `smart-sync config show` prints every key with its value and where that is from; `smart-sync check` names
 everything that is wrong, at once.
 
-**Environment.** Each key has a variable: `SMART_SYNC_`, the section, two underscores, the key, in capital letters. What
-is a table or a list there is JSON, as `SMART_SYNC_WEBHOOKS='[{"url": "…"}]'`. `SMART_SYNC_GOOGLE_CREDENTIALS` holds the
-Google key, `SMART_SYNC_CONFIG` the path of the file. A misspelt key or variable is refused, with the name that was
+**Environment.** Each key has a variable: `SMART_SYNC_`, the section, two underscores, the key, in capital letters.
+Tables and lists are written as JSON: `SMART_SYNC_WEBHOOKS='[{"url": "…"}]'`. `SMART_SYNC_GOOGLE_CREDENTIALS` holds
+the Google key, `SMART_SYNC_CONFIG` the path of the file. A misspelt key or variable is refused, with the name that was
 probably meant.
 
-**Secrets**, and what else says *or where it is kept*, need not stand in the file: `env:NAME` takes the variable `NAME`,
+**Secrets**, and other keys with *or where it is kept*, need not be in the file: `env:NAME` takes the variable `NAME`,
 `file:PATH` the content of a file, `credential:NAME` a credential of systemd. No output shows a secret.
 
 **Durations** are texts such as `"90s"`, `"30m"`, `"6h"`, `"7d"`, or a number of seconds.
 
-**A change takes effect** after a reload where it says *reload*: `sudo systemctl reload smart-sync`, the signal SIGHUP,
-or `POST /api/admin/reload`; a file with mistakes is refused then, and changes nothing. Where it says *restart*, only a
-restart takes it. The environment of a process never changes, so a variable takes a restart always. What `file:PATH`
-holds is read again at a reload, and a parser's secret in each pass of the parser.
+**A change takes effect** with a reload (`sudo systemctl reload smart-sync`, the signal SIGHUP, or
+`POST /api/admin/reload`), that of a key with *restart* behind it, or of a variable, with a restart. A file with
+mistakes is refused, and changes nothing. The content of `file:PATH` is read again at a reload, a parser's secret in
+each pass of the parser.
 """
 
 
@@ -56,7 +56,7 @@ class Key(NamedTuple):
     default: str
     variable: str
     text: str
-    applies: str = "reload"
+    needs_restart: bool = False
 
     @property
     def heading(self) -> str:
@@ -82,7 +82,7 @@ def _section(section: Section) -> Iterator[str]:
     for key in section.keys:
         variable = f" · `{key.variable}`" if key.variable else ""
         yield from (f"### `{key.heading}`", "")
-        yield f"{key.kind} · default: {key.default}{variable} · {key.applies}"
+        yield f"{key.kind} · default: {key.default}{variable}{' · restart' if key.needs_restart else ''}"
         yield from ("", key.text, "")
 
 
@@ -136,9 +136,9 @@ def _keys(path: str, model: type[BaseModel], only: set[str] | None = None) -> It
             continue
         written = field.alias or name
         variable = keys.variable((*path.split("."), written)) if "<" not in path else ""
-        applies = "restart" if f"{path}.{name}" in only_at_the_start() else "reload"
+        late = f"{path}.{name}" in only_at_the_start()
         hint = hints[name]
-        yield Key(path, written, type_words(hint), default_words(field, hint), variable, texts.get(name, ""), applies)
+        yield Key(path, written, type_words(hint), default_words(field, hint), variable, texts.get(name, ""), late)
 
 
 def _parsers() -> Iterator[Section]:

@@ -104,7 +104,9 @@ def _files() -> Iterator[tuple[str, str]]:
         ", ".join(str(path) for path in DEFAULT_PATHS),
         "The configuration; the first that exists, or none where the environment says all.",
     )
-    yield str(DatabaseSettings().path), "The database, in the folder of the configuration unless that names another."
+    path = DatabaseSettings().path
+    yield str(path), "The database, in the folder of the configuration unless that names another."
+    yield f"{path}.tokens", "The tokens that are renewed, beside the database unless [parsers] state names another."
     yield str(ControlSettings().socket), "The control socket, likewise."
 
 

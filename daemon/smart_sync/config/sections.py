@@ -83,7 +83,7 @@ class DatabaseSettings(Section):
 
 
 class ScheduleSettings(Section):
-    """When passes run by themselves: ``every`` so many seconds, or by a ``cron`` expression in ``timezone``."""
+    """When passes run by themselves: at an interval (``every``), or by a ``cron`` expression in ``timezone``."""
 
     #: Time from the start of one pass to the start of the next. Without ``every`` and ``cron``: 30 minutes.
     every: Seconds | None = None
@@ -121,7 +121,8 @@ class SheetsSettings(Section):
     timeout: Seconds = 30.0
     #: How long all tries of a pass for one worksheet may take together.
     deadline: Seconds = 120.0
-    #: Requests to Google in any minute, of this daemon; Google's own quota is 60 for each service account.
+    #: Requests to Google in any minute, of this daemon (on PostgreSQL: of all processes with this service account);
+    #: Google's own quota is 60 for each service account.
     reads_per_minute: Annotated[int, Field(ge=1, le=3000)] = 60
     #: Spreadsheets read at the same time; each has one request in flight.
     concurrency: Annotated[int, Field(ge=1, le=MAX_CONCURRENCY)] = 8
@@ -199,7 +200,8 @@ class MergeSettings(Section):
     #: Whether the last good value stands in for a typed one that is suspect, until it is confirmed or has stood for a
     #: day.
     hold_suspects: bool = False
-    #: A value that is so many times what it was, or such a part of it, is reported as suspect.
+    #: A merged value that is so many times what it was is reported as suspect; a gauge also if it is only that part of
+    #: it (10: a tenth).
     suspect: Annotated[float, Field(gt=1, le=1e18, allow_inf_nan=False)] = 10.0
 
     def policy(self) -> Policy:
@@ -230,8 +232,7 @@ class ParsedSettings(Section):
     query: str = ""
     #: The age from which a parsed value has no vote any more; without it a value counts however old it is.
     max_age: Seconds | None = None
-    #: How long the inbox, the query or a file may bring a project nothing new from a source before that is a problem of
-    #: it.
+    #: How long a source of the inbox, the query or a file may bring a project nothing new before that is reported.
     stale_after: Seconds = 3 * 86400.0
 
 
@@ -271,7 +272,7 @@ class LogSettings(Section):
 
 
 class ParserSettings(BaseModel):
-    """``[parsers.<name>]``: the keys of every parser; a parser's own keys are in its subclass (``Parser.settings``)."""
+    """``[parsers.<name>]``: the keys of every parser; each kind of parser has more of its own."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

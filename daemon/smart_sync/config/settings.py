@@ -70,12 +70,12 @@ class SyncSettings(Section):
     concurrency: Annotated[int, Field(ge=1, le=256)] = 256
     #: How long a pass waits for the parsers; what they bring later is merged by the next pass.
     parsers_wait: Seconds = 10.0
-    #: "none": the daemon reads and merges by itself; "celery": it gives each spreadsheet to a worker on any machine.
+    #: ``"none"``: the daemon reads and merges itself; ``"celery"``: it gives each spreadsheet to a Celery worker.
     workers: Literal["none", "celery"] = "none"
-    #: Where workers get their tasks from, as Celery writes it; else what $CELERY_BROKER_URL says, or the Redis of this
-    #: machine.  A URL, or where it is kept: env:NAME, file:PATH or credential:NAME.
+    #: The URL of Celery's broker, or where it is kept: ``env:NAME``, ``file:PATH`` or ``credential:NAME``. Without it
+    #: ``$CELERY_BROKER_URL`` is taken, else the Redis of this machine.
     broker: Broker | None = None
-    #: Seconds without a sign of life after which the spreadsheet of a worker is given to another one.
+    #: How long a worker may give no sign of life before its spreadsheet is given to another one.
     worker_timeout: Annotated[Seconds, Field(ge=1)] = 60.0
 
     def broker_url(self, environment: Mapping[str, str] = os.environ) -> str:

@@ -62,7 +62,8 @@ class ApiSettings(ParserSettings):
     #: Requests in any 24 hours, over restarts and in all processes: ``"8000/d"``; without it as many as the rate
     #: allows.
     budget: Budget | None = None
-    #: After so long its values are emptied, unless it has said them again; without it they are kept.
+    #: How long a value is kept that the platform has not said again; after it the value is deleted. Without it all are
+    #: kept.
     retention: Seconds | None = None
     #: ``true``: you keep the platform's terms, so `smart-sync check` does not remind of them any more.
     accepted: bool = False

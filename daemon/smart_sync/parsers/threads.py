@@ -82,7 +82,7 @@ class Threads(TokensParser):
 
     def judge(self, answer: HttpResponse, now: datetime) -> Any:
         """As `meta_graph.judge`."""
-        return meta_graph.judge(answer, now, f"[parsers.{self._settings.source}.tokens]")
+        return meta_graph.judge(answer, now, f"[parsers.{self._settings.source}]")
 
     def remark(self, answer: HttpResponse) -> str:
         """As `meta_graph.remark`."""

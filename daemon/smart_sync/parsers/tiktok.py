@@ -134,7 +134,7 @@ class TikTok(TokensParser):
         if code in _PASSING:
             raise CallFailed(f"TikTok answers: {code}", after=error_responses.retry_after(answer, now))
         if code in _CREDENTIALS:
-            table = f"[parsers.{self._settings.source}.tokens]"
+            table = f"[parsers.{self._settings.source}]"
             failure = TokenEnded if code in _ENDED else Refused
             raise failure(f"TikTok refuses the token: {message or code}; renew the account's token in {table}")
         good = error_responses.judge(answer, now)

@@ -43,6 +43,10 @@ SELECT id,
        CASE WHEN datetime(snapshot_time) >= datetime(?2) AND datetime(snapshot_time) < datetime(?3) THEN 1 ELSE 0 END
 FROM account_snapshots WHERE id IN (SELECT value FROM json_each(?1))
 """
+#: The values of these rows.
+_VALUES_THERE = (
+    f"SELECT id, account_id, {', '.join(METRICS)} FROM account_snapshots WHERE id IN (SELECT value FROM json_each(?))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +85,10 @@ async def write(transaction: Transaction, plans: Sequence[Plan], writing: Snapsh
     """Write the day's snapshot of each account that has a value, or update it if configured."""
     writes = await _needed_writes(transaction, plans, writing)
     fetched = any(writes) and await has_fetched_column(transaction)
-    await _update(transaction, writing, writes, fetched)
+    unchanged = await _update(transaction, writing, writes, fetched)
     await _withdraw(transaction, plans, writing)
-    return await _insert_snapshots(transaction, writes.new, writing, fetched)
+    new, refused = await _insert_snapshots(transaction, writes.new, writing, fetched)
+    return WrittenSnapshots(new, [*refused, *unchanged])
 
 
 async def count_new(database: Database, plan: Plan, writing: SnapshotRules) -> int:
@@ -152,10 +157,10 @@ async def _insert_snapshots(
     # no room for it.
     existing = await _existing(transaction, rows, writing.day)
     moved: dict[str, tuple[Any, ...]] = {row_id: rows[row_id][1] for row_id, todays in existing.items() if not todays}
-    await _update(transaction, writing, _Writes({}, {}, moved), fetched)
+    unchanged = await _update(transaction, writing, _Writes({}, {}, moved), fetched)
     return WrittenSnapshots(
         [account_id for row_id, (account_id, _) in rows.items() if existing.get(row_id)],
-        [account_id for row_id, (account_id, _) in rows.items() if row_id not in existing],
+        [account_id for row_id, (account_id, _) in rows.items() if row_id not in existing] + unchanged,
     )
 
 
@@ -169,15 +174,23 @@ async def has_fetched_column(transaction: Transaction) -> bool:
     return "total_videos_fetched" in await transaction.dialect.columns(transaction, "account_snapshots")
 
 
-async def _update(transaction: Transaction, writing: SnapshotRules, writes: _Writes, fetched: bool) -> None:
-    """Write the merged values into our rows, and the time of the pass into those that move."""
+async def _update(transaction: Transaction, writing: SnapshotRules, writes: _Writes, fetched: bool) -> list[str]:
+    """Write the merged values into our rows, and the time of the pass into those that move.
+
+    Returns the ids of the accounts whose row is there, and a rule of the table has kept as it was.
+    """
     columns = [*METRICS, "total_videos_fetched"] if fetched else [*METRICS]
+    kept: list[str] = []
     for rows, at in ((writes.refreshed, ()), (writes.moved, (writing.now,))):
         changed = ", ".join(f"{name} = ?" for name in (*columns, *(["snapshot_time"] if at else ())))
-        await transaction.execute_many(
+        updated = await transaction.execute_many(
             f"UPDATE account_snapshots SET {changed} WHERE id = ?",
             ((*_values(metrics, fetched), *at, row_id) for row_id, metrics in rows.items()),
         )
+        if updated < len(rows):
+            existing = await transaction.fetch(_VALUES_THERE, (json.dumps([*rows]),))
+            kept += [str(row[1]) for row in existing if tuple(row[2:]) != tuple(rows[str(row[0])])]
+    return kept
 
 
 async def _withdraw(transaction: Transaction, plans: Iterable[Plan], writing: SnapshotRules) -> None:

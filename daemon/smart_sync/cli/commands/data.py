@@ -109,7 +109,7 @@ def snapshots() -> None:
 def _value_options(command: Callable[..., None]) -> Callable[..., None]:
     """An option for each metric."""
     for metric in reversed(METRICS):
-        command = click.option(f"--{metric}", type=COUNT, help="What it was that day.")(command)
+        command = click.option(f"--{metric}", type=COUNT, help=f"The {metric} of that day.")(command)
     return command
 
 

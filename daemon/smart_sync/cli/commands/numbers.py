@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 @click.command(epilog=example("smart-sync explain nova --metric views --days 30"))
 @click.argument("account", metavar="ACCOUNT", shell_complete=account_names)
 @click.option("--metric", type=click.Choice(METRICS), help="One metric alone.")
-@click.option("--days", type=click.IntRange(1, 3660), default=7, show_default=True, help="How much history.")
+@click.option(
+    "--days", type=click.IntRange(1, 3660), metavar="N", default=7, show_default=True, help="Days of history."
+)
 @click.option("--all", "everything", is_flag=True, help="The whole history.")
 @json_option
 @config_option
@@ -53,7 +55,9 @@ def explain(account: str, metric: str | None, days: int, everything: bool, as_js
 @click.command(epilog=example("smart-sync history --failed --limit 5"))
 @click.option("--project", metavar="P", shell_complete=project_names, help="One project: its id or name.")
 @click.option("--failed", is_flag=True, help="Only passes with a failed project (degraded is not failed), or cut off.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many passes.")
+@click.option(
+    "--limit", type=click.IntRange(1, 1000), metavar="N", default=20, show_default=True, help="How many passes."
+)
 @json_option
 @config_option
 def history(project: str | None, failed: bool, limit: int, as_json: bool) -> None:
@@ -68,7 +72,9 @@ def history(project: str | None, failed: bool, limit: int, as_json: bool) -> Non
 
 @click.command(epilog=example('smart-sync growth "Spring Launch" --days 7 --top 5'))
 @click.argument("project", required=False, shell_complete=project_names)
-@click.option("--days", type=click.IntRange(1, 3660), default=30, show_default=True, help="How far back.")
+@click.option(
+    "--days", type=click.IntRange(1, 3660), metavar="N", default=30, show_default=True, help="Days to look back."
+)
 @click.option("--metric", type=click.Choice(METRICS), default="views", show_default=True, help="What has grown.")
 @click.option("--sort", type=click.Choice(SORTS), default="growth", show_default=True, help="The order of accounts.")
 @click.option("--top", type=click.IntRange(1), metavar="N", help="The first N accounts of each project.")
@@ -105,7 +111,14 @@ def growth(project: str | None, days: int, metric: str, sort: str, top: int | No
     shell_complete=project_names,
     help="One project alone: its id or name.  [default: all active projects]",
 )
-@click.option("--days", type=click.IntRange(1, 3660), default=90, show_default=True, help="Days that the charts show.")
+@click.option(
+    "--days",
+    type=click.IntRange(1, 3660),
+    metavar="N",
+    default=90,
+    show_default=True,
+    help="Days that the charts show.",
+)
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), metavar="DAY", help="The first day, in place of --days.")
 @click.option(
     "--for",

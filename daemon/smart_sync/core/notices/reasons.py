@@ -14,7 +14,7 @@ RUSSIAN = {
     "this stands over all numbers, which are read as totals": "надпись стоит над всеми числами, они читаются как итоги",
     "if they are none, write it into the titles": "если это не так, впишите её в названия столбцов",
     "take away the texts over or below {titles}": "уберите надписи над или под {titles}, с ними это другие числа",
-    "a unit above the header counts for no column": "единица над заголовком не относится ни к одному столбцу",
+    "a unit outside the titles counts for no column": "единица не в названии не относится ни к одному столбцу",
     "write it into the titles of the metrics": "впишите её в названия столбцов",
     "the cell shows {text}, and the link behind it is {name}'s": "в ячейке {text}, а ссылка под ней — {name}",
     "correct one of them": "исправьте одно из двух",

@@ -21,6 +21,7 @@ _Named = tuple[int, int, Title]
 
 _OTHER = "this makes another number of {metrics}; that is not read; write it into the title"
 _CAPTION = "this stands over all numbers, which are read as totals; if they are none, write it into the titles"
+UNIT_ELSEWHERE = "a unit outside the titles counts for no column; write it into the titles of the metrics"
 _MUST_BE_ONE = frozenset({"link", *METRICS})
 
 
@@ -108,14 +109,18 @@ def at(rows: Sequence[Sequence[Cell]], row: int, titles: Titles, *, merged: bool
     header = _chosen(named, row, end, tuple(sorted(others.union(_unknown(rows[row], titles)))))
     if not merged:
         return header
+    below_it = rows[row + 1 : end + _MAX_ROWS_BELOW]
+    for column in header.unknown:
+        if titles.is_unit(str(rows[row][column])) and all(_blank(cells, column) for cells in below_it):
+            oddities.append((row, column, UNIT_ELSEWHERE))
     untitled = _untitled(rows, row, end, known.union(header.unknown), columns["link"])
     return replace(header, oddities=tuple(sorted({*header.oddities, *oddities})), untitled=untitled)
 
 
-def without_link(row: Sequence[Cell], titles: Titles) -> dict[str, int]:
-    """The columns of the metrics in a row that titles two or more; else none."""
+def without_link(row: Sequence[Cell], titles: Titles) -> dict[str, tuple[int, int]]:
+    """Column and scale of the metrics in a row that titles two or more; else none."""
     right_to_left = reversed(_titles(row, 0, titles))
-    named = {title.field: column for _, column, title in right_to_left if title.field in METRICS}
+    named = {title.field: (column, title.scale) for _, column, title in right_to_left if title.field in METRICS}
     return named if len(named) > 1 else {}
 
 
@@ -148,7 +153,7 @@ def _chosen(named: Sequence[_Named], row: int, end: int, unknown: tuple[int, ...
             oddities.append((first[0], first[1], f"the header is written with {first[2].spelling}; correct it"))
         if field in _MUST_BE_ONE:
             oddities += [
-                (place, column, "another column has this name already; the first counts")
+                (place, column, f"another column has this name too; column {letters(first[1])} counts")
                 for place, column, title in several
                 if column != first[1] and (field in METRICS or title.rank == first[2].rank)
             ]
@@ -230,7 +235,7 @@ def _with_headings(
 def _units_above(rows: Sequence[Sequence[Cell]], headings: Set[int], titles: Titles) -> list[_Oddity]:
     """The texts above a header that name a unit and are none of the ``headings`` (columns of the last row)."""
     return [
-        (number, column, "a unit above the header counts for no column; write it into the titles of the metrics")
+        (number, column, UNIT_ELSEWHERE)
         for number, cells in enumerate(rows[-MAX_ROWS_ABOVE:], max(0, len(rows) - MAX_ROWS_ABOVE))
         for column, cell in enumerate(cells)
         if isinstance(cell, str)
@@ -247,7 +252,7 @@ def _untitled(rows: Sequence[Sequence[Cell]], row: int, end: int, known: Set[int
         column
         for column in range(width)
         if column not in known
-        and (column > link if _blank(rows[row], column) else not isinstance(rows[row][column], str))
+        and (column > link if _says_nothing(rows[row], column) else not isinstance(rows[row][column], str))
     )
 
 
@@ -281,6 +286,10 @@ def _unknown(cells: Sequence[Cell], titles: Titles) -> tuple[int, ...]:
 def _first_rows(rows: Sequence[Sequence[Cell]]) -> Iterator[int]:
     filled = (number for number, row in enumerate(rows) if any(cell is not None and cell != "" for cell in row))
     return islice(filled, MAX_ROWS_ABOVE)
+
+
+def _says_nothing(row: Sequence[Cell], column: int) -> bool:
+    return _blank(row, column) or row[column] in NO_VALUE
 
 
 def _blank(row: Sequence[Cell], column: int) -> bool:

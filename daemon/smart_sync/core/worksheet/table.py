@@ -11,16 +11,15 @@ from smart_sync.core.model import METRICS, NO_METRICS, Cell, Metrics, SheetRow, 
 from smart_sync.core.wording import listed, shown
 from smart_sync.core.worksheet import headers
 from smart_sync.core.worksheet.cells import NO_VALUE, Unreadable, read_count
-from smart_sync.core.worksheet.headers import Header, letters
+from smart_sync.core.worksheet.headers import UNIT_ELSEWHERE, Header, letters
 from smart_sync.core.worksheet.link_cells import UNUSABLE, link_of, why_unreadable
 from smart_sync.core.worksheet.problem_list import ProblemList
-from smart_sync.core.worksheet.titles import Titles, is_total, normal
+from smart_sync.core.worksheet.titles import MAX_TITLE, Titles, is_total, normal
+from smart_sync.core.worksheet.unknown_columns import MAX_LOOKED_AT, UnknownColumns, is_count
 
 _NOTHING: frozenset[str] = frozenset()
 #: The columns of an account's owner (`_read_owner`) where there is none of them.
 _NO_OWNER = [-1] * 4
-#: Rows in which counts are looked for in columns with an unknown title or none.
-MAX_LOOKED_AT = 1000
 #: ``950!`` pins its cell: it means 950, whatever the parsers say, until the mark goes; pictures and full-width too.
 _PINS = FULL_WIDTH | dict.fromkeys(map(ord, "❗❕"), "!")
 
@@ -79,12 +78,7 @@ class _Reader:
         self._lost = _NOTHING
         #: The cells of the first header.
         self._first_titles = worksheet.rows[header.row]
-        #: Its columns with an unknown title in which no count was seen yet.
-        self._strange = list(header.unknown)
-        #: Those in which one was seen → their titles.
-        self._counting: dict[int, str] = {}
-        #: Column without a title → in how many of the ``_looked_at`` rows a count was seen there.
-        self._untitled, self._looked_at = dict.fromkeys(header.untitled, 0), 0
+        self._unknown = UnknownColumns(header, worksheet.locale)
         self._use(header)
 
     def read(self, number: int, cells: Sequence[Cell]) -> SheetRow | None:
@@ -101,6 +95,7 @@ class _Reader:
             if "." not in link and (link.casefold() in NO_VALUE or is_total(link)):
                 if link.casefold() in NO_VALUE:
                     self._without_link(number, cells)
+                    self._report_units(number, cells)
                 return None
             if trouble := why_unreadable(link, text, behind):
                 self.problems.add("link-unreadable", f"link: {trouble}", number, self._link, link)
@@ -111,13 +106,11 @@ class _Reader:
             self.problems.add("csv-file", torn, number, len(cells) - 1, cells[-1])
             return SheetRow(number, link, Metrics._make(NO_METRICS), self.metrics)
         # Where every metric has its column, no other one is missed.
-        if (
-            (self._strange or self._untitled)
-            and len(self.metrics) < len(METRICS)
-            and number <= self._header.end + MAX_LOOKED_AT
-        ):
-            self._look_at_strange_columns(cells)
+        if self._unknown.open and len(self.metrics) < len(METRICS) and number <= self._header.end + MAX_LOOKED_AT:
+            self._unknown.look_at(cells)
         metrics, unreadable, pinned = self._read_metrics(number, cells, self.problems)
+        if not (any(metrics) or "." in link):
+            self._report_units(number, cells)
         if self._owner == _NO_OWNER:
             return SheetRow(number, link, metrics, unreadable, pinned=pinned)
         return SheetRow(number, link, metrics, unreadable, *self._read_owner(cells), pinned)
@@ -137,9 +130,7 @@ class _Reader:
 
     def not_understood(self) -> tuple[str, ...]:
         """The titles of count columns that were not understood, if a metric has no column."""
-        # A sum beside the table is no column of it.
-        some = [column for column, rows in self._untitled.items() if rows and 2 * rows >= self._looked_at]
-        return (*self._counting.values(), *(_text(self._first_titles, at) or f"column {letters(at)}" for at in some))
+        return tuple(_text(self._first_titles, at) or f"column {letters(at)}" for at in self._unknown.with_counts())
 
     def _use(self, header: Header) -> None:
         """Use ``header`` for the rows from here on."""
@@ -147,6 +138,7 @@ class _Reader:
         self._header = header
         self._link = columns["link"]
         self._metrics = [(i, columns[m], header.scales.get(m, 0)) for i, m in enumerate(METRICS) if m in columns]
+        self._as_titled = {METRICS[i]: (column, scale) for i, column, scale in self._metrics}
         self._owner = [columns.get(field, -1) for field in ("platform", "username", "topic", "telegram")]
         places = {field: letters(columns[field]) for field in ("link", *METRICS) if field in columns}
         moved = {field for field, at in places.items() if self._first.setdefault(field, at) != at}
@@ -160,14 +152,15 @@ class _Reader:
         header = headers.at(self._worksheet.rows, number - 1, self._titles, merged=False)
         if header is None:
             named = headers.without_link(cells, self._titles)
-            if named and not named.items() <= self._header.columns.items():
+            if not named.items() <= self._as_titled.items():
                 self._lose(number, cells, self.metrics.union(named), "this header has no column for the link")
             strange = [] if named else self._strange_titles(number, cells)
             if strange:
                 message = f"a header that is not understood ({', '.join(map(shown, strange))})"
                 self._lose(number, cells, self.metrics, f"{message}; use known names, or [sheets.columns]")
             return bool(named or strange)
-        if len(header.columns) == 1 and (not header.unknown or any(map(self._is_count, cells))):
+        counts = (is_count(cell, self._worksheet.locale) for cell in cells)
+        if len(header.columns) == 1 and (not header.unknown or any(counts)):
             # A label that repeats the link's title, or some cell of an account's row that happens to be one.
             return header.columns["link"] == self._link
         before = self._header.columns
@@ -223,21 +216,11 @@ class _Reader:
             self.problems.add("link-unreadable", "values without a link", number, filled[0], cells[filled[0]])
             self.without_link.append(SheetRow(number, "", metrics, unreadable))
 
-    def _look_at_strange_columns(self, cells: Sequence[Cell]) -> None:
-        for column in [column for column in self._strange if column < len(cells) and self._is_count(cells[column])]:
-            self._strange.remove(column)
-            self._counting[column] = _text(self._first_titles, column)
-        self._looked_at += 1
-        for column in self._untitled:
-            self._untitled[column] += column < len(cells) and self._is_count(cells[column])
-
-    def _is_count(self, cell: Cell) -> bool:
-        if not isinstance(cell, str):
-            return isinstance(cell, int | float) and not isinstance(cell, bool)
-        try:
-            return read_count(cell, self._worksheet.locale) is not None
-        except Unreadable:
-            return False
+    def _report_units(self, number: int, cells: Sequence[Cell]) -> None:
+        """Report a unit in a row without a link: a section's name or a footnote, which multiplies nothing."""
+        for column, cell in enumerate(cells):
+            if isinstance(cell, str) and cell and len(cell) <= MAX_TITLE and self._titles.is_unit(cell):
+                self.problems.add("column-missing", UNIT_ELSEWHERE, number, column, cell)
 
     def _read_metrics(
         self, number: int, cells: Sequence[Cell], problems: ProblemList

@@ -57,6 +57,7 @@ _HARMLESS = frozenset(
     {"following", "followings", "подписки", "id", "n", "", "phone", "телефон", "price", "цена", "стоимость", "budget"}
     | {"бюджет", "kpi", "target", "target views", "age", "возраст", "year", "год", "er", "status", "статус", "date"}
     | {"дата", "last update", "updated", "обновлено", "комментарий", "comment", "note", "notes", "geo", "гео", "п/п"}
+    | {"no"}  # what normalises to it: №
 )
 #: Say nothing next to the word for a metric.
 _FILLERS = frozenset(
@@ -75,21 +76,8 @@ _UNITS: Mapping[str, int] = {
 _INITIALS = frozenset({"k", "к", "m", "м", "b", "bn"})
 _PLATFORMS = (["yt"], ["fb"], ["ig"], ["tt"])
 _TOTALS = frozenset(
-    {
-        "total",
-        "totals",
-        "sum",
-        "grand total",
-        "subtotal",
-        "sub total",
-        "average",
-        "avg",
-        "итого",
-        "итог",
-        "всего",
-        "сумма",
-    }
-    | {"общий итог", "промежуточный итог", "общая сумма", "среднее", "в среднем"}
+    {"total", "totals", "sum", "grand total", "subtotal", "sub total", "average", "avg", "итого", "итог", "всего"}
+    | {"сумма", "общий итог", "промежуточный итог", "общая сумма", "среднее", "в среднем"}
 )
 _TOTALS_OF = ("total ", "totals ", "итого ", "всего ", "subtotal ")
 _NOTE = re.compile(r"\(([^()]*)\)|\[([^\[\]]*)\]|\{([^{}]*)\}")
@@ -103,7 +91,12 @@ _OTHER_THINGS = (
     r"|сегодня|час\w*|день|дня|дней|сут\w*|недел\w*|месяц\w*|год\w*|прошл\w*|янв\w*|фев\w*|март\w*|апр\w*|ма[йя]|июн\w*"
     r"|июл\w*|авг\w*|сен\w*|окт\w*|ноя\w*|дек\w*)\b"
 )
-_TELLING = re.compile(rf"\d|%|\b(?:за|на|до|с|без)\b|\b{_OTHER_THINGS}")
+#: A note with one of these says that the column is a part of what its title names.
+_PARTS = (
+    r"(?:ads?|advert\w*|boost\w*|promo\w*|organic|fake|bots?|(?:fe)?male|(?:wo)?men|active|inactive|only|lost|gained"
+    r"|реклам\w*|платн\w*|орган\w*|фейк\w*|бот\w*|женщ\w*|женск\w*|мужч\w*|мужск\w*|актив\w*|неактив\w*|только)\b"
+)
+_TELLING = re.compile(rf"\d|%|\b(?:за|на|до|с|без)\b|\b{_OTHER_THINGS}|\b{_PARTS}")
 #: The same for a heading in a cell above or below the title, where a year or a preposition says nothing yet.
 _TELLING_HEADING = re.compile(rf"%|\d[./]\d|\b{_OTHER_THINGS}")
 #: Headings that say when the numbers were looked at, or what nobody may do: the numbers are what the titles say.
@@ -191,8 +184,9 @@ class Titles:
 
     @staticmethod
     def is_harmless(cell: str) -> bool:
-        """Whether the title is a usual one for numbers that are no metric."""
-        return _signs_off(normal(cell)) in _HARMLESS
+        """Whether the title is a usual one for numbers that are no metric: ``KPI``, ``#``, but no emoji alone."""
+        plain = _signs_off(normal(cell))
+        return plain in _HARMLESS and bool(plain or undecorated(normal(cell)).strip())
 
     def _bilingual_title(self, text: str) -> Title | None:
         """The meaning of ``Views / Просмотры``, whose parts must agree."""
@@ -282,12 +276,13 @@ def _unit(text: str, *, alone: bool) -> int | None:
 
 
 def _noun(text: str) -> Title | None:
-    """A metric's noun with only filler words around it."""
+    """A metric's noun with only filler words around it; none of ``Video number``: it may say which video it is."""
     words = text.split(" ")
     nouns = TITLES if _QUANTITIES.isdisjoint(words) else NOUNS
+    which = not {"no", "number"}.isdisjoint(words) and "of" not in words
     words = [word for word in words if word not in _FILLERS]
     metric = nouns.get(loosened(words[0])) if len(words) == 1 else None
-    return Title(metric, 1) if metric else None
+    return Title(metric, 1) if metric and not (which and metric == "videos") else None
 
 
 def is_total(text: str) -> bool:

@@ -32,8 +32,9 @@ from smart_sync.store.postgres.fencing import (
     lost,
     session_name,
 )
-from smart_sync.store.postgres.server_connection import Connection, rows, schema_of
+from smart_sync.store.postgres.server_connection import Connection, rows
 from smart_sync.store.postgres.statements import numbered
+from smart_sync.store.postgres.usable_server import schema_of
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -84,8 +85,7 @@ class Lease:
         self.leader = ""
         #: Since when there has been none, on the monotonic clock.
         self.leaderless_since = time.monotonic()
-        self.reason = ""  # why this instance has lost it
-        self.trouble = ""  # why the server cannot be asked now
+        self.reason = self.trouble = ""  # why this instance has lost it, and why the server cannot be asked now
         #: The version of the tables, where that is newer than ``newest``.
         self.outdated = 0
         #: Called when it is lost, with the error for those that still use it.

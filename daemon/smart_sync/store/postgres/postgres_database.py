@@ -25,9 +25,9 @@ from smart_sync.store.postgres.server_connection import (
     Connection,
     is_permanent,
     rows,
-    schema_of,
 )
 from smart_sync.store.postgres.statements import numbered
+from smart_sync.store.postgres.usable_server import schema_of
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -58,7 +58,8 @@ class PostgresDatabase:
         self.created = False
         self._patience, self._read_only, self._lease = patience, read_only, lease
         self._waits_since: float | None = None
-        self._steady = False
+        #: The connection whose transaction all queries are part of.
+        self._steady: AsyncConnection[Any] | None = None
         #: The name under which our transactions leave marks.
         self._marks_of = f"commit:{uuid.uuid4().hex}"
         #: The mark that the last one has left.
@@ -106,22 +107,30 @@ class PostgresDatabase:
 
     async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """All rows of a query, from the last committed state."""
-        return await self._reader.fetch(sql, parameters)
+        if self._steady is None:
+            return await self._reader.fetch(sql, parameters)
+        # On no other connection where this one is lost: it would see another state.
+        async with self._reader.turn, self._reader.translated_errors():
+            return await rows(self._steady, numbered(sql), parameters)
 
     async def glance(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """`fetch` for small results: never queued behind a pass's large reads."""
-        return await (self._reader if self._steady else self._glancer).fetch(sql, parameters)
+        return await (self._glancer if self._steady is None else self).fetch(sql, parameters)
 
     @contextlib.asynccontextmanager
     async def steady(self) -> AsyncIterator[None]:
-        """Inside, all queries see the same committed state. For programs that only read and end."""
+        """Inside, all queries see the same committed state. For programs that only read and end.
+
+        They raise `Down` once the connection is lost.
+        """
         await self.fetch("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        self._steady = True
+        self._steady = await self._reader.open()
         try:
             yield
         finally:
-            self._steady = False
-            await self.fetch("COMMIT")
+            self._steady = None
+            with contextlib.suppress(StoreError):  # it ends with its connection as well
+                await self._reader.fetch("COMMIT", patience=0.0)
 
     async def ask(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """`fetch` for a configured query: read-only, at most `MAX_ASKING` seconds."""

@@ -1,19 +1,36 @@
 """A connection to PostgreSQL, opened on demand and again after the server has ended it.
 
-No pool of psycopg_pool: it does not tell why a connection has failed, and waits where another try is hopeless.
+It is no pool.  Each `Connection` has its own settings, one user at a time and its own queue, so that no small answer
+and no sign of life waits for a pass's reads: there is nothing to share.  psycopg_pool 3.3.3, a pool of one connection
+for each, would take the place of `open`, `close` and ``turn``.  With it the code is longer (793 lines became 808); its
+tests can be made to pass, but:
+
+- It connects in a task of its own, and does not tell the client that waits why it cannot.  "No such database" was a
+  `PoolTimeout` after all of the 5 s that the client had, though ``reconnect_failed`` was called after 8 ms: that call
+  has no way to the clients that wait.  Nor are they served by a later try, once it has given up: the server was back
+  after 2.6 s, the client waited for all of its 6 s.  A ``connection_class`` can return a closed connection that carries
+  the error; but in place of each lost one the pool then opens another that nobody asked for, also without the lease.
+- That task swallows cancellation: a program cancelled while the pool connects to a server that answers nothing does
+  not end (killed after 20 s).  Before Python 3.12 ``getconn`` swallows it as well, in the moment in which a connection
+  is handed over: a loop such as the lease's would go on for ever.
+- It cannot break connecting off: with a dead line, closing took 4.5 s, or left the tasks behind (here 0 s).  Nor does
+  it reach the connections in use: `cut` and `answered` are the same code with it.
+- Processor time for a small query 78 → 94 µs, for a statement that commits 72 → 88 µs, for a transaction 470 → 503 µs.
+
+A pool would do that fails the waiting clients with the error of connecting, and can be closed without waiting for it.
 """
 
 import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from smart_sync.config.database_url import Server
-from smart_sync.core.trouble_codes import Code
 from smart_sync.errors import DatabaseError, DatabaseUnusable
 from smart_sync.store.engine import Busy, Down, Lost, Refused, StoreError
 from smart_sync.store.postgres.bounded_connection import bounded_connection, shut
+from smart_sync.store.postgres.refused_connection import code_of
 from smart_sync.store.postgres.sqlstates import translated
 from smart_sync.store.postgres.statements import numbered
 
@@ -26,20 +43,16 @@ PAUSE = 0.25  # seconds between two tries
 CONNECTING = 5  # seconds for one try
 #: Milliseconds that another session may hold what we want to write.
 LOCK_MS = 2000
-OLDEST = 130000  # before it a commit in doubt cannot be looked up
-_SERVER: Code = "database-server"
-#: Not the schema of our functions: for a user of that name it stands before all others (``"$user"``).
-_SCHEMA = (
-    "SELECT s FROM unnest(current_schemas(false)) WITH ORDINALITY way (s, n) WHERE NOT EXISTS (SELECT 1 FROM pg_proc"
-    " WHERE pronamespace = quote_ident(s)::regnamespace AND proname = 'thousandths') ORDER BY n LIMIT 1"
-)
-_ABOUT = f"SELECT current_setting('server_version_num')::int, ({_SCHEMA}), pg_is_in_recovery(), version()"
+_SERVER: Final = "database-server"
 #: Rows that are made of an answer before the event loop goes on with something else.
 CHUNK = 1000
 _SESSION = {
     "TimeZone": "UTC",
     "DateStyle": "ISO",
     "client_min_messages": "error",
+    "standard_conforming_strings": "on",
+    # Whoever waits for its turn to write sees what the one before has written.
+    "default_transaction_isolation": "read committed",
     "lock_timeout": str(LOCK_MS),
     "idle_in_transaction_session_timeout": "600000",
     "statement_timeout": "600000",
@@ -53,6 +66,11 @@ _SESSION = {
     # A plan for any list is one for a short list.
     "plan_cache_mode": "force_custom_plan",
 }
+#: Limits that not every version has; those above take their place.
+_UNLIMITED = (
+    "(SELECT count(set_config(name, '0', false)) FROM pg_settings"
+    " WHERE name IN ('idle_session_timeout', 'transaction_timeout'))"
+)
 #: What is committed is on the disk, whatever the server's default is; what waits for a replica too stays as it is.
 _DURABLE = (
     "set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'"
@@ -190,25 +208,6 @@ def is_permanent(error: StoreError) -> bool:
     return isinstance(error, Lost) or isinstance(error.meaning, DatabaseUnusable)
 
 
-async def schema_of(server: Server, *, read_only: bool = False) -> str:
-    """The schema of the tables. Raises `DatabaseUnusable` for a server that cannot be used."""
-    about = await connect(server, {})
-    try:
-        ((version, schema, replica, version_text),) = await rows(about, _ABOUT, ())
-    finally:
-        await about.close()
-    product, is_replica = str(version_text).partition(" on ")[0], replica and not read_only
-    obstacles: tuple[tuple[bool, Code, str], ...] = (
-        (version < OLDEST, "database-version", f"{product} is too old; PostgreSQL 13 or newer is needed"),
-        (is_replica, "database-rights", "a read-only replica; name the primary server in [database] url"),
-        (schema is None, _SERVER, "its search_path leads to no schema it may use; GRANT USAGE ON SCHEMA …"),
-    )
-    for applies, trouble, reason in obstacles:
-        if applies:
-            raise DatabaseUnusable(f"{server.name}: {reason}", trouble=trouble)
-    return str(schema)
-
-
 async def connect(server: Server, settings: Mapping[str, str]) -> "AsyncConnection[Any]":
     """A new connection whose session has the ``settings``.  Raises `StoreError`."""
     require_library()
@@ -225,11 +224,12 @@ async def connect(server: Server, settings: Mapping[str, str]) -> "AsyncConnecti
             cursor_factory=psycopg.AsyncRawCursor,
         )
     except psycopg.Error as error:
-        raise translated(error, server.name, broken=True) from None
+        code = await code_of(server.url.get_secret_value(), str(error), CONNECTING)
+        raise translated(error, server.name, broken=True, code=code) from None
     try:
         adapt(connection)
         places = range(1, 2 * len(settings), 2)
-        calls = ", ".join([_DURABLE, *(f"set_config(${place}, ${place + 1}, false)" for place in places)])
+        calls = ", ".join([_DURABLE, _UNLIMITED, *(f"set_config(${place}, ${place + 1}, false)" for place in places)])
         if settings:
             await connection.execute(f"SELECT {calls}", [text for pair in settings.items() for text in pair])
     except psycopg.Error as error:

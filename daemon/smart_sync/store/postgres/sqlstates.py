@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 _NO_TABLE = re.compile(r'"(?:[^".]+\.)?([^".]+)"')
 _NOT_UNIQUE = "23505"
 _CANCELLED = "57014"
+_NO_FUNCTION = "42883"
+_NO_CONNECTION = "53300"
+#: What a pooler answers of its own.
+_OF_POOLER = "08P01"
 _BUSY = {"55P03", "40P01", "40001", _CANCELLED}
 #: In place of an SQLSTATE: the library cannot read the address.
 _NO_ADDRESS = "url"
@@ -42,7 +46,13 @@ _UNUSABLE: dict[str, tuple[Code, str]] = {
 }
 _TROUBLED: dict[str, tuple[Code, str]] = {
     "53100": ("disk-full", "the server's disk is full; free some space, the next pass writes what is missing"),
-    "53300": ("database-server", "its server has no connection left; raise max_connections, or close some"),
+    _NO_CONNECTION: (
+        "database-server",
+        (
+            "its server, or the pooler before it, has no connection left; raise max_connections (the pool's size: 10"
+            " for each process of Smart Sync), or close some"
+        ),
+    ),
     "53": ("disk-full", "its server is short of something ({told})"),
     "58": ("database-damaged", "its server's disk refused ({told}); see the server's log"),
     "57P": ("database-server", "its server is shutting down or starting; the next pass goes on by itself"),
@@ -52,20 +62,30 @@ _TROUBLED: dict[str, tuple[Code, str]] = {
 _CONNECTING = (
     (r"password authentication failed|no password supplied|authentication failed|role .* does not exist|pg_hba", "28"),
     (r"database .* does not exist", "3D000"),
-    (r"too many clients|remaining connection slots", "53300"),
+    (
+        r"too many clients|too many connections|remaining connection slots|query_wait_timeout|no more connections",
+        _NO_CONNECTION,
+    ),
     (r"is starting up|is shutting down|in recovery mode", "57P"),
     (r"session is read-only|read-only|not accepting", "25006"),
     (r"\bURI\b|invalid port number|invalid integer value|invalid \w+ value:", _NO_ADDRESS),
 )
 
 
-def translated(error: "psycopg.Error", name: str, *, broken: bool = False, limit: float = 0) -> StoreError:
+def translated(
+    error: "psycopg.Error", name: str, *, broken: bool = False, limit: float = 0, code: str = ""
+) -> StoreError:
     """``error`` as one of `engine`, for the database called ``name``; ``broken``: the connection is lost.
 
-    ``limit``: the seconds that the statement had, where it is its own fault that they were not enough.
+    ``limit``: the seconds that the statement had, where it is its own fault that they were not enough; ``code``: the
+    SQLSTATE, where the library does not tell it.
     """
+    from psycopg import InterfaceError, OperationalError
+
     message = _first_line(error)
-    state = error.sqlstate or _guessed(error, message)
+    state = error.sqlstate or code
+    if state in ("", _OF_POOLER):
+        state = _guessed(message) or state
     if limit and state == _CANCELLED:
         message = f"no answer within {limit:g} s ({message})"
         return TooSlow(message, DatabaseError(f"{name}: {message}"))
@@ -77,7 +97,7 @@ def translated(error: "psycopg.Error", name: str, *, broken: bool = False, limit
             if part in known:
                 trouble, meaning = known[part]
                 return Down(message, kind(f"{name}: {meaning.format(told=message)}", trouble=trouble))
-    if broken or state == "lost":
+    if broken or (not state and isinstance(error, OperationalError | InterfaceError)):
         return Down(
             message,
             DatabaseError(
@@ -87,7 +107,16 @@ def translated(error: "psycopg.Error", name: str, *, broken: bool = False, limit
         )
     if state == "42P01" and (missing := _NO_TABLE.search(message)):
         return Refused(message, DatabaseError(f"{name}: {table_gone(missing[1])}", trouble="database-columns"))
+    if state == _NO_FUNCTION:
+        gone = f"{message}; if it is Smart Sync's, start it again: it makes what is missing"
+        return Refused(message, DatabaseError(f"{name}: {gone}", trouble="database-columns"))
     return Refused(message, DatabaseError(f"{name}: {message}"))
+
+
+def no_connection(message: str, name: str) -> Down:
+    """The error for the database called ``name`` where another connection would be needed."""
+    trouble, meaning = _TROUBLED[_NO_CONNECTION]
+    return Down(message, DatabaseError(f"{name}: {meaning}", trouble=trouble))
 
 
 def _first_line(error: Exception) -> str:
@@ -104,10 +133,5 @@ def _first_line(error: Exception) -> str:
     return redact(f"{message}{place}")[:500] or type(error).__name__
 
 
-def _guessed(error: Exception, message: str) -> str:
-    from psycopg import InterfaceError, OperationalError
-
-    for pattern, state in _CONNECTING:
-        if re.search(pattern, message):
-            return state
-    return "lost" if isinstance(error, OperationalError | InterfaceError) else ""
+def _guessed(message: str) -> str:
+    return next((state for pattern, state in _CONNECTING if re.search(pattern, message)), "")
