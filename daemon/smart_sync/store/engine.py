@@ -116,9 +116,6 @@ class Dialect(Protocol):
     async def prepare(self, transaction: "Transaction") -> None:
         """Create what the SQL text needs in the database."""
 
-    async def obstacle(self, source: Reader) -> str:
-        """What hides the web app's tables, or rows of theirs, with the remedy; "" if nothing does."""
-
     async def adopt(self, transaction: "Transaction") -> None:
         """Make the shared tables readable with our types, whatever the web app's are."""
 

@@ -181,8 +181,6 @@ async def prepare(transaction: Transaction, database: Database, timezone: str | 
     """Adopt the web app's tables, create missing ones, migrate ours."""
     dialect = transaction.dialect
     await dialect.prepare(transaction)
-    if obstacle := await dialect.obstacle(transaction):
-        raise DatabaseUnusable(f"{database.name}: {obstacle}", trouble="database-rights")
     await _adopt(transaction, database.name, known=bool(await version(transaction)))
     await dialect.adopt(transaction)
     await migrate(transaction, database.name)

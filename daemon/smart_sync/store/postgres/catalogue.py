@@ -7,7 +7,6 @@ from typing import Any
 from smart_sync.core.model import METRICS
 from smart_sync.errors import DatabaseUnusable
 from smart_sync.store.engine import Reader, Transaction
-from smart_sync.store.postgres.obstacles import obstacle
 
 _COLUMNS = (
     "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute WHERE attrelid = to_regclass(?) AND attnum > 0"
@@ -136,10 +135,6 @@ class PostgresDialect:
         # A role that may read the view account_growth runs its functions.
         await transaction.execute(f"GRANT USAGE ON SCHEMA {self.helpers} TO PUBLIC")
         await transaction.execute(f"COMMENT ON SCHEMA {self.helpers} IS '{digest}'")
-
-    async def obstacle(self, source: Reader) -> str:
-        """`obstacles.obstacle` in the schema of the tables."""
-        return await obstacle(source, self.schema)
 
     async def adopt(self, transaction: Transaction) -> None:
         """Make the shared tables readable with our types, whatever the web app's are."""

@@ -16,6 +16,7 @@ from smart_sync.logs import emit
 from smart_sync.store.engine import LONG_WAIT, Busy, Down, Lost, Refused, StoreError
 from smart_sync.store.postgres.catalogue import PostgresDialect, quoted, read_as
 from smart_sync.store.postgres.fencing import HAS_TABLES, MARK, TURN, Fence
+from smart_sync.store.postgres.obstacles import obstacle
 from smart_sync.store.postgres.postgres_transaction import PostgresTransaction
 from smart_sync.store.postgres.quota_slots import SharedLimit
 from smart_sync.store.postgres.server_connection import (
@@ -165,8 +166,8 @@ class PostgresDatabase:
                 self._lease.require_held()
             except Lost as error:
                 raise error.meaning from None
-        if obstacle := await self.dialect.obstacle(self):
-            raise Refused(obstacle, DatabaseError(f"{self.name}: {obstacle}", trouble="database-rights"))
+        if hidden := await obstacle(self.fetch, self.dialect.schema):
+            raise Refused(hidden, DatabaseError(f"{self.name}: {hidden}", trouble="database-rights"))
 
     def locked_seconds(self) -> float:
         """How long another session has been blocking our writes, in seconds; 0 while it is too short to report."""

@@ -80,10 +80,6 @@ class SqliteDialect:
     async def prepare(self, transaction: Transaction) -> None:
         """Nothing: the SQL text is SQLite's."""
 
-    async def obstacle(self, source: Reader) -> str:
-        """Nothing: whoever can read the file reads all of it."""
-        return ""
-
     async def adopt(self, transaction: Transaction) -> None:
         """Refuse numeric ids in a column without a type: in SQLite values have types, columns need none."""
         for column, sql in UNTYPED_IDS.items():
