@@ -21,7 +21,7 @@ from bench.typing_accidents import (
     plant,
     project,
 )
-from smart_sync.core.merge.baseline import Band, Point, bands_of
+from smart_sync.core.merge.growth_band import Band, Point, bands_of
 from smart_sync.core.merge.last_read import LastRead, Typed
 from smart_sync.core.merge.suspects import jumps
 from smart_sync.core.merge.typing_mistakes import TypingTerms, find_typing_mistakes, needs_history

@@ -7,7 +7,7 @@ from bench import accidents as measured
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smart_sync.core.merge.baseline import Point, band, changes_of, steps, without_mistakes
+from smart_sync.core.merge.growth_band import Point, band, changes_of, steps, without_mistakes
 from smart_sync.core.merge.last_read import LastRead, Typed
 from smart_sync.core.merge.typing_mistakes import TypingMistake, TypingTerms, find_typing_mistakes, needs_history
 from smart_sync.core.model import MAX_COUNT, METRICS, Metrics

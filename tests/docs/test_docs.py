@@ -43,6 +43,22 @@ def test_every_key_is_explained() -> None:
     assert sections == {name for name in config.Settings.model_fields if name != "token_file"}
 
 
+_KEY_AND_DEFAULT = re.compile(r"`\[(\w+)\] (\w+)`(?:\]\([^)]*\))? \((?:new, )?([^()\n`]{1,20})\)")
+
+
+def test_a_default_that_a_page_tells_is_the_keys() -> None:
+    """``[sheets] stale_after`` ("6h"), in brackets behind the key, in the file's words or in days and hours."""
+    defaults = {key.heading: key.default.strip('`"') for section in every_section() for key in section.keys}
+    told = {
+        (page.name, f"{section}.{name}", value.strip('"'))
+        for page in pages()
+        for section, name, value in _KEY_AND_DEFAULT.findall(page.read_text())
+    }
+    assert len(told) > 7
+    wrong = [one for one in told if defaults[one[1]] != re.sub(r"^(\d+) ([dh])(?:ays|ours)$", r"\1\2", one[2])]
+    assert wrong == []
+
+
 def test_every_variable_sets_its_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The variable that the reference names is one that is not refused as misspelt."""
     path = tmp_path / "config.toml"

@@ -16,7 +16,7 @@ from tests.notify.test_people import lines_of, ntfy
 
 from daemon_process import Daemon, run_command, write_config
 from receiver import Receiver, receiving
-from smart_sync.core.notices.digest_text import LATE, due_day, next_due
+from smart_sync.core.schedule import DIGEST_LATE, digest_day, next_digest
 from smart_sync.sync.once import once
 from world import KEY, World, link
 
@@ -38,26 +38,26 @@ def test_each_day_is_told_once(zone: str, at: time, start: datetime, steps: list
     now, told = start.replace(tzinfo=UTC), set[str]()
     for minutes in steps:
         now += timedelta(minutes=minutes)
-        day = due_day(now, at, zone)
+        day = digest_day(now, at, zone)
         if day is None:
             continue
         told.add(day)
         moment = datetime.combine(date.fromisoformat(day), at, ZoneInfo(zone)).astimezone(UTC)
-        assert timedelta(0) <= now - moment < LATE
+        assert timedelta(0) <= now - moment < DIGEST_LATE
     looks = [start.replace(tzinfo=UTC) + timedelta(minutes=sum(steps[: n + 1])) for n in range(len(steps))]
     for number in range((now.date() - start.date()).days):
         day = (start.date() + timedelta(days=number)).isoformat()
         moment = datetime.combine(date.fromisoformat(day), at, ZoneInfo(zone)).astimezone(UTC)
-        assert (day in told) == any(timedelta(0) <= look - moment < LATE for look in looks)
+        assert (day in told) == any(timedelta(0) <= look - moment < DIGEST_LATE for look in looks)
 
 
 @given(st.sampled_from(ZONES), st.times(timezones=st.none()), MOMENTS)
 def test_the_next_one_is_due_when_it_comes(zone: str, at: time, naive: datetime) -> None:
     """It lies ahead, at most a day and a clock change away; then it is due, as that of another day."""
     now = naive.replace(tzinfo=UTC)
-    then = next_due(now, at, zone)
+    then = next_digest(now, at, zone)
     assert timedelta(0) < then - now <= timedelta(hours=26)
-    assert due_day(then, at, zone) not in (None, due_day(now, at, zone))
+    assert digest_day(then, at, zone) not in (None, digest_day(now, at, zone))
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_the_next_one_is_due_when_it_comes(zone: str, at: time, naive: datetime)
 def test_days_whose_clocks_change(zone: str, at: time, day: str, utc: str) -> None:
     """The moment in UTC of a digest on such a day."""
     before = datetime.combine(date.fromisoformat(day), time(), UTC) - timedelta(hours=3)
-    assert next_due(before, at, zone) == datetime.fromisoformat(f"{day}T{utc}+00:00")
+    assert next_digest(before, at, zone) == datetime.fromisoformat(f"{day}T{utc}+00:00")
 
 
 def a_world(world: World, receiver: Receiver, at: str) -> None:

@@ -138,7 +138,7 @@ def test_every_phrase_is_used() -> None:
 
 def sentences() -> Iterator[tuple[str, str]]:
     """Every reason and remedy that our code writes down where a worksheet cannot be read or a cell be understood."""
-    for number, line in enumerate((ROOT / "core" / "merge" / "baseline.py").read_text().splitlines()):
+    for number, line in enumerate((ROOT / "core" / "merge" / "mistake_causes.py").read_text().splitlines()):
         if found := re.search(r'(?:return|\() ?f?"([a-z][^"]+)"', line):
             yield f"causes:{number}", re.sub(r"{[^}]*}", "X1", found[1])
     calls = {"SheetUnavailable": 2, "SpreadsheetUnavailable": 2, "SpreadsheetMissing": 2, "Problem": 1, "Unreadable": 1}

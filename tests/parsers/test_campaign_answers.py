@@ -23,7 +23,7 @@ from tests.parsers.test_campaign import (
 
 from fake_platforms import LINKS, Call, Reply
 from smart_sync.core.campaign import Tally, Video, read, tally
-from smart_sync.parsers.found import Found
+from smart_sync.parsers.step_results import StepResults
 from smart_sync.parsers.step_settings import StepSettings
 from smart_sync.parsers.videos import published_at
 from world import KEY, World
@@ -287,7 +287,7 @@ def test_a_rounded_figure_reaches_a_kpi_only_if_it_does_so_surely(kpi: int, reac
     step = StepSettings.model_validate(
         {"url": "{username}", "items": "@", "published": "at", "plays": "n", "pages": "one"}
     )
-    found = Found()
+    found = StepResults()
     found.take(step, [{"at": 1773100000, "n": "1.2M"}], read("2026-03-01", None, kpi, "UTC"))
     expected = {True: {"videos": 1, "views": 1_200_000}, False: {"videos": 0, "views": 0}, None: {}}
     assert found.counts == expected[reaches]

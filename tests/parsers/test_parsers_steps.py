@@ -14,11 +14,11 @@ from pydantic import ValidationError
 from fake_platforms import Call, FakePlatform, Reply, account, drain, troubles, values
 from smart_sync.core.model import Account, Metrics, Precision
 from smart_sync.parsers import step_settings
-from smart_sync.parsers.found import Found
 from smart_sync.parsers.http_json import HttpJson, HttpJsonSettings
 from smart_sync.parsers.inspection import inspect_links
 from smart_sync.parsers.parser import Fetched
 from smart_sync.parsers.registry import build
+from smart_sync.parsers.step_results import StepResults
 
 KEY = "canary-rented-key"
 POSTS = "sum([].data.items[].stats.plays)"
@@ -182,7 +182,7 @@ SUMS = [
 @pytest.mark.parametrize(("expression", "pages", "value"), SUMS)
 async def test_what_is_missing_is_no_zero(expression: str, pages: list[Any], value: int | None) -> None:
     """Over pages an array that is not there makes no sum; one that is empty adds nothing to it."""
-    found = Found()
+    found = StepResults()
     found.read({"views": expression}, pages, paged=True)
     assert (found.counts.get("views"), bool(found.flaws)) == (value, value is None)
 
@@ -199,7 +199,7 @@ async def test_what_is_missing_is_no_zero(expression: str, pages: list[Any], val
 )
 async def test_one_page_without_the_figures_is_no_zero(document: object, value: int | None) -> None:
     """Without ``next`` an array whose elements all lack the figure makes no sum either, nor does a count below 0."""
-    found = Found()
+    found = StepResults()
     found.read({"views": "sum(a[].b)"}, document)
     assert (found.counts.get("views"), bool(found.flaws)) == (value, value is None)
 

@@ -31,6 +31,7 @@ def _old_server(listener: socket.socket, met: list[float]) -> None:
     columns = {
         "server_version_num": (23, b"120009"), "current_schema": (19, b"public"), "pg_is_in_recovery": (16, b"f"),
         "version": (25, b"PostgreSQL 12.9 on x86_64-pc-linux-gnu, compiled by gcc"), "pg_backend_pid": (23, b"1"),
+        "server_encoding": (25, b"UTF8"),
     }  # fmt: skip
     described = struct.pack("!h", len(columns)) + b"".join(
         name.encode() + b"\0" + struct.pack("!ihihih", 0, 0, oid, -1, -1, 0) for name, (oid, _) in columns.items()
@@ -153,6 +154,7 @@ def test_what_a_table_of_the_web_apps_demands_is_told_in_its_words(tmp_path: Pat
     assert "[sync.defaults.projects] owner = …" in shown
     assert "ALTER TABLE project_social_accounts ADD COLUMN added_at" in shown
     assert "ALTER TABLE account_snapshots DROP CONSTRAINT one_a_day" in shown
+    assert "with_our_id" not in shown
     adopted = run_command(
         "adopt", "env:DATABASE_URL", "-o", str(tmp_path / "new.toml"), environment={"DATABASE_URL": postgres}
     )
@@ -162,6 +164,20 @@ def test_what_a_table_of_the_web_apps_demands_is_told_in_its_words(tmp_path: Pat
         assert part in adopted.stdout
     assert not (tmp_path / "new.toml").exists()
     assert contents(postgres) == before
+
+
+def test_what_tomorrows_snapshot_needs_is_told_today(tmp_path: Path, prepared: str) -> None:
+    """A column that must be given, added after the first pass of the day: the day's snapshots are there already."""
+    config = configured(tmp_path, prepared)
+    Path(config).write_text(Path(config).read_text() + '[sync]\ncreate_missing = "projects"\n')
+    (tmp_path / "sheets" / "P.csv").write_text(f"Link,Views\n{link('a')},5\n")
+    assert run_command("once", "--config", config).returncode == 0
+    with psycopg.connect(prepared, autocommit=True) as app:
+        app.execute("ALTER TABLE account_snapshots ADD COLUMN region text NOT NULL DEFAULT ''")
+        app.execute("ALTER TABLE account_snapshots ALTER COLUMN region DROP DEFAULT")
+    refused(config, "check", 1, "table account_snapshots refuses snapshots", "give region a default")
+    with psycopg.connect(prepared) as app:
+        assert app.execute("SELECT count(*) FROM account_snapshots").fetchone() == (1,)
 
 
 DEMANDING = """
@@ -174,6 +190,7 @@ CREATE TABLE account_snapshots (id bigserial PRIMARY KEY, account_id uuid REFERE
   CONSTRAINT one_a_day UNIQUE (account_id, snapshot_time));
 CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
 CREATE TRIGGER audit BEFORE INSERT ON account_snapshots FOR EACH ROW EXECUTE FUNCTION f();
+CREATE UNIQUE INDEX with_our_id ON account_snapshots (id, snapshot_time);
 INSERT INTO projects (id, name, owner) VALUES ('1', 'P', 1);
 INSERT INTO project_social_accounts (project_id, platform, username, profile_link)
   VALUES ('1', 'tiktok', 'a', 'https://www.tiktok.com/@a');

@@ -123,6 +123,40 @@ async def test_a_pooler_in_session_mode_needs_sessions_enough(
         assert "the pooler before it, has no connection left; raise" in str(raised.value.meaning)
 
 
+async def test_an_encoding_without_every_sign_is_refused(postgres_server: Server | None) -> None:
+    """A tick or a Cyrillic word in one cell would end every pass."""
+    assert postgres_server is not None
+    latin = "ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'"
+    with (
+        postgres_server.database("template0", latin) as url,
+        pytest.raises(DatabaseUnusable, match="encoding is LATIN1"),
+    ):
+        await usable_server.schema_of(server(url))
+
+
+async def test_while_no_server_is_the_primary_it_is_waited_for(prepared: str) -> None:
+    """In a fail-over all of the servers of the address are replicas for some seconds: nothing is to be corrected."""
+    with psycopg.connect(prepared, autocommit=True) as admin:
+        admin.execute(f"ALTER DATABASE {name_of(prepared)} SET default_transaction_read_only = on")
+        with pytest.raises(Down) as raised:
+            await usable_server.schema_of(server(f"{prepared}&target_session_attrs=read-write"))
+        assert "none of its servers takes writes now" in str(raised.value.meaning)
+        assert not isinstance(raised.value.meaning, DatabaseUnusable)
+
+
+def test_a_role_with_few_connections_is_told_by_check(tmp_path: Path, prepared: str) -> None:
+    """A pass would fail in the middle where the last one is missing."""
+    role = f"few_{name_of(prepared)}"
+    with psycopg.connect(prepared, autocommit=True) as admin:
+        admin.execute(f"CREATE ROLE {role} LOGIN CONNECTION LIMIT 4; ALTER SCHEMA public OWNER TO {role}")
+        try:
+            ended = run_command("check", "--config", write(tmp_path, prepared.replace("postgres@", f"{role}@")))
+        finally:
+            admin.execute(f"ALTER SCHEMA public OWNER TO pg_database_owner; DROP ROLE {role}")
+    assert ended.returncode == 1
+    assert "has no connection left; raise max_connections" in ended.stdout
+
+
 async def test_a_session_that_ends_while_the_server_is_looked_at_is_an_error_of_ours(
     postgres_server: Server | None, prepared: str
 ) -> None:

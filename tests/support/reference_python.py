@@ -36,7 +36,7 @@ PUBLIC: dict[str, dict[str, tuple[str, ...]]] = {
         "smart_sync.parsers.budget": ("ApiRate", "Rate"),
         "smart_sync.parsers.http": ("HttpRequest", "HttpResponse"),
         "smart_sync.parsers.failures": ("AccountGone", "AccountFailed", "Refused", "Throttled"),
-        "smart_sync.parsers.found": ("count", "mapping", "mappings", "text", "total"),
+        "smart_sync.parsers.response_values": ("count", "mapping", "mappings", "text", "total"),
         "smart_sync.parsers.error_responses": ("judge", "decoded"),
     },
 }  # fmt: skip

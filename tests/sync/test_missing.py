@@ -59,6 +59,20 @@ async def begun(world: World, names: Sequence[str] = NAMES) -> None:
 # A row is gone.
 
 
+@pytest.mark.parametrize("emptied", ["", "  "])
+async def test_an_account_whose_link_was_emptied_is_told_as_that(world: World, emptied: str) -> None:
+    """Where the web app empties an account's link no row is gone: the account is named, and the command names it."""
+    await begun(world)
+    ((account,),) = world.execute("SELECT id FROM project_social_accounts WHERE username = 'clara'")
+    world.execute("UPDATE project_social_accounts SET profile_link = ? WHERE id = ?", (emptied, account))
+    result = (await world.sync()).results[0]
+    said = "\n".join(reasons(result))
+    assert f"account {account} has no link in the database" in said
+    assert "the row is gone" not in said
+    assert f"smart-sync confirm {account}" in said
+    assert "row of  stood" not in said
+
+
 async def test_a_row_above_the_header_is_told_where_it_stands(world: World) -> None:
     """It is not gone, and nothing is to be restored: it is to be moved below the header."""
     await begun(world)

@@ -1,7 +1,7 @@
 """Pins: a value of one metric set by a person, which wins over worksheet and parsers until it is removed.
 
-A cell pins its number with a mark (``950!``); the command and the control channel pin without the sheet.  Of both for
-one metric the command's counts, for it says who, why and until when.
+A cell pins its number with a mark (``950!``, read by `core.worksheet.table.read_pinned`); the command and the control
+channel pin without the sheet.  Of both for one metric the command's counts, for it says who, why and until when.
 """
 
 from collections.abc import Collection, Iterable, Mapping

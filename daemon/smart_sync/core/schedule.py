@@ -1,15 +1,16 @@
-"""When things are due: the timer, a cron expression, a daily quota, a parser's next request.
+"""When things are due: the timer, a cron expression, a daily quota, the digest, a parser's next request.
 
 Time is an argument; nothing here reads a clock.
 """
 
 import math
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim
 
+from smart_sync.core.days import stamp
 from smart_sync.core.parsed import is_ahead
 
 
@@ -44,6 +45,32 @@ def _pacific() -> tzinfo:
     except ZoneInfoNotFoundError:
         # A machine without tzdata: an hour late in summer, never early.
         return timezone(timedelta(hours=-8))
+
+
+#: What nobody could be told for so long (no process was there) is reported no more: the next one is near.
+DIGEST_LATE = timedelta(hours=12)
+
+
+def digest_day(now: datetime, at: time, timezone: str) -> str | None:
+    """The day (a label) whose digest is due at ``now``: on time, or up to `DIGEST_LATE` after; None if none is."""
+    local = now.astimezone(ZoneInfo(timezone)).date()
+    for day in (local, local - timedelta(days=1)):
+        if timedelta(0) <= now - _moment_of(day, at, timezone) < DIGEST_LATE:
+            return day.isoformat()
+    return None
+
+
+def next_digest(now: datetime, at: time, timezone: str) -> datetime:
+    """The time of the next digest. If the clocks skip ``at`` that day, it moves by the length of the gap."""
+    local = now.astimezone(ZoneInfo(timezone)).date()
+    today = _moment_of(local, at, timezone)
+    return today if today > now else _moment_of(local + timedelta(days=1), at, timezone)
+
+
+def _moment_of(day: date, at: time, timezone: str) -> datetime:
+    """The moment of a local time; of one that occurs twice the first."""
+    # By way of the stamp: in one zone times are compared as the clocks show them.
+    return datetime.fromisoformat(f"{stamp(datetime.combine(day, at, ZoneInfo(timezone)))}+00:00")
 
 
 #: An account that failed is asked again after so long, then after twice as long, up to the parser's ``every``.

@@ -15,11 +15,10 @@ from smart_sync.core.notices.digest_text import (
     DigestFacts,
     DigestProject,
     digest_message,
-    due_day,
-    next_due,
     problem_shown,
 )
 from smart_sync.core.results.webhook_messages import suspect_data
+from smart_sync.core.schedule import digest_day, next_digest
 from smart_sync.logs import emit
 from smart_sync.notify.delivery import Webhooks
 from smart_sync.store import accounts, growth_rows, open_suspects, outbox, pass_history, projects, unread_projects
@@ -51,7 +50,7 @@ class Digest:
         """Queue each day's digest, until cancelled."""
         if self._at is None:
             return
-        if due_day(self._clock(), self._at, self._timezone):
+        if digest_day(self._clock(), self._at, self._timezone):
             # Late already: after the pass that a start begins with it says more.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(PATIENCE):
@@ -59,14 +58,14 @@ class Digest:
         while True:
             pause = PATIENCE
             if await self.tell_if_due():
-                pause = (next_due(self._clock(), self._at, self._timezone) - self._clock()).total_seconds()
+                pause = (next_digest(self._clock(), self._at, self._timezone) - self._clock()).total_seconds()
             # A wall clock that is put forward is noticed within an hour.
             await asyncio.sleep(min(max(pause, 0.1), 3600.0))
 
     async def tell_if_due(self) -> bool:
         """Queue the digest if it is due and not queued yet; False if the database could not be used."""
         now = self._clock()
-        day = due_day(now, self._at, self._timezone) if self._at is not None else None
+        day = digest_day(now, self._at, self._timezone) if self._at is not None else None
         if day is None:
             return True
         try:

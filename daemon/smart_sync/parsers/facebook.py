@@ -15,8 +15,8 @@ from smart_sync.core.model import Account, Metrics
 from smart_sync.parsers import meta_graph
 from smart_sync.parsers.api_client import ApiUrl, CountingSettings, Session
 from smart_sync.parsers.budget import ApiRate, Rate
-from smart_sync.parsers.found import count, mapping, mappings, text, total
 from smart_sync.parsers.per_account import Partly, name_of
+from smart_sync.parsers.response_values import count, mapping, mappings, text, total
 from smart_sync.parsers.videos import Page, campaign_numbers, published_at, with_followers
 
 _PAGE = re.compile(r"[A-Za-z0-9.\-]{1,128}")

@@ -22,10 +22,10 @@ from smart_sync.parsers import error_responses, recipes, step_settings, steps
 from smart_sync.parsers.api_client import CountingSettings, Session
 from smart_sync.parsers.asking import Asking
 from smart_sync.parsers.failures import AccountFailed, AccountGone, CallFailed, Refused
-from smart_sync.parsers.found import Found
 from smart_sync.parsers.http import HttpRequest, HttpResponse
 from smart_sync.parsers.parser import Fetched, RoundOver, Unfetched
 from smart_sync.parsers.per_account import PlatformParser, name_of, split_on_failure
+from smart_sync.parsers.step_results import StepResults
 from smart_sync.parsers.step_settings import StepSettings
 from smart_sync.parsers.steps import Ask, Rows, Secrets, Subject
 
@@ -162,7 +162,7 @@ class HttpJson(PlatformParser):
         """Whether the link has everything that the requests need."""
         return bool(name_of(account) if self._wants_name else _link_of(account))
 
-    async def _run(self, session: Session, subject: Subject, who: str) -> Found:
+    async def _run(self, session: Session, subject: Subject, who: str) -> StepResults:
         """What the steps find; reuses stored values unless the source no longer accepts them.
 
         Only then are they gone through again: each request may be paid for.  What cuts a run off (a throttle, the
@@ -182,7 +182,7 @@ class HttpJson(PlatformParser):
             else:
                 self.remembered.pop(who, None)
 
-    async def _steps(self, ask: Ask, subject: Subject, remembered: dict[str, str]) -> Found:
+    async def _steps(self, ask: Ask, subject: Subject, remembered: dict[str, str]) -> StepResults:
         """What the steps find; ``remembered`` collects what they take, and is emptied if it may cause a refusal."""
         try:
             return await steps.run(self._own.steps, subject, self._own.secrets(), ask, remembered)
@@ -237,14 +237,14 @@ class HttpJson(PlatformParser):
         row = rows.of(account)
         if row is None:
             return Unfetched(account.id, "the answer has no row for it", gone=True, trouble="account-gone")
-        results = Found()
+        results = StepResults()
         results.take(self._own.steps[-1], row, self._campaign(account))
         try:
             return self._fetched(account, results)
         except AccountFailed as failure:
             return Unfetched(account.id, str(failure), trouble=failure.trouble)
 
-    def _fetched(self, account: Account, results: Found) -> Fetched:
+    def _fetched(self, account: Account, results: StepResults) -> Fetched:
         flaw = "; ".join(results.flaws)
         if results.metrics == Metrics():
             raise AccountFailed("the answer holds none of the metrics" + (f": {flaw}" if flaw else ""))

@@ -12,9 +12,9 @@ from smart_sync.core.foreign_text import read_json
 from smart_sync.parsers import error_responses
 from smart_sync.parsers.api_client import CountingSettings
 from smart_sync.parsers.failures import AccountGone, AccountRefused, CallFailed, Refused, Throttled, TokenEnded, TooMuch
-from smart_sync.parsers.found import count, mapping, mappings, objects
 from smart_sync.parsers.http import HttpResponse
 from smart_sync.parsers.per_account import PlatformParser
+from smart_sync.parsers.response_values import count, mapping, mappings, objects
 from smart_sync.parsers.token_book import Grant
 
 TERMS = (

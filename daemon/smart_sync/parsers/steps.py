@@ -19,10 +19,11 @@ from smart_sync.parsers import step_settings
 from smart_sync.parsers.error_responses import short_text, with_words
 from smart_sync.parsers.expressions import condition, is_true, kind_of, missing, search
 from smart_sync.parsers.failures import AccountFailed, AccountGone, NotReady
-from smart_sync.parsers.found import Found, check_owner, text
 from smart_sync.parsers.http import HttpRequest
 from smart_sync.parsers.parser import RoundOver
 from smart_sync.parsers.per_account import name_of
+from smart_sync.parsers.response_values import text
+from smart_sync.parsers.step_results import StepResults, check_owner
 from smart_sync.parsers.step_settings import POLLING, StepSettings
 
 
@@ -48,14 +49,14 @@ Ask = Callable[[HttpRequest], Awaitable[Any]]
 
 async def run(
     steps: Sequence[StepSettings], subject: Subject, secrets: Secrets, ask: Ask, remembered: dict[str, str]
-) -> Found:
+) -> StepResults:
     """Run ``steps``; return what was found.
 
     ``remembered`` is what an earlier run took: a step that is there for nothing else is left out.  What this one takes
     is added to it at once, however the run ends: it may have been paid for.  A step that fails after another has found
     a metric costs its own metrics only.  Raises `AccountGone`, `AccountFailed` and `ParserFailed`.
     """
-    results = Found()
+    results = StepResults()
     _protect_taken(steps, remembered)
     for number, step in enumerate(steps, 1):
         if step.take and not step.metrics and remembered.keys() >= step.take.keys():

@@ -17,8 +17,8 @@ from smart_sync.config.secrets import Secret
 from smart_sync.core.model import Account, Metrics
 from smart_sync.parsers import meta_graph
 from smart_sync.parsers.api_client import ApiUrl, Session
-from smart_sync.parsers.found import count, mapping, mappings
 from smart_sync.parsers.http import HttpResponse
+from smart_sync.parsers.response_values import count, mapping, mappings
 from smart_sync.parsers.token_book import Grant
 from smart_sync.parsers.tokens import TokensParser, TokensSettings
 

@@ -23,9 +23,9 @@ from smart_sync.parsers.failures import (
     Throttled,
     TokenEnded,
 )
-from smart_sync.parsers.found import count, mapping, mappings, objects, text, total
 from smart_sync.parsers.http import HttpResponse
 from smart_sync.parsers.per_account import Partly
+from smart_sync.parsers.response_values import count, mapping, mappings, objects, text, total
 from smart_sync.parsers.token_book import Grant
 from smart_sync.parsers.tokens import TokensParser, TokensSettings
 from smart_sync.parsers.videos import Page, campaign_numbers, published_at, with_followers

@@ -24,10 +24,10 @@ from smart_sync.parsers import youtube_answers as answers
 from smart_sync.parsers.api_client import ApiUrl, CountingSettings, Session
 from smart_sync.parsers.asking import Asking
 from smart_sync.parsers.failures import AccountFailed, AccountGone, CallFailed, Refused, Throttled
-from smart_sync.parsers.found import count, mapping, mappings, text, total
 from smart_sync.parsers.http import HttpResponse
 from smart_sync.parsers.parser import Fetched, Paused, RoundOver, Unfetched
 from smart_sync.parsers.per_account import Partly, PlatformParser, name_of, split_on_failure
+from smart_sync.parsers.response_values import count, mapping, mappings, text, total
 from smart_sync.parsers.videos import Page, campaign_numbers, with_followers
 
 PER_CALL = 50

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from smart_sync.core.campaign import Video
 from smart_sync.parsers.failures import CallFailed
-from smart_sync.parsers.found import count, mapping, objects, text
+from smart_sync.parsers.response_values import count, mapping, objects, text
 from smart_sync.parsers.videos import published_at
 
 #: How the list says that nobody sees a video: it is private, or deleted.

@@ -1,4 +1,7 @@
-"""Accounts: the one definition of active, look-ups, and everything known about one account."""
+"""Accounts: the one definition of active, look-ups, and everything known about one account.
+
+New ones are created by `store.projects`.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple

@@ -8,8 +8,8 @@ from typing import Any
 
 from smart_sync.core.days import stamp
 from smart_sync.core.explain_answer import EditAnswer
-from smart_sync.core.merge.baseline import DAYS, ENOUGH, Point
 from smart_sync.core.merge.decisions import Edited
+from smart_sync.core.merge.growth_band import DAYS, ENOUGH, Point
 from smart_sync.core.merge.plan import Plan
 from smart_sync.core.model import METRICS
 from smart_sync.store import growth_rows

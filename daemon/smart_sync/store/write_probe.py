@@ -8,6 +8,7 @@ from datetime import datetime
 from smart_sync.config import SyncSettings
 from smart_sync.core.counts import Counts
 from smart_sync.core.days import day_of, stamp
+from smart_sync.core.merge.day_snapshot import snapshot_id
 from smart_sync.core.merge.decisions import Merged
 from smart_sync.core.merge.plan import Plan
 from smart_sync.core.model import METRICS, Account, Metrics, Project
@@ -101,12 +102,17 @@ async def _refusal(
 
 
 async def _write_snapshot(transaction: Transaction, account_id: str, now: datetime) -> None:
-    """Write a snapshot as a pass does. Raises `StoreError`."""
+    """Write a snapshot as the first pass of a day does. Raises `StoreError`."""
+    day = day_of(now, "UTC")
+    await transaction.execute("SAVEPOINT todays")
+    try:  # with one that is there already nothing would be tried
+        await transaction.execute("DELETE FROM account_snapshots WHERE id = ?", (snapshot_id(account_id, day.start),))
+    except StoreError:  # which only takes back what nobody has a value for any more
+        await transaction.execute("ROLLBACK TO todays")
+    await transaction.execute("RELEASE todays")
     merged = Merged(account_id, Metrics(*[1] * len(METRICS)), (None,) * len(METRICS), None)
     plan = Plan(_PROJECT, Counts(accounts=1), (account_id,), {account_id: merged.values}, merged=(merged,))
-    written = await plan_writer.write_account_rows(
-        transaction, [plan], snapshots.SnapshotRules(stamp(now), day_of(now, "UTC"))
-    )
+    written = await plan_writer.write_account_rows(transaction, [plan], snapshots.SnapshotRules(stamp(now), day))
     _raise_first(written[_PROJECT.id].failed)
 
 

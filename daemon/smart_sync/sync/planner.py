@@ -19,8 +19,8 @@ from smart_sync.core.links.identity import profile_link
 from smart_sync.core.matching.doubtful_rows import Doubt, EarlierDoubt, find_doubtful
 from smart_sync.core.matching.missing import AbsenceTerms
 from smart_sync.core.matching.sheet_side import Reading, Sheet, missing_accounts, read_sheet
-from smart_sync.core.merge.baseline import Band, bands_of
 from smart_sync.core.merge.counting_changes import without_earlier_profile
+from smart_sync.core.merge.growth_band import Band, bands_of
 from smart_sync.core.merge.plan import Plan, make_plan
 from smart_sync.core.merge.suspects import NOTHING_JUDGED, Doubts, Judged
 from smart_sync.core.merge.typed_cells import Cells, comparable_accounts, hold, judge_cells, typed_cells, unknown

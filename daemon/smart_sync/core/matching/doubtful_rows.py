@@ -125,7 +125,7 @@ def _like_missing(sheet: Sheet) -> Iterator[Doubt]:
     numbers = {row.row for row in sheet.unmatched}
     for one in sheet.alike:
         if one.row.row in numbers:
-            yield Doubt(one.row, one.account.id, one.why.value.format(link=one.account.link))
+            yield Doubt(one.row, one.account.id, one.why.value.format(link=one.account.link.strip() or one.account.id))
 
 
 def _still_doubtful(sheet: Sheet, earlier: Mapping[str, EarlierDoubt]) -> Iterator[Doubt]:

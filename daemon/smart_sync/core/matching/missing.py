@@ -217,7 +217,7 @@ def _problem(
     terms: AbsenceTerms, table: Table, state: AccountState, absence: Absence, like: Likeness | None, unreadable: bool
 ) -> Problem:
     since = _since(terms, absence)
-    meant = f"if it is meant: {confirm(state.link)}"
+    meant = f"if it is meant: {confirm(state.link.strip() or state.id)}"
     if like is not None and unreadable:
         what = f"its link cell cannot be read, and the row of {state.link} stood here"
         column = table.letters.get("link")
@@ -225,6 +225,8 @@ def _problem(
         return Problem(reason, table.worksheet, like.row.row, column, like.row.link, "rows-gone")
     elsewhere = absence.project_id != terms.project_id
     what = f"no row has the link of {state.link}, which came from another project" if elsewhere else "the row is gone"
+    if not identity(state.link, state.platform):
+        what = f"account {state.id} has no link in the database, so that no row is its own"
     place = "" if like is None else f"; row {like.row.row}: {like.row.link} may be it"
     number = None if elsewhere else like.row.row if like is not None and like.in_place else state.sheet_row
     reason = f"{what}; {since}{place}; restore it, or {meant}"

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from smart_sync.core.days import moment
 from smart_sync.core.matching.sheet_side import Sheet
-from smart_sync.core.merge.baseline import ENOUGH, FALL, NARROWEST, Point
+from smart_sync.core.merge.growth_band import ENOUGH, FALL, NARROWEST, Point
 from smart_sync.core.merge.last_read import LastRead, Typed
 from smart_sync.core.merge.suspects import Doubts, Judged, Suspect, Suspects
 from smart_sync.core.merge.typing_mistakes import (

@@ -2,8 +2,9 @@
 
 What is judged is what was typed, not what is merged: a number that is too low hides behind a larger parsed one, and
 nobody would tell its author.  A typed number is probably a mistake if it lies outside the band in which the account has
-grown (`core.merge.baseline`), if a lifetime count falls, or if it is the number that a cell nearby had in the last
-read.  It is none where the parser agrees, or where the other numbers of its row have risen with it.
+grown (`core.merge.growth_band`), if a lifetime count falls, or if it is the number that a cell nearby had in the last
+read.  It is none where the parser agrees, or where the other numbers of its row have risen with it.  What probably
+happened, `core.merge.mistake_causes` says.
 """
 
 import math
@@ -12,21 +13,20 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from smart_sync.core.merge.baseline import (
+from smart_sync.core.merge.growth_band import (
     ENOUGH,
     FALL,
     NARROWEST,
     Band,
-    Evidence,
     Point,
     band,
     changes_of,
-    likely_cause,
     steps,
     usual_range,
     without_mistakes,
 )
 from smart_sync.core.merge.last_read import LastRead, Typed, is_distinct
+from smart_sync.core.merge.mistake_causes import Evidence, likely_cause
 
 #: A parsed value agrees if it differs from the typed number by at most this share.
 AGREES: Final = 0.05
@@ -70,7 +70,7 @@ class TypingTerms:
     now: float
     #: The metrics that only grow.
     counters: Collection[str]
-    #: Account id and metric → what the metric was, in order (`core.merge.baseline`).
+    #: Account id and metric → what the metric was, in order (`core.merge.growth_band`).
     histories: Mapping[tuple[str, str], Sequence[Point]]
     #: Metric → the band of the project, for accounts without a history of their own.
     others: Mapping[str, Band] = field(default_factory=dict)

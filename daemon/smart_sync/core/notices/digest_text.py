@@ -2,10 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
-from smart_sync.core.days import stamp
 from smart_sync.core.model import Problem
 from smart_sync.core.notices.phrases import counted, number
 from smart_sync.core.notices.reader import Data, Reader, jump, plain
@@ -16,8 +13,6 @@ DIGEST = "digest"
 MAX_EACH = 5
 #: Lines of projects.
 MAX_PROJECTS = 40
-#: What nobody could be told for so long (no process was there) is reported no more: the next one is near.
-LATE = timedelta(hours=12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,28 +44,6 @@ class DigestFacts:
     unwell: Sequence[Data] = ()
     #: Parsers that are failing.
     parsers: Sequence[Data] = ()
-
-
-def due_day(now: datetime, at: time, timezone: str) -> str | None:
-    """The day (a label) whose digest is due at ``now``: on time, or up to `LATE` after; None if none is."""
-    local = now.astimezone(ZoneInfo(timezone)).date()
-    for day in (local, local - timedelta(days=1)):
-        if timedelta(0) <= now - _moment(day, at, timezone) < LATE:
-            return day.isoformat()
-    return None
-
-
-def next_due(now: datetime, at: time, timezone: str) -> datetime:
-    """The time of the next digest. If the clocks skip ``at`` that day, it moves by the length of the gap."""
-    local = now.astimezone(ZoneInfo(timezone)).date()
-    today = _moment(local, at, timezone)
-    return today if today > now else _moment(local + timedelta(days=1), at, timezone)
-
-
-def _moment(day: date, at: time, timezone: str) -> datetime:
-    """The moment of a local time; of one that occurs twice the first."""
-    # By way of the stamp: in one zone times are compared as the clocks show them.
-    return datetime.fromisoformat(f"{stamp(datetime.combine(day, at, ZoneInfo(timezone)))}+00:00")
 
 
 def digest_message(facts: DigestFacts, now: str) -> Message:

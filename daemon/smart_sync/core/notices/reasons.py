@@ -171,6 +171,9 @@ RUSSIAN = {
     "name it again, or if it is meant: {command}": "назовите его снова или, если так и задумано: {command}",
     "blank or 0 with its whole column": "пусто или 0 вместе со всем столбцом",
     "the row is gone": "строки больше нет",
+    "account {id} has no link in the database, so that no row is its own": (
+        "у аккаунта {id} в базе нет ссылки, поэтому его строки не найти"
+    ),
     "no row has the link of {link}, which came from another project": (
         "ни в одной строке нет ссылки {link}, перешедшей из другого проекта"
     ),

@@ -1,9 +1,9 @@
 """A connection to PostgreSQL, opened on demand and again after the server has ended it.
 
 It is no pool.  Each `Connection` has its own settings, one user at a time and its own queue, so that no small answer
-and no sign of life waits for a pass's reads: there is nothing to share.  psycopg_pool 3.3.3, a pool of one connection
-for each, would take the place of `open`, `close` and ``turn``.  With it the code is longer (793 lines became 808); its
-tests can be made to pass, but:
+and no sign of life waits for a pass's reads: there is nothing to share.  psycopg_pool 3.3.3 would take the place of
+`open`, `close` and ``turn``: 793 lines of code became 808 with a pool of one connection for each, 804 with one pool for
+all five (whose sessions may write where ours only read).  Tests can be made to pass with it, but:
 
 - It connects in a task of its own, and does not tell the client that waits why it cannot.  "No such database" was a
   `PoolTimeout` after all of the 5 s that the client had, though ``reconnect_failed`` was called after 8 ms: that call

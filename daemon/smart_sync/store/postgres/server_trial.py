@@ -21,6 +21,7 @@ from smart_sync.store import schema
 from smart_sync.store.engine import Reader, StoreError, Transaction
 from smart_sync.store.postgres.catalogue import ADOPTED, READ_AS
 from smart_sync.store.postgres.postgres_database import PostgresDatabase
+from smart_sync.store.postgres.usable_server import require_sessions
 from smart_sync.store.sqlite.driver import connect
 from smart_sync.store.sqlite.scratch_copy import COPIED, UNREAD
 from smart_sync.store.write_probe import refusals
@@ -50,11 +51,13 @@ class Rehearsal:
     unread: tuple[int, str] = (0, "")
 
 
+#: One with our id in it refuses none of our rows: a partitioned table's has the time beside it.
 _UNIQUE = """
 SELECT c.relname, EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conindid = i.indexrelid)
 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-WHERE i.indrelid = to_regclass(?) AND i.indisunique AND NOT (i.indnkeyatts = 1 AND EXISTS (
-    SELECT 1 FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum = i.indkey[0] AND a.attname = 'id'))
+WHERE i.indrelid = to_regclass(?) AND i.indisunique AND NOT EXISTS (
+    SELECT 1 FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attname = 'id'
+    AND a.attnum = ANY ((CAST(i.indkey AS int2[]))[0 : i.indnkeyatts - 1]))
 ORDER BY 1
 """
 
@@ -67,6 +70,7 @@ async def rehearse(server: Server, copy: Path, sync: SyncSettings, now: datetime
     result = Rehearsal()
     try:
         async with PostgresDatabase(server, patience=_PATIENCE) as database:
+            await require_sessions(server)
             if ready := await schema.is_current(database) and await database.dialect.is_adopted(database):
                 async with database.steady():
                     account_id = await _copy(database, copy, now)

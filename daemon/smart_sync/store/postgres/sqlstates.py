@@ -21,6 +21,8 @@ _OF_POOLER = "08P01"
 _BUSY = {"55P03", "40P01", "40001", _CANCELLED}
 #: In place of an SQLSTATE: the library cannot read the address.
 _NO_ADDRESS = "url"
+#: Likewise: of the servers of the address, with target_session_attrs, none is the primary.
+_NO_PRIMARY = "primary"
 #: SQLSTATE, or how it begins → what docs/faq.md has it under, and what it means.
 _UNUSABLE: dict[str, tuple[Code, str]] = {
     _NO_ADDRESS: ("database-server", "{told}; correct [database] url"),
@@ -45,6 +47,10 @@ _UNUSABLE: dict[str, tuple[Code, str]] = {
     "XX002": ("database-damaged", "the server reports a damaged index ({told}); REINDEX DATABASE, or restore a backup"),
 }
 _TROUBLED: dict[str, tuple[Code, str]] = {
+    _NO_PRIMARY: (
+        "database-server",
+        "none of its servers takes writes now ({told}); the next pass goes on by itself, once one is the primary",
+    ),
     "53100": ("disk-full", "the server's disk is full; free some space, the next pass writes what is missing"),
     _NO_CONNECTION: (
         "database-server",
@@ -67,7 +73,7 @@ _CONNECTING = (
         _NO_CONNECTION,
     ),
     (r"is starting up|is shutting down|in recovery mode", "57P"),
-    (r"session is read-only|read-only|not accepting", "25006"),
+    (r"session is read-only|server is in hot standby mode", _NO_PRIMARY),
     (r"\bURI\b|invalid port number|invalid integer value|invalid \w+ value:", _NO_ADDRESS),
 )
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from psycopg import AsyncConnection
 
 OLDEST = 130000  # of an older server not all of the SQL text is understood
+#: Any other would refuse a pass for one sign in one cell; the second one keeps what it is given as it is.
+ENCODINGS = ("UTF8", "SQL_ASCII")
 _SERVER: Code = "database-server"
 #: Not the schema of our functions: for a user of that name it stands before all others (``"$user"``).
 _SCHEMA = (
@@ -30,8 +32,11 @@ _SCHEMA = (
     " WHERE pronamespace = quote_ident(s)::regnamespace AND proname = 'thousandths') ORDER BY n LIMIT 1"
 )
 _ABOUT = (
-    f"SELECT current_setting('server_version_num')::int, ({_SCHEMA}), pg_is_in_recovery(), version(), pg_backend_pid()"
+    f"SELECT current_setting('server_version_num')::int, ({_SCHEMA}), pg_is_in_recovery(), version(), pg_backend_pid(),"
+    " current_setting('server_encoding')"
 )
+#: For the lease, for writing, reading (three, each for another purpose) and what must not wait; and for looking at it.
+SESSIONS = 8
 #: How often it is tried whether another connection has the session of ours: one tries while others work.
 _TRIES = 3
 _SET = "SELECT set_config('smart_sync.session', $1, false)"
@@ -44,7 +49,7 @@ async def schema_of(server: Server, *, read_only: bool = False) -> str:
     import psycopg
 
     try:
-        ((version, schema, replica, version_text, process),) = await rows(about, _ABOUT, ())
+        ((version, schema, replica, version_text, process, encoding),) = await rows(about, _ABOUT, ())
         # A pooler makes up the number of its process.
         shared = process != about.info.backend_pid and await _shares_session(server, about)
         known = version >= OLDEST and schema is not None
@@ -65,6 +70,14 @@ async def schema_of(server: Server, *, read_only: bool = False) -> str:
             ),
         ),
         (is_replica, "database-rights", "a read-only replica; name the primary server in [database] url"),
+        (
+            encoding not in ENCODINGS,
+            _SERVER,
+            (
+                f"its encoding is {encoding}, in which not every text of a worksheet can be kept; copy it into a"
+                " database with ENCODING 'UTF8' (pg_dump, createdb -E UTF8 -T template0, pg_restore)"
+            ),
+        ),
         (schema is None, _SERVER, "its search_path leads to no schema that it may use; GRANT USAGE ON SCHEMA …"),
         (bool(hidden), "database-rights", hidden),
     )
@@ -72,6 +85,27 @@ async def schema_of(server: Server, *, read_only: bool = False) -> str:
         if applies:
             raise DatabaseUnusable(f"{server.name}: {reason}", trouble=trouble)
     return str(schema)
+
+
+async def require_sessions(server: Server) -> None:
+    """Raise `Down` unless there are as many sessions at once as a process of ours may use."""
+    import psycopg
+
+    loop, opened = asyncio.get_running_loop(), []
+    try:
+        for _ in range(SESSIONS):
+            connection = await connect(server, {})
+            timer = loop.call_later(CONNECTING, shut, connection)
+            opened.append(connection)
+            try:
+                await rows(connection, "SELECT 1", ())
+            except psycopg.OperationalError as error:
+                raise no_connection(str(error), server.name) from error
+            finally:
+                timer.cancel()
+    finally:
+        for connection in opened:
+            await connection.close()
 
 
 async def _shares_session(server: Server, about: "AsyncConnection[Any]") -> bool:

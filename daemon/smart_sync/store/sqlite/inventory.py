@@ -121,13 +121,13 @@ def _has_unique_links(source: sqlite3.Connection) -> bool:
 
 
 def unique_snapshots(source: sqlite3.Connection) -> list[str]:
-    """The unique indexes of ``account_snapshots`` besides its id: they can refuse our snapshots."""
+    """The unique indexes of ``account_snapshots`` without its id: they can refuse our snapshots."""
     rows = source.execute("SELECT name FROM pragma_index_list('account_snapshots') WHERE \"unique\" ORDER BY name")
     columns = {
         name: [row[0] for row in source.execute("SELECT name FROM pragma_index_info(?)", (name,))]
         for (name,) in rows.fetchall()
     }
-    return [name for name, named in columns.items() if named != ["id"]]
+    return [name for name, named in columns.items() if "id" not in named]
 
 
 def _triggers(source: sqlite3.Connection, shared: list[str]) -> dict[str, str]:

@@ -1,27 +1,26 @@
-"""Values in platforms' responses: counts in any notation, and what the steps of a source have found."""
+"""What the steps of a configured source have found: counts, videos, and what could not be read."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from smart_sync.config.values import MetricName
 from smart_sync.core.campaign import OF_VIDEOS, Campaign, Video, tally
-from smart_sync.core.foreign_text import storable
 from smart_sync.core.links.identity import same_profile
 from smart_sync.core.merge.strategies import spread as rounded_spread
 from smart_sync.core.model import MAX_COUNT, METRICS, Metrics, Precision
 from smart_sync.core.parsed import folded_name
-from smart_sync.core.worksheet.cells import Unreadable, read_count
 from smart_sync.parsers.error_responses import short_text as in_words
 from smart_sync.parsers.error_responses import words
 from smart_sync.parsers.expressions import Expression, metric, missing, search
-from smart_sync.parsers.failures import AccountFailed, AccountRefused
+from smart_sync.parsers.failures import AccountFailed
+from smart_sync.parsers.response_values import text
 from smart_sync.parsers.step_settings import StepSettings
 from smart_sync.parsers.videos import published_at
 
 
 @dataclass(slots=True)
-class Found:
+class StepResults:
     """What the steps have found for one account or a batch."""
 
     counts: dict[str, int] = field(default_factory=dict)
@@ -155,43 +154,3 @@ def check_owner(expression: str | None, pages: Sequence[Any], account: Mapping[s
         if not is_it:
             shown, requested = in_words(name), account["username"] or account["link"]
             raise AccountFailed(f'the answer is of "{shown}", asked was for "{requested}"')
-
-
-def count(value: object) -> int | None:
-    """``value`` as a count, by the grammar of `core.worksheet.cells`; None if it is none, or rounded (``1.2M``)."""
-    if not isinstance(value, str | int | float) or (isinstance(value, str) and any(map(str.isalpha, value))):
-        return None
-    try:
-        return read_count(value)
-    except Unreadable:
-        return None
-
-
-def total(items: Iterable[Mapping[str, Any]], key: str) -> int | None:
-    """The sum of ``key`` over the items that have it; None if none has it, or it is too large to store."""
-    counts = [number for item in items if (number := count(item.get(key))) is not None]
-    return count(sum(counts)) if counts else None
-
-
-def text(value: object) -> str:
-    """``value`` if it is text, or a number as text; else ""."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return storable(value) if isinstance(value, str) else ""
-
-
-def mapping(value: object) -> Mapping[str, Any]:
-    """``value`` if it is a JSON object, else an empty one."""
-    return value if isinstance(value, dict) else {}
-
-
-def objects(value: object, what: str) -> list[Mapping[str, Any]]:
-    """The JSON objects of a list that must be complete. Raises `AccountRefused` for anything else."""
-    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise AccountRefused(f"the answer has no list of {what}")
-    return value
-
-
-def mappings(value: object) -> list[Mapping[str, Any]]:
-    """The JSON objects in the JSON array ``value``; empty if it is none."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
