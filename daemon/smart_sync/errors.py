@@ -22,8 +22,8 @@ EXIT_CODES = {
 class SmartSyncError(Exception):
     """The base of failures that a person can fix; ``exit_code`` is what the command line returns.
 
-    ``trouble`` is what docs/faq.md has it under; "" where it has no entry.  A class has one for all its messages where
-    they are about one trouble.
+    ``trouble`` is its code in docs/faq.md, "" if it has none.  A class whose messages are all about one trouble has one
+    for all of them.
     """
 
     exit_code = 1

@@ -276,11 +276,19 @@ def test_status_is_answered_while_a_pass_is_under_way(config: Path, world: World
     assert (status["current"]["projects"], status["current"]["done"]) == (1, 0)
 
 
-def test_a_bug_ends_the_daemon_loudly(config: Path) -> None:
-    """Whatever is no expected failure ends the process with a traceback in one log line and a non-zero exit."""
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        ("ZeroDivisionError('a bug')", ""),
+        ("OSError(24, 'Too many open files')", "LimitNOFILE="),
+        ("MemoryError()", "MemoryMax="),
+    ],
+)
+def test_a_bug_ends_the_daemon_loudly(config: Path, error: str, says: str) -> None:
+    """What is no expected failure ends the process: a bug with its traceback, a lack with its remedy."""
     bug = (
         "import sys, smart_sync.sync.sync_pass as s\n"
-        "async def broken(self, request): raise ZeroDivisionError('a bug')\n"
+        f"async def broken(self, request): raise {error}\n"
         "s.SyncPass.run = broken\n"
         "from smart_sync.cli.main import main\n"
         f"sys.argv = ['smart-sync', 'run', '--config', {str(config)!r}]\n"
@@ -291,7 +299,8 @@ def test_a_bug_ends_the_daemon_loudly(config: Path) -> None:
     assert ended.returncode == 1
     last = json.loads(ended.stdout.splitlines()[-1])
     assert (last["level"], last["event"]) == ("ERROR", "daemon.crashed")
-    assert "exception" in last
+    assert ("exception" in last) == (not says)
+    assert says in last["reason"]
 
 
 def test_a_client_that_leaves_does_not_stop_the_pass(config: Path, world: World) -> None:

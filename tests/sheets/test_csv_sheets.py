@@ -116,6 +116,16 @@ async def test_a_title_is_a_file_name(tmp_path: Path, title: str) -> None:
         assert await sheets.titles() == [title]
 
 
+async def test_the_ending_may_be_in_capitals(tmp_path: Path) -> None:
+    """``SUMMER.CSV``, as some programs name it, is a worksheet; where there is a ``.csv`` too that one is read."""
+    (tmp_path / "Summer.CSV").write_text("Link,Views\n")
+    assert csv_directory.titles_in(tmp_path) == ["Summer"]
+    assert await read(tmp_path, "Summer") == [["Link", "Views"]]
+    (tmp_path / "Summer.csv").write_text("Link\n")
+    assert csv_directory.titles_in(tmp_path) == ["Summer"]
+    assert await read(tmp_path, "Summer") == [["Link"]]
+
+
 @pytest.mark.parametrize(
     "title", ["../secret", "/etc/passwd", "..", ".", "", "a/../../secret", "..\\secret", "x\0y", "link"]
 )

@@ -12,14 +12,17 @@ import psycopg
 import pytest
 
 from daemon_process import run_command
+from fake_google import FakeGoogle
 from pooler import pooler
 from postgres_server import Server
 from smart_sync.config.database_url import server
+from smart_sync.core.model import Outcome
 from smart_sync.errors import DatabaseUnusable
 from smart_sync.store.engine import Down
 from smart_sync.store.postgres import usable_server
 from smart_sync.store.schema import open_database, open_existing
 from standby_processes import Proxy, through
+from world import PostgresWorld
 
 
 def name_of(url: str) -> str:
@@ -62,6 +65,33 @@ async def test_the_sessions_settings_are_ours(configured: str) -> None:
     async with open_existing(server(configured), read_only=True) as database:
         assert await database.fetch("SELECT datetime('2026-03-09T12:00:00.000000')") == [("2026-03-09 12:00:00",)]
         assert await database.fetch("SELECT current_setting('idle_session_timeout')") == [("0",)]
+
+
+#: What migrations of a web app do while the daemon runs.
+MIGRATIONS = (
+    "ALTER TABLE projects ADD COLUMN colour text",
+    "ALTER TABLE project_social_accounts ALTER COLUMN username TYPE varchar(50)",
+    "ALTER TABLE projects ALTER is_active DROP DEFAULT, ALTER is_active TYPE boolean USING is_active <> 0",
+    "DROP VIEW account_growth; ALTER TABLE account_snapshots ALTER followers TYPE integer",
+    "DROP VIEW account_growth; ALTER TABLE account_snapshots ALTER snapshot_time TYPE timestamptz USING now()",
+    "DROP SCHEMA smart_sync CASCADE",
+)
+
+
+async def test_a_migration_of_the_web_app_stops_no_daemon(tmp_path: Path, google: FakeGoogle, prepared: str) -> None:
+    """The next pass goes by the types that the columns have then, and our views are there again."""
+    world = await PostgresWorld(tmp_path, google, prepared).create()
+    world.add_project("P", ["a"])
+    async with world.opened() as run:
+        for value in range(1, 7):  # as often as psycopg sees a statement before it would prepare it
+            world.sheet("P", a=[value] * 5)
+            await run()
+        for value, migration in enumerate(MIGRATIONS, 7):
+            world.execute(migration)
+            world.sheet("P", a=[value] * 5)
+            (one,) = (await run()).results
+            assert one.outcome is Outcome.SYNCED, (migration, one.error)
+            assert world.execute("SELECT followers FROM account_growth") == [(value,)]
 
 
 #: Policies, and whether they may hide rows from a user who is not the owner.

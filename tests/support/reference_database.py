@@ -19,8 +19,8 @@ _INTRODUCTION = """\
 # Database
 
 An SQLite file (or a database of a PostgreSQL server, with the same tables) that may belong to the web app. Smart Sync
-makes what is missing, adds only its own tables and views, and never alters, drops or rewrites a table that it did not
-make, nor a row that it did not write. More columns than these are tolerated.
+creates what is missing, adds only its own tables and views, and never alters, drops or rewrites a table that it did not
+create, nor a row that it did not write. Further columns are allowed.
 
 Times are texts: UTC, ISO 8601 with microseconds, no zone. 0 and 1 are false and true. A metric is followers, likes,
 comments, videos or views.
@@ -40,8 +40,7 @@ _TEXTS_OF_VIEWS = {
     "account_growth": (
         "The days of each account: the last snapshot of each day in `[schedule] timezone`, and per metric the"
         " difference to the day before (`_delta`); NULL after a gap, and on the day on which a value becomes known."
-        " `ends_carried`: the metrics, comma separated, for which the day ends a stretch in which the last value stood"
-        " in."
+        " `ends_carried`: the metrics, comma separated, for which the day ends a stretch of carried values."
     ),
     "parsed_inbox": "The inbox `parsed_metrics` with all its columns, also where others have made it with fewer.",
 }

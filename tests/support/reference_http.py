@@ -18,17 +18,17 @@ from source_comments import comments, markdown
 _INTRODUCTION = """\
 # HTTP API
 
-HTTP/1.1 over the Unix socket [`[control] socket`](configuration.md#controlsocket). Who may open the socket may read;
-what changes something is for root, the daemon's user and members of the socket's group (others: 403).
+HTTP/1.1 over the Unix socket [`[control] socket`](configuration.md#controlsocket). Access to the socket is enough to
+read; changes are for root, the daemon's user and members of the socket's group only (others: 403).
 
 ```sh
 curl -s --unix-socket var/control.sock http://localhost/api/admin/sync_status
 curl -s --unix-socket var/control.sock -X POST "http://localhost/api/admin/smart_sync?project_id=ID"
 ```
 
-Options go behind the `?`; a request with a body, an unknown option or an option that is given twice is a 400. A request
-that comes during a pass gets the next one; requests that come together share one. Times are UTC in ISO 8601, durations
-seconds.
+Options are in the query, behind the `?`; a request with a body, an unknown option or an option that is given twice is a
+400. A request that comes during a pass gets the next one; requests that come together share one. Times are UTC in ISO
+8601, durations seconds.
 
 Every answer but a stream and `/metrics` is one JSON object. An error is `{"success": false, "error": "…"}` with its
 status: 400 (the request), 403 (no right), 404 (no such endpoint, project or account), 405 (another method), 408 (the

@@ -11,8 +11,9 @@ from source_comments import own_comments, paragraphs
 _INTRODUCTION = """\
 # Python API
 
-What web apps, task queues and parsers of other packages import. Everything else may change with any version. What an
-operator can fix is an answer with `"success": false` and `error`, never an exception, unless the text says so.
+The names that web apps, task queues and parsers of other packages may import. Everything else may change with any
+version. A failure that an operator can fix is an answer with `"success": false` and `error`, not an exception, unless
+the text says so.
 """
 #: Module → its public names; heading → modules.
 PUBLIC: dict[str, dict[str, tuple[str, ...]]] = {

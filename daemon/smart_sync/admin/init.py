@@ -185,7 +185,7 @@ def is_server(database: str) -> bool:
 
 def has_projects(server: Server) -> bool:
     """Whether a web app keeps projects there; True also if that is unknown, so that none is created unasked."""
-    from smart_sync.store.postgres.server_connection import asked
+    from smart_sync.store.postgres.server_inventory import asked
 
     try:
         return bool(asked(server, "SELECT 1 WHERE to_regclass('projects') IS NOT NULL"))

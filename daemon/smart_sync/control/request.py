@@ -108,7 +108,7 @@ class Limits:
     stall_seconds: float = 10.0
     #: While stopping: for a handler to finish by itself, and for a client to take its answer.
     grace_seconds: float = 1.0
-    #: What a client that says nothing keeps its place for when others wait for one.
+    #: How long a silent client keeps its connection while others wait for one.
     patience_seconds: float = 1.0
     #: Served at once: a pass holds all its callers, and `status` must still get in.
     connections: int = 1200

@@ -59,7 +59,7 @@ class ProjectAnswer(TypedDict, total=False):
     error: str
     #: Who must do what.
     remedy: str
-    #: What docs/faq.md has it under, where it has an entry; of a project in trouble.
+    #: Its code in docs/faq.md, if it has one; of a project in trouble.
     code: str
     project_name: str
     #: Of a project without accounts.

@@ -185,7 +185,7 @@ class ExplainedAccount(NamedAccount):
     updated_at: str | None
     #: What the newest pass found wrong with its row.
     problems: list[str]
-    #: What docs/faq.md has each of them under; "" where it has no entry.
+    #: The code of each in docs/faq.md; "" if it has none.
     problem_codes: list[str]
     metrics: dict[str, MetricAnswer]
     without_vote: list[WithoutVote]

@@ -108,7 +108,7 @@ class Problem:
     column: str | None = None
     #: What the cell says, shortened and made printable.
     value: str = ""
-    #: What docs/faq.md has it under; "" where it has no entry.
+    #: Its code in docs/faq.md; "" if it has none.
     code: Code | Literal[""] = ""
     #: For how many it stands: one that says how many more there are, for those.
     count: int = 1

@@ -19,9 +19,9 @@ EVENTS = (
     Event(
         "daemon.crashed",
         "error",
-        "a bug of ours ended the daemon; systemd restarts it",
-        {"reason": "str: the exception"},
-        "report it with the traceback",
+        "a bug of ours, or what the machine lacks, ended the daemon; systemd restarts it",
+        {"reason": "str: the exception, or what is lacking and what to do"},
+        "report it with the traceback; without one do what the reason says",
     ),
     Event("config.reloaded", "info", "the configuration was read again, and the daemon goes on with it", {}),
     Event(

@@ -22,7 +22,7 @@ class TokenEnded(Refused):
 class AccountGone(Exception):
     """The platform does not have the account, or does not show it."""
 
-    #: What docs/faq.md has it under.
+    #: Its code in docs/faq.md.
     trouble: Code | Literal[""] = "account-gone"
     #: The HTTP status of the answer that says so; 0: none was judged by it.
     status: int = 0
@@ -33,7 +33,7 @@ class AccountGone(Exception):
 class AccountFailed(Exception):
     """This account cannot be fetched now; others may be."""
 
-    #: What docs/faq.md has it under.
+    #: Its code in docs/faq.md.
     trouble: Code | Literal[""] = "parser-failed"
     #: As `AccountGone`.
     status: int = 0

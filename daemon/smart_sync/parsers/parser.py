@@ -23,7 +23,7 @@ class Unfetched:
     gone: bool = False
     #: The platform wants this account to be left alone until then.
     until: datetime | None = None
-    #: What docs/faq.md has it under.
+    #: Its code in docs/faq.md.
     trouble: Code | Literal[""] = "parser-failed"
 
 

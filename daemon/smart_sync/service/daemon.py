@@ -1,6 +1,7 @@
 """The daemon: open, serve, close; the signals that stop it, and reloads."""
 
 import asyncio
+import errno
 import signal
 import sqlite3
 import sys
@@ -49,9 +50,21 @@ def run_daemon(config_path: Path, settings: Settings) -> int:
         raise
     except Exception as error:
         bug = first_error(error)
-        emit("daemon.crashed", reason=f"{type(bug).__name__}: {bug}", exc_info=error)
+        if lacking := what_is_lacking(bug):
+            emit("daemon.crashed", reason=lacking)
+        else:
+            emit("daemon.crashed", reason=f"{type(bug).__name__}: {bug}", exc_info=error)
         return 1
     return 0
+
+
+def what_is_lacking(error: BaseException) -> str:
+    """What the machine refused, and what to do about it; "" if ``error`` is of another kind, a bug."""
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        return "too many open files; raise LimitNOFILE= of the unit, or ulimit -n"
+    if isinstance(error, MemoryError) or "can't start new thread" in str(error):
+        return "no memory or no thread to be had; raise MemoryMax= and TasksMax= of the unit, or ulimit -v and -u"
+    return ""
 
 
 class Service:

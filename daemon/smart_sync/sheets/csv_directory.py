@@ -98,15 +98,20 @@ def read_file(directory: Path, title: str) -> bytes:
         raise SheetUnavailable(
             f'worksheet "{title}" cannot be a file', "a title for a CSV file has no / \\ in it", trouble="csv-file"
         )
-    path = directory / f"{title}.csv"
+    return _content(directory, title, directory / f"{title}.csv")
+
+
+def _content(directory: Path, title: str, path: Path) -> bytes:
+    """The content of ``path``, else of another file of ``title``."""
     try:
         # A link could lead out of the directory.
         return plain_files.read_file(path, MAX_FILE_BYTES, links=False)[0]
     except FileNotFoundError:
-        other = written(title, titles_in(directory))
-        if other is None or other == title:
+        files = _files(directory)
+        other = written(title, files)
+        if other is None or files[other] == path:
             raise _missing(directory, title) from None
-        return read_file(directory, other)
+        return _content(directory, other, files[other])
     except OSError as error:
         if error.errno == errno.EFBIG:
             raise SheetUnavailable(
@@ -154,8 +159,14 @@ def _lines(content: bytes) -> Iterator[str]:
 
 def titles_in(directory: Path) -> list[str]:
     """The titles of the files in `directory` that `read_file` would open, sorted."""
+    return sorted(_files(directory))
+
+
+def _files(directory: Path) -> dict[str, Path]:
+    """The files of worksheets by title; of ``Summer.csv`` and ``Summer.CSV`` the first."""
     try:
-        return sorted(storable(path.stem) for path in directory.iterdir() if _is_worksheet(path))
+        found = [path for path in directory.iterdir() if _is_worksheet(path)]
+        return {storable(path.stem): path for path in sorted(found, key=lambda path: path.suffix == ".csv")}
     except OSError as error:
         raise SheetUnavailable(
             f"the directory of worksheets {directory} cannot be read: {error.strerror}",
@@ -165,7 +176,7 @@ def titles_in(directory: Path) -> list[str]:
 
 
 def _is_worksheet(path: Path) -> bool:
-    return path.suffix == ".csv" and not path.name.startswith("._") and path.is_file() and not path.is_symlink()
+    return path.suffix.lower() == ".csv" and not path.name.startswith("._") and path.is_file() and not path.is_symlink()
 
 
 def _missing(directory: Path, title: str) -> SheetUnavailable:

@@ -40,7 +40,7 @@ def zone_of(where: Location) -> str | None:
     Raises `SmartSyncError` where a server does not answer: with another zone its days would be moved.
     """
     if isinstance(where, Server):
-        from smart_sync.store.postgres.server_connection import asked
+        from smart_sync.store.postgres.server_inventory import asked
 
         rows = asked(where, "SELECT name FROM clock_zone")
         return str(rows[0][0]) if rows else None

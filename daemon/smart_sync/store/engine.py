@@ -107,6 +107,9 @@ class Dialect(Protocol):
     async def has_index(self, source: Reader, table: str, column: str) -> bool:
         """Whether an index over all rows of a table starts with a column."""
 
+    async def shape(self, source: Reader) -> str:
+        """What `adopt` has gone by: another text once a table was changed. "" where nothing depends on it."""
+
     def making(self, statement: str, *, fresh: bool) -> str:
         """A statement of our SQL files in this engine's dialect; "" if it does not need it.
 

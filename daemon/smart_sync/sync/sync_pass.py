@@ -19,7 +19,7 @@ from smart_sync.core.results.results import PassResult, ProjectResult
 from smart_sync.core.results.stale import Freshness
 from smart_sync.errors import DatabaseReplaced, SheetUnavailable
 from smart_sync.sheets.source import ReadUsage
-from smart_sync.store import open_suspects, pass_history, pin_rows, projects, sheet_edits, unread_projects
+from smart_sync.store import open_suspects, pass_history, pin_rows, projects, schema, sheet_edits, unread_projects
 from smart_sync.store.clock_doubts import clock_doubt, not_before
 from smart_sync.store.engine import OF_THE_WHOLE, Lost, StoreError, Transaction
 from smart_sync.sync.project import Pass, ProjectSync
@@ -71,6 +71,8 @@ class SyncPass:
         self._webhooks = resources.webhooks
         self._ping = resources.ping
         self._is_clock_doubted = False
+        #: What the database's tables were like when the last pass began.
+        self._shape = ""
         self._projects = ProjectSync(resources)
         self._fan_out = fan_out_of(resources, self._projects)
 
@@ -93,6 +95,8 @@ class SyncPass:
         with structlog.contextvars.bound_contextvars(run_id=run_id):
             try:
                 await self._database.check_in_place()
+                if not request.dry_run:
+                    await self._adopt_changes()
                 return await self._run(request, Pass(run_id, now, day, request.dry_run, asyncio.Event()))
             except DatabaseReplaced as error:
                 self._announce("sync.failed", run_id=run_id, trigger=request.trigger.value, reason=str(error))
@@ -105,6 +109,16 @@ class SyncPass:
                 if not request.dry_run:
                     await self._webhooks.tell_of_failure(request.trigger, str(trouble))
                 raise trouble from None
+
+    async def _adopt_changes(self) -> None:
+        """Adopt the web app's tables again if they were changed while the daemon runs, by a migration say."""
+        dialect = self._database.dialect
+        shape = await dialect.shape(self._database)
+        if self._shape not in ("", shape):
+            async with self._database.transaction() as transaction:
+                await schema.prepare(transaction, self._database, None)
+            shape = await dialect.shape(self._database)
+        self._shape = shape
 
     async def _run(self, request: PassRequest, this: Pass) -> PassResult:
         started = time.perf_counter()

@@ -26,7 +26,7 @@ class Finding:
     message: str
     #: `OF_DATABASE`: it is about the file or the server itself; "": about anything else.
     about: str = ""
-    #: What docs/faq.md has it under; "" where it has no entry.
+    #: Its code in docs/faq.md; "" if it has none.
     trouble: Code | Literal[""] = ""
 
     @property

@@ -57,6 +57,15 @@ READ_AS = {
     **dict.fromkeys((*METRICS, "kpi_views", "target_views"), "count"),
     **dict.fromkeys(("is_active", "is_finished"), "flag"),
 }
+#: What `shape` is of, in the schema of the tables; in that of our functions it is everything.
+_SHAPING = (*ADOPTED, "account_growth", "parsed_inbox")
+_SHAPE = """
+SELECT md5(concat_ws(' ', (SELECT count(*) FROM pg_proc WHERE pronamespace = CAST(to_regnamespace(?2) AS oid)), (
+    SELECT string_agg(concat_ws(' ', c.oid, c.relname, a.attname, a.atttypid), ',' ORDER BY c.oid, a.attnum)
+    FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE c.relnamespace = CAST(to_regnamespace(?2) AS oid)
+    OR (c.relnamespace = CAST(to_regnamespace(?1) AS oid) AND c.relname = ANY (CAST(?3 AS text[]))))))
+"""
 _NUMBERS = ("bigint", "integer", "smallint")
 
 
@@ -103,6 +112,10 @@ class PostgresDialect:
     async def has_index(self, source: Reader, table: str, column: str) -> bool:
         """Whether an index over all rows of a table begins with a column."""
         return bool(await source.fetch(_INDEXES, (f"{self.schema}.{table}", column)))
+
+    async def shape(self, source: Reader) -> str:
+        """A digest of the columns of the shared tables and of our views, and of the number of our functions."""
+        return str((await source.fetch(_SHAPE, (self.schema, self.helpers, [*_SHAPING])))[0][0])
 
     def making(self, statement: str, *, fresh: bool) -> str:
         """A statement of our SQL files in PostgreSQL's dialect.

@@ -188,7 +188,8 @@ class PostgresDatabase:
         return self._limits.setdefault((name, calls, seconds), SharedLimit(self._slots, name, calls, seconds))
 
     async def rest(self) -> None:
-        """Nothing: what a pass has read is in the server's memory."""
+        """Forget the types of parameters, which a migration may change; what a pass has read the server keeps."""
+        self._types.clear()
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator["PostgresTransaction"]:

@@ -22,6 +22,7 @@ A pool would do that fails the waiting clients with the error of connecting, and
 
 import asyncio
 import contextlib
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -221,6 +222,8 @@ async def connect(server: Server, settings: Mapping[str, str]) -> "AsyncConnecti
             application_name="smart-sync",
             tcp_user_timeout=15000,
             client_encoding="UTF8",
+            # A prepared statement is refused for ever once the web app's migration has changed the type of a column.
+            prepare_threshold=sys.maxsize,
             cursor_factory=psycopg.AsyncRawCursor,
         )
     except psycopg.Error as error:
@@ -279,22 +282,3 @@ def adapt(connection: Any) -> None:
     adapters.register_loader("numeric", Number)
     adapters.register_dumper(bool, FromBool)
     adapters.register_dumper(int, Int8Dumper)
-
-
-def asked(server: Server, sql: str) -> list[Any]:
-    """The rows of a query from outside any event loop; none if the table does not exist.
-
-    Raises `SmartSyncError` where the server does not answer.
-    """
-    require_library()
-    import psycopg
-
-    try:
-        with psycopg.connect(
-            server.url.get_secret_value(), connect_timeout=CONNECTING, application_name="smart-sync"
-        ) as connection:
-            return connection.execute(sql).fetchall()
-    except psycopg.errors.UndefinedTable:
-        return []
-    except psycopg.Error as error:
-        raise translated(error, server.name, broken=True).meaning from None

@@ -7,7 +7,8 @@ from typing import Any
 from smart_sync.config.database_url import Server
 from smart_sync.errors import SmartSyncError
 from smart_sync.store.postgres.postgres_database import PostgresDatabase
-from smart_sync.store.postgres.server_connection import asked
+from smart_sync.store.postgres.server_connection import CONNECTING, require_library
+from smart_sync.store.postgres.sqlstates import translated
 from smart_sync.store.projects import TABLES, Given
 from smart_sync.store.schema import REQUIRED
 from smart_sync.store.sqlite.inventory import Inventory, moment_of
@@ -51,6 +52,25 @@ def unknown_at(server: Server, defaults: Given) -> dict[str, str]:
             columns.setdefault(next(section for section, name in TABLES.items() if name == table), []).append(column)
         return unknown_among(columns, wanted)
     return {}
+
+
+def asked(server: Server, sql: str) -> list[Any]:
+    """The rows of a query from outside any event loop; none if the table does not exist.
+
+    Raises `SmartSyncError` where the server does not answer.
+    """
+    require_library()
+    import psycopg
+
+    try:
+        with psycopg.connect(
+            server.url.get_secret_value(), connect_timeout=CONNECTING, application_name="smart-sync"
+        ) as connection:
+            return connection.execute(sql).fetchall()
+    except psycopg.errors.UndefinedTable:
+        return []
+    except psycopg.Error as error:
+        raise translated(error, server.name, broken=True).meaning from None
 
 
 async def take(server: Server, now: datetime) -> Inventory:

@@ -23,7 +23,7 @@ _BUSY = {"55P03", "40P01", "40001", _CANCELLED}
 _NO_ADDRESS = "url"
 #: Likewise: of the servers of the address, with target_session_attrs, none is the primary.
 _NO_PRIMARY = "primary"
-#: SQLSTATE, or how it begins → what docs/faq.md has it under, and what it means.
+#: SQLSTATE, or how it begins → its code in docs/faq.md, and what it means.
 _UNUSABLE: dict[str, tuple[Code, str]] = {
     _NO_ADDRESS: ("database-server", "{told}; correct [database] url"),
     "28": ("database-server", "its server refuses the user or the password; correct [database] url"),

@@ -73,6 +73,10 @@ class SqliteDialect:
         """Whether an index over all rows of a table begins with a column."""
         return bool(await source.fetch(_INDEXED, (table, column)))
 
+    async def shape(self, source: Reader) -> str:
+        """Nothing: a column's type changes nothing."""
+        return ""
+
     def making(self, statement: str, *, fresh: bool) -> str:
         """The statement unchanged: our SQL files are in SQLite's dialect."""
         return statement
