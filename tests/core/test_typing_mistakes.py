@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from smart_sync.core.merge.growth_band import Point, band, changes_of, steps, without_mistakes
 from smart_sync.core.merge.last_read import LastRead, Typed
+from smart_sync.core.merge.mistake_causes import Evidence, likely_cause
 from smart_sync.core.merge.typing_mistakes import TypingMistake, TypingTerms, find_typing_mistakes, needs_history
 from smart_sync.core.model import MAX_COUNT, METRICS, Metrics
 
@@ -83,6 +84,20 @@ def test_the_likely_cause_is_told(new: int, cause: str) -> None:
     """A person reads what probably happened."""
     sheet = LastRead({5: Metrics(1, 777_777, 3, 4, LAST), 6: Metrics(1, 2, 3, 4, 654_321)}, {6: "@other"})
     assert [one.cause for one in told(new, sheet=sheet)] == [cause]
+
+
+@pytest.mark.parametrize(
+    ("new", "cause"),
+    [
+        (475_010, "it has fallen"),
+        (50_001, "a digit is missing"),
+        (5_000_117, "a digit too many"),
+        (500, "looks like thousands"),
+    ],
+)
+def test_while_little_is_known_a_fall_is_no_missing_digit(new: int, cause: str) -> None:
+    """A mistake explains a number only if what was meant is nearer to the last one than what was typed."""
+    assert likely_cause(Evidence("views", new, [(497_511, 5_000_110)], [500_011])) == cause
 
 
 def test_a_number_of_a_cell_nearby_is_told_though_it_would_be_usual() -> None:

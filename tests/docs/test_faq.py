@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from literal_texts import calls_by_name, is_said, sample, says
 from markdown_pages import DOCS, pages
 from smart_sync.admin.checks.findings import Finding, Report
+from smart_sync.cli.output import passes
 from smart_sync.core.model import Problem
 from smart_sync.core.trouble_codes import Code
 from smart_sync.errors import (
@@ -152,7 +153,7 @@ def test_every_message_has_a_code(place: str, text: str, code: str) -> None:
 
 
 async def test_a_code_reaches_every_answer(world: World) -> None:
-    """A worksheet that is gone and a cell that cannot be read: the pass answers their codes, and keeps them."""
+    """A worksheet that is gone and a cell that cannot be read: the pass answers, shows and keeps their codes."""
     world.add_project("P", ["a"])
     world.add_project("Gone", ["b"])
     world.sheet("P", a=["junk", 1, 1, 1, 1])
@@ -160,6 +161,8 @@ async def test_a_code_reaches_every_answer(world: World) -> None:
     result = await world.sync()
     answers = {one.project.name: one.answer() for one in result.results}
     assert (answers["Gone"].get("code"), answers["P"].get("code")) == ("sheet-missing", None)
+    assert answers["P"]["problem_codes"] == ["number-unreadable"]
+    assert [line.rpartition("[")[2] for line in passes.notes_of(answers["P"])][-1] == "number-unreadable]"
     ((kept,),) = world.execute("SELECT problems FROM sync_project_runs WHERE project_name = 'P'")
     assert [one["code"] for one in json.loads(kept)] == ["number-unreadable"]
 

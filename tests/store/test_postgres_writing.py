@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Iterator
-from contextlib import nullcontext
+from contextlib import aclosing, nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from smart_sync.config.database_url import server
 from smart_sync.store.engine import Database, Down, Refused, StoreError, upsert
 from smart_sync.store.postgres import bounded_connection
 from smart_sync.store.postgres.server_connection import Connection
-from smart_sync.store.postgres.statements import LEAST, MOST, Bulk, Part, bulk, parts
+from smart_sync.store.postgres.statements import LEAST, MOST, ahead, as_arrays, bulk, encoded
 from smart_sync.store.schema import open_database, open_existing
 from standby_processes import Proxy, through
 from world import NOON, PostgresWorld
@@ -117,15 +117,11 @@ def test_what_is_sent_is_what_is_there(
     copying = bulk(into)
     assert copying is not None
 
-    async def encoded(how: Bulk) -> Part:
-        async with parts(many, how) as made:
-            return await anext(made)
-
     expected = [(a, b, None if c is None else int(c), d) for a, b, c, d in many]
     with sent.transaction(force_rollback=True), sent.cursor() as cursor:
         with cursor.copy(copying.copy) as copy:
-            copy.write(asyncio.run(encoded(copying)).copied or b"")
-        arrays = asyncio.run(encoded(copying._replace(copy=""))).arrays
+            copy.write(encoded(many))
+        arrays = as_arrays(many, ())
         cursor.execute(
             "INSERT INTO sent (a, b, c, d) SELECT * FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::bytea[])",
             arrays,
@@ -203,23 +199,23 @@ async def test_many_rows_that_are_partly_there_leave_those_as_they_are(database:
 
 async def test_rows_are_made_while_the_server_works_and_no_more_than_one_part_ahead() -> None:
     """The next part is ready when one has been written, and a hundred thousand rows are never held at once."""
-    loop, whole = asyncio.get_running_loop(), asyncio.Queue[int]()
+    loop, begun = asyncio.get_running_loop(), asyncio.Queue[int]()
+    numbers = iter(range(1, 5))
 
-    def rows() -> Iterator[tuple[int]]:
-        for number in range(4 * MOST):
-            if number % MOST == 0:
-                loop.call_soon_threadsafe(whole.put_nowait, number)
-            yield (number,)
+    def make() -> int | None:
+        number = next(numbers, None)
+        loop.call_soon_threadsafe(begun.put_nowait, number or 0)
+        return number
 
-    async with parts(rows(), None) as several:
+    async with aclosing(ahead(make)) as parts:
         used = 0
-        async for part in several:
-            assert part.rows[0] == (used,)
-            begun = [await whole.get() for _ in range(2 if used == 0 else 1 if used + MOST < 4 * MOST else 0)]
-            assert begun == [used, used + MOST][2 - len(begun) :]
-            assert whole.empty()
-            used += MOST
-    assert used == 4 * MOST
+        async for part in parts:
+            used += 1
+            assert part == used
+            expected = [1, 2] if used == 1 else [(used + 1) % 5]
+            assert [await begun.get() for _ in expected] == expected
+            assert begun.empty()
+    assert used == 4
 
 
 async def test_many_rows_are_deleted_at_once_and_no_others(database: Database) -> None:

@@ -91,6 +91,8 @@ class ProjectAnswer(TypedDict, total=False):
     problem_count: int
     #: What is wrong in the worksheet and the inbox, a sentence each; at most 50 or so.
     problems: list[str]
+    #: The code of each in docs/faq.md; "" if it has none.
+    problem_codes: list[str]
     new_accounts: int
     #: Rows that match no account.
     unmatched_rows: int

@@ -195,9 +195,23 @@ async def _write_tables(
 
     The rows are generators: they are made in the database's thread, not on the event loop.
     """
+    await sheet_edits.save(transaction, plans, writing.now)
+    # What is decided meanwhile takes as long as this needs the database.
+    async with snapshots.deciding(transaction, plans, writing) as needed:
+        await _write_metrics(transaction, plans, writing)
+        await pin_rows.put(transaction, (pin for plan in plans for pin in plan.pinned))
+        await pin_rows.remove(transaction, (pin for plan in plans for pin in plan.unpinned))
+        votes = [change for plan in plans for change in plan.parsed_changes]
+        await vote_records.save(transaction, votes, writing.now)
+        await absences.save_accounts(transaction, plans, writing.now)
+        await open_suspects.save(transaction, plans, writing.now)
+        return await snapshots.write(transaction, plans, writing, needed)
+
+
+async def _write_metrics(transaction: Transaction, plans: Sequence[Plan], writing: SnapshotRules) -> None:
+    """Write what the sheets and the parsers say, and what was merged of it."""
     now = writing.now
     merged = [row for plan in plans for row in plan.merged]
-    await sheet_edits.save(transaction, plans, now)
     await transaction.execute_many(
         _UPSERT_SHEET,
         (
@@ -223,9 +237,3 @@ async def _write_tables(
     await transaction.execute_many(
         _UPSERT_SEEN, ((account_id, *metrics) for plan in plans for account_id, metrics in plan.seen)
     )
-    await pin_rows.put(transaction, (pin for plan in plans for pin in plan.pinned))
-    await pin_rows.remove(transaction, (pin for plan in plans for pin in plan.unpinned))
-    await vote_records.save(transaction, [one for plan in plans for one in plan.parsed_changes], now)
-    await absences.save_accounts(transaction, plans, now)
-    await open_suspects.save(transaction, plans, now)
-    return await snapshots.write(transaction, plans, writing)

@@ -4,8 +4,9 @@ The same SQL serves both engines: PostgreSQL has functions of SQLite's names (`s
 """
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -70,8 +71,8 @@ class WrittenSnapshots(NamedTuple):
     refused: Collection[str] = ()
 
 
-class _Writes(NamedTuple):
-    """The rows to write."""
+class SnapshotWrites(NamedTuple):
+    """The rows of ``account_snapshots`` to write."""
 
     #: The id of a new row → its account and values.
     new: dict[str, tuple[str, Metrics]]
@@ -81,9 +82,11 @@ class _Writes(NamedTuple):
     moved: dict[str, tuple[Any, ...]]
 
 
-async def write(transaction: Transaction, plans: Sequence[Plan], writing: SnapshotRules) -> WrittenSnapshots:
-    """Write the day's snapshot of each account that has a value, or update it if configured."""
-    writes = await _needed_writes(transaction, plans, writing)
+async def write(
+    transaction: Transaction, plans: Sequence[Plan], writing: SnapshotRules, needed: Awaitable[SnapshotWrites]
+) -> WrittenSnapshots:
+    """Write the day's snapshot of each account that has a value, or update it if configured; ``needed``: `deciding`."""
+    writes = await needed
     fetched = any(writes) and await has_fetched_column(transaction)
     unchanged = await _update(transaction, writing, writes, fetched)
     await _withdraw(transaction, plans, writing)
@@ -93,18 +96,29 @@ async def write(transaction: Transaction, plans: Sequence[Plan], writing: Snapsh
 
 async def count_new(database: Database, plan: Plan, writing: SnapshotRules) -> int:
     """The number of snapshots that writing ``plan`` would create."""
-    new = (await _needed_writes(database, [plan], writing)).new
+    async with deciding(database, [plan], writing) as needed:
+        new = (await needed).new
     return len(new) - len(await _existing(database, new, writing.day)) if new else 0
 
 
-async def _needed_writes(source: Database | Transaction, plans: Sequence[Plan], writing: SnapshotRules) -> _Writes:
-    """The rows to write, so that the day's snapshots have the merged values of ``plans``."""
+@contextlib.asynccontextmanager
+async def deciding(
+    source: Database | Transaction, plans: Sequence[Plan], writing: SnapshotRules
+) -> AsyncIterator[Awaitable[SnapshotWrites]]:
+    """Read the day's snapshots, and decide in a thread what to write so that they have the merged values of ``plans``.
+
+    Meanwhile the database can write other tables.
+    """
     day = writing.day
     merged, ids = await asyncio.to_thread(_merged_values, plans)
     earliest = (datetime.fromisoformat(day.start) - timedelta(days=1)).date().isoformat()
     latest = (datetime.fromisoformat(day.end) + timedelta(days=1)).date().isoformat()
     rows = await source.fetch(TODAYS, (ids, earliest, latest, day.start, day.end))
-    return await asyncio.to_thread(_decide_writes, merged, rows, writing)
+    decision = asyncio.create_task(asyncio.to_thread(_decide_writes, merged, rows, writing), name="store:snapshots")
+    try:
+        yield decision
+    finally:
+        await asyncio.wait({decision})
 
 
 async def _existing(source: Database | Transaction, ids: Iterable[str], day: Day) -> dict[str, bool]:
@@ -118,13 +132,13 @@ def _merged_values(plans: Sequence[Plan]) -> tuple[dict[str, Metrics], str]:
     return merged, json.dumps([*merged])
 
 
-def _decide_writes(merged: Mapping[str, Metrics], rows: Iterable[Any], writing: SnapshotRules) -> _Writes:
+def _decide_writes(merged: Mapping[str, Metrics], rows: Iterable[Any], writing: SnapshotRules) -> SnapshotWrites:
     """The rows to write; ``rows``: the day's snapshots, as `TODAYS` finds them."""
     day, utc_date = writing.day, writing.now[:10]
     seen: dict[str, list[StoredSnapshot]] = {}
     for row in rows:
         seen.setdefault(str(row[0]), []).append(StoredSnapshot(str(row[1]), row[2], tuple(row[3:])))
-    writes = _Writes({}, {}, {})
+    writes = SnapshotWrites({}, {}, {})
     for account_id, values in merged.items():
         snapshots = seen.get(account_id)
         if snapshots is not None and not writing.update_snapshots:
@@ -157,7 +171,7 @@ async def _insert_snapshots(
     # no room for it.
     existing = await _existing(transaction, rows, writing.day)
     moved: dict[str, tuple[Any, ...]] = {row_id: rows[row_id][1] for row_id, todays in existing.items() if not todays}
-    unchanged = await _update(transaction, writing, _Writes({}, {}, moved), fetched)
+    unchanged = await _update(transaction, writing, SnapshotWrites({}, {}, moved), fetched)
     return WrittenSnapshots(
         [account_id for row_id, (account_id, _) in rows.items() if existing.get(row_id)],
         [account_id for row_id, (account_id, _) in rows.items() if row_id not in existing] + unchanged,
@@ -174,7 +188,7 @@ async def has_fetched_column(transaction: Transaction) -> bool:
     return "total_videos_fetched" in await transaction.dialect.columns(transaction, "account_snapshots")
 
 
-async def _update(transaction: Transaction, writing: SnapshotRules, writes: _Writes, fetched: bool) -> list[str]:
+async def _update(transaction: Transaction, writing: SnapshotRules, writes: SnapshotWrites, fetched: bool) -> list[str]:
     """Write the merged values into our rows, and the time of the pass into those that move.
 
     Returns the ids of the accounts whose row is there, and a rule of the table has kept as it was.

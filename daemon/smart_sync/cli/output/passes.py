@@ -5,6 +5,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import Literal
 
@@ -159,7 +160,7 @@ def _print_projects(console: Console, results: Iterable[ProjectAnswer]) -> None:
         name = printable(result.get("project_name", result["project_id"]))
         counts = (result.get(key) for key in ("total_accounts", "changed_count", "snapshot_count", "problem_count"))
         rows.append([name, outcome_cell(result), *("" if number is None else f"{number:,}" for number in counts)])
-        notes += [(name, note) for note in _notes(result)]
+        notes += [(name, note) for note in notes_of(result)]
     print_table(console, columns, rows)
     for told in merged_notes(notes):
         print_line(console, told, hang=2)
@@ -173,7 +174,8 @@ def merged_notes(notes: Iterable[tuple[str, str]]) -> Iterator[str]:
         yield note if named else f"{listed(names)}: {note}"
 
 
-def _notes(result: ProjectAnswer) -> Iterable[str]:
+def notes_of(result: ProjectAnswer) -> Iterable[str]:
+    """What a person has to look at in a project, line by line, each with its code if it has one."""
     yield from troubles(result)
     if new := result.get("new_accounts"):
         yield f"{counted(new, 'new account')}, for rows that had none"
@@ -183,7 +185,9 @@ def _notes(result: ProjectAnswer) -> Iterable[str]:
         yield f"{counted(len(back), 'account')} back, with their rows: {listed(back, 5)}"
     for account_id, reason in result.get("failed_accounts", {}).items():
         yield f"account {account_id} could not be written: {reason}"
-    yield from result.get("problems", [])
+    # A daemon of an earlier version answers no codes.
+    codes = result.get("problem_codes", [])
+    yield from (with_code(told, code) for told, code in zip_longest(result.get("problems", []), codes, fillvalue=""))
 
 
 def troubles(result: ProjectAnswer) -> Iterable[str]:

@@ -33,6 +33,7 @@ def likely_cause(seen: Evidence) -> str:
     if not seen.usual:
         return "unlike what the parser says"
     tens = [10**at for at in range(len(str(seen.new)))]
+    seen = seen._replace(usual=_nearer(seen))
     for words, is_so in (
         ("a digit is missing", any(_is_usual_with_a_digit(*one, seen) for one in _with_one_more(seen.new, tens))),
         ("a digit too many", any(_is_usual(other, seen) for other in _with_one_less(seen.new, tens))),
@@ -53,6 +54,18 @@ def _looks_old(days: int) -> str:
     if days == 1:
         return "looks like yesterday's"
     return "looks like last week's" if days in _WEEK else f"looks like that of {days} days ago"
+
+
+def _nearer(seen: Evidence) -> list[tuple[int, int]]:
+    """The usual numbers that are no further from the last one, as a factor, than the typed number is.
+
+    While little is known almost all are usual: 475,010 after 500,011 is a fall, and not 1,475,010 with a digit missing.
+    """
+    found = []
+    for (low, high), last in zip(seen.usual, seen.last, strict=True):
+        least, most = sorted((seen.new, last * last // seen.new if seen.new else high))
+        found.append((max(low, least), min(high, most)))
+    return found
 
 
 def _is_usual(value: int, seen: Evidence) -> bool:

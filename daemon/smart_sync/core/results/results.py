@@ -117,6 +117,7 @@ class ProjectResult:
         """The result as the control channel answers it (DESIGN §6)."""
         said = self.brief()
         said["problems"] = [str(problem) for problem in self.problems[:MAX_PROBLEMS]]
+        said["problem_codes"] = [problem.code for problem in self.problems[:MAX_PROBLEMS]]
         said["failed_accounts"] = dict(self.failed_accounts)
         said["suspects"] = [cast("SuspectInPass", one._asdict()) for one in self.suspects[:MAX_PROBLEMS]]
         said["conflicts"] = [cast("ConflictInPass", one._asdict()) for one in self.conflicts[:MAX_PROBLEMS]]

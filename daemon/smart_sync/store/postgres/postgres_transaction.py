@@ -1,13 +1,15 @@
 """An open write transaction of a PostgreSQL database."""
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from smart_sync.store.postgres import statements
 from smart_sync.store.postgres.catalogue import PostgresDialect
 from smart_sync.store.postgres.server_connection import Connection, rows
-from smart_sync.store.postgres.statements import bulk, numbered, written_to
+from smart_sync.store.postgres.statements import LEAST, MOST, bulk, numbered, written_to
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -43,18 +45,29 @@ class PostgresTransaction:
     async def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
         """Run one statement for each of ``rows``; return the number of rows changed."""
         text, shared = self._own(sql)
-        statement, changed = bulk(text), 0
-        async with self._writer.translated_errors(), statements.parts(rows, statement) as parts:
-            async for part in parts:
-                if statement is not None and len(part.rows) >= statements.LEAST:
-                    if statement.sql and text not in self._types:
-                        self._types[text] = await statements.types_of(self._connection, text)
-                    changed += await statements.run(self._connection, statement, self._types.get(text, ()), part)
-                else:
-                    cursor = self._connection.cursor()
-                    given = [_untyped(row) for row in part.rows] if shared else part.rows
-                    await cursor.executemany(numbered(text), given)
-                    changed += max(cursor.rowcount, 0)
+        statement, left = bulk(text), iter(rows)
+        first = await asyncio.to_thread(list, islice(left, LEAST))
+        async with self._writer.translated_errors():
+            if statement is None or len(first) < LEAST:
+                return await self._one_by_one(text, chain(first, left), shared)
+            left = chain(first, left)
+            if statement.copy:
+                # A row that is there is the exception, and checked for one by one, adding costs three times as much.
+                sent: list[Sequence[Any]] | None = [] if statement.sql else None
+                copied = await statements.copy(self._connection, statement, left, sent)
+                if copied is not None:
+                    return copied
+                left = chain(sent or (), left)
+            if text not in self._types:
+                self._types[text] = await statements.types_of(self._connection, text)
+            return await statements.run(self._connection, statement, self._types[text], left)
+
+    async def _one_by_one(self, sql: str, rows: Iterator[Sequence[Any]], shared: bool) -> int:
+        changed = 0
+        while some := await asyncio.to_thread(list, islice(rows, MOST)):
+            cursor = self._connection.cursor()
+            await cursor.executemany(numbered(sql), [_untyped(row) for row in some] if shared else some)
+            changed += max(cursor.rowcount, 0)
         return changed
 
     @contextlib.asynccontextmanager

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -127,8 +127,10 @@ def _places(text: str) -> Sequence[int]:
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
 
-#: For fewer rows a statement for each, sent without waiting, costs less; more than so many are sent in parts.
-LEAST, MOST = 8, 5_000
+#: For fewer rows a statement for each, sent without waiting, costs less.
+LEAST = 8
+#: Rows that are sent together: the larger, the longer the server waits for the first, and we for the last.
+MOST = 1_000
 _IN_COPY, _ODD_IN_COPY = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}), re.compile(r"[\\\t\n\r]")
 _IN_ARRAY, _ODD_IN_ARRAY = str.maketrans({"\\": "\\\\", '"': '\\"'}), re.compile(r'[\\"]')
 
@@ -136,32 +138,58 @@ T = TypeVar("T")
 Row = Sequence[Any]
 
 
-class Part(NamedTuple):
-    """Rows that are sent together, also encoded for the server if a `Bulk` is used."""
+async def copy(
+    connection: "AsyncConnection[Any]", bulk: Bulk, rows: Iterator[Row], sent: list[Row] | None = None
+) -> int | None:
+    """COPY ``rows`` into the table of ``bulk``; return how many.
 
-    rows: Sequence[Row]
-    copied: bytes | None = None
-    arrays: Sequence[str] | None = None
+    With a list for the rows ``sent``, None if they were refused, and then nothing is left of them.
+    """
+    from psycopg import DataError, IntegrityError, NotSupportedError, ProgrammingError
+
+    def portion() -> bytes | None:
+        some = list(islice(rows, MOST))
+        if sent is not None:
+            sent.extend(some)
+        return encoded(some) if some else None
+
+    cursor = connection.cursor()
+    if sent is not None:
+        await cursor.execute("SAVEPOINT copied")
+    try:
+        async with cursor.copy(bulk.copy) as copy, contextlib.aclosing(ahead(portion)) as portions:
+            async for data in portions:
+                await copy.write(data)
+        added: int | None = cursor.rowcount
+    except (DataError, IntegrityError, NotSupportedError, ProgrammingError):
+        if sent is None:
+            raise
+        await cursor.execute("ROLLBACK TO copied")
+        added = None
+    if sent is not None:
+        await cursor.execute("RELEASE copied")
+    return added
 
 
-@contextlib.asynccontextmanager
-async def parts(rows: Iterable[Row], bulk: Bulk | None) -> AsyncIterator[AsyncIterator[Part]]:
-    """``rows`` in parts of `MOST`: each is encoded in a thread while the server handles the one before."""
-    left = iter(rows)
+async def run(connection: "AsyncConnection[Any]", bulk: Bulk, types: Sequence[str], rows: Iterator[Row]) -> int:
+    """Run ``bulk`` for rows whose columns have these types; return the number of rows changed."""
 
-    def make() -> Part | None:
-        some = list(islice(left, MOST))
-        if bulk is None or len(some) < LEAST:
-            return Part(some) if some else None
-        if bulk.copy:
-            return Part(some, copied=encoded(some))
-        return Part(some, arrays=_arrays(some, bulk.key))
+    def arrays() -> list[str] | None:
+        some = list(islice(rows, MOST))
+        return as_arrays(some, bulk.key) if some else None
 
-    async with contextlib.aclosing(_ahead(make)) as made:
-        yield made
+    given = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(types, 1))
+    names = ", ".join(f"p{number}" for number in range(1, len(types) + 1))
+    sql = bulk.sql.replace(GIVEN, f"unnest({given}) AS given({names})")
+    changed = 0
+    # No pipeline: psycopg 3.3 waits for the answer before it has sent all, and for ever if that is a megabyte.
+    async with contextlib.aclosing(ahead(arrays)) as portions:
+        async for portion in portions:
+            changed += (await connection.execute(sql, portion)).rowcount
+    return changed
 
 
-async def _ahead(make: Callable[[], T | None]) -> AsyncGenerator[T]:
+async def ahead(make: Callable[[], T | None]) -> AsyncGenerator[T]:
     """The results of ``make`` until it returns None, each computed in a thread while the one before is used."""
     coming = asyncio.create_task(asyncio.to_thread(make), name="store:rows")
     try:
@@ -172,44 +200,6 @@ async def _ahead(make: Callable[[], T | None]) -> AsyncGenerator[T]:
         await asyncio.wait({coming})
         if not coming.cancelled():
             coming.exception()  # of rows that nobody waits for any more
-
-
-async def run(connection: "AsyncConnection[Any]", bulk: Bulk, types: Sequence[str], part: Part) -> int:
-    """Run ``bulk`` for a part whose columns have these types; return the number of rows changed."""
-    if part.copied is not None:
-        if not bulk.sql:
-            return await _copy(connection, bulk.copy, part.copied)
-        # A row that is there is the exception, and checked for one by one, adding costs three times as much.
-        copied = await _copied_whole(connection, bulk.copy, part.copied)
-        if copied is not None:
-            return copied
-    arrays = part.arrays if part.arrays is not None else await asyncio.to_thread(_arrays, part.rows, bulk.key)
-    given = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(types, 1))
-    names = ", ".join(f"p{number}" for number in range(1, len(types) + 1))
-    cursor = connection.cursor()
-    await cursor.execute(bulk.sql.replace(GIVEN, f"unnest({given}) AS given({names})"), arrays)
-    return cursor.rowcount
-
-
-async def _copy(connection: "AsyncConnection[Any]", sql: str, data: bytes) -> int:
-    cursor = connection.cursor()
-    async with cursor.copy(sql) as copy:
-        await copy.write(data)
-    return cursor.rowcount
-
-
-async def _copied_whole(connection: "AsyncConnection[Any]", sql: str, data: bytes) -> int | None:
-    """The number of rows added by a COPY; None if it was refused and has left nothing behind."""
-    from psycopg import DataError, IntegrityError, NotSupportedError, ProgrammingError
-
-    await connection.execute("SAVEPOINT copied")
-    try:
-        added = await _copy(connection, sql, data)
-    except (DataError, IntegrityError, NotSupportedError, ProgrammingError):
-        await connection.execute("ROLLBACK TO copied")
-        added = None
-    await connection.execute("RELEASE copied")
-    return added
 
 
 async def types_of(connection: "AsyncConnection[Any]", sql: str) -> list[str]:
@@ -237,7 +227,7 @@ def _copied(column: Sequence[Any]) -> Iterable[str]:
     return ["\\N" if value is None else _text(value).translate(_IN_COPY) for value in column]
 
 
-def _arrays(rows: Sequence[Row], key: Sequence[int]) -> list[str]:
+def as_arrays(rows: Sequence[Row], key: Sequence[int]) -> list[str]:
     """The columns of ``rows`` as array texts; of rows with the same ``key`` (column indexes) the last."""
     if key:
         rows = list({tuple([row[place] for place in key]): row for row in rows}.values())
