@@ -184,7 +184,8 @@ class PostgresDialect:
     async def _drop_view(self, transaction: Transaction, name: str) -> None:
         if await transaction.fetch("SELECT 1 WHERE to_regclass(?) IS NOT NULL", (name,)):
             self._granted[name] = await transaction.fetch(_GRANTED, (name,))
-            await transaction.execute(f"DROP VIEW {name}")
+        # With a DROP psycopg forgets the statements it has prepared, whose parameters have the types of before.
+        await transaction.execute(f"DROP VIEW IF EXISTS {name}")
 
     async def show(self, transaction: Transaction, name: str, view: str) -> None:
         """Create or replace the view ``name`` by the statement ``view``."""
