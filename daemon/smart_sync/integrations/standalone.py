@@ -44,9 +44,9 @@ _calling: ContextVar[bool] = ContextVar("_calling", default=False)
 def sync_all_projects_standalone(db: object, sheets_credentials: object, sheets_name: str) -> PassAnswer:
     """Run one pass over all active projects; returns what ``POST /api/admin/smart_sync`` answers.
 
-    ``db``: the path of the SQLite file, or an object with ``db_path``.  ``sheets_credentials``: a service
-    account's JSON key as the path of its file, as text, as base64 of it, or as a dict; None or "": as the daemon
-    finds it.  ``sheets_name``: the spreadsheet's key, URL or title.
+    ``db``: the path of the SQLite file or a ``postgresql://`` address, or an object with ``db_path``.
+    ``sheets_credentials``: a service account's JSON key as the path of its file, as text, as base64 of it, or as a
+    dict; None or "": as the daemon finds it.  ``sheets_name``: the spreadsheet's key, URL or title.
 
     Blocks, also where an event loop is running, and waits for up to 10 minutes while another pass holds the database.
     Call it outside of a transaction of your own on that file, for whose end it would wait, up to two minutes.
