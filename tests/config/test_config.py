@@ -187,6 +187,28 @@ def test_a_file_that_is_named_must_be_there(tmp_path: Path, monkeypatch: pytest.
         config.load(config.find(tmp_path / "misspelt.toml"))
 
 
+@pytest.mark.parametrize(
+    ("parsers", "told"),
+    [
+        ('{"x": {"kind": "http_json", "platforms": ["tiktok"], "url": 5}}', "x.url: expected text in quotes"),
+        (
+            '{"x": {"kind": "http_json", "platforms": ["tiktok"], "steps": [{"url": 5}]}}',
+            "x.url: expected text in quotes",
+        ),
+        ('{"x": {"kind": "http_json", "platformss": ["tiktok"]}}', "x.platformss: no such key"),
+        ('{"x": 5}', "x: expected a table"),
+    ],
+)
+def test_a_table_of_the_environment_is_named_as_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parsers: str, told: str
+) -> None:
+    """A mistake inside the JSON of a variable names the variable and the key in it, never the file."""
+    monkeypatch.setenv("SMART_SYNC_PARSERS", parsers)
+    found = problems(tmp_path)
+    assert f"the environment: SMART_SYNC_PARSERS: {told}" in found
+    assert all(one.startswith("the environment: SMART_SYNC_PARSERS: ") for one in found)
+
+
 def test_mistakes_of_the_environment_name_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All at once, and for commands that only look what they are about is left out."""
     monkeypatch.chdir(tmp_path)

@@ -168,6 +168,18 @@ def test_what_is_handed_in_goes_before_the_environment(
     assert sync_all_projects_standalone(world.address, key, KEY)["success"] is False
 
 
+def test_a_mistake_in_the_arguments_or_the_environment_is_named(
+    world: World, key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which argument, or which variable, is wrong is said in the words of the configuration."""
+    for nothing in (None, "", " "):
+        answer = sync_all_projects_standalone(world.path, key, nothing)  # type: ignore[arg-type]
+        assert answer["error"] == "sheets_name: expected the spreadsheet's key, URL or title"
+    monkeypatch.setenv("SMART_SYNC_SCHEDULE__EVERY", "often")
+    answer = sync_all_projects_standalone(world.path, key, KEY)
+    assert answer["error"].startswith("the environment: SMART_SYNC_SCHEDULE__EVERY: expected a duration")
+
+
 def forked(child: Callable[[], bool]) -> int:
     """A process of which ``child`` is all; its exit code is 0 if that returns True."""
     pid = os.fork()

@@ -29,7 +29,8 @@ def name_the_sheets(environment: Mapping[str, str]) -> bool:
 
 def nearest_key(key: Sequence[str], values: Mapping[str, Any]) -> str:
     """The key (with dots) that ``key`` was probably meant to be; "" if none is similar. ``values`` are the file's."""
-    if len(key) > 2 and (siblings := _sibling_keys(key, values)):
+    siblings = _sibling_keys(key, values) if len(key) > 2 else ()
+    if siblings or (len(key) > 2 and key[0] == "parsers"):  # of a parser of an unknown kind nothing is known
         meant = nearest(key[-1], siblings)
         return ".".join([*key[:-1], meant]) if meant else ""
     return nearest(".".join(key), [".".join(known) for known in _keys()])

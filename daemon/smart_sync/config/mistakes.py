@@ -41,9 +41,9 @@ def describe(path: Path, values: Mapping[str, Any], problem: Any) -> str:
     if problem["loc"][-1:] == (_KEY,) and where[-2:-1] == ["headers"]:
         where.pop()  # a whole line of a header as its name, secret and all
     key = ".".join(where)
-    variable = keys.variable(where)
-    from_environment = variable in map(str.upper, os.environ)
-    place = f"the environment: {variable}" if from_environment else f"{path}: {key or '(the whole file)'}"
+    variable = _variable_of(where, values)
+    from_environment = variable == keys.variable(where)
+    place = f"the environment: {variable}" if variable else f"{path}: {key or '(the whole file)'}"
     only = problem["ctx"]["expected"] if _KEY in problem["loc"] and problem["type"] == "literal_error" else ""
     if only or problem["type"] == "extra_forbidden":
         meant = _nearest_of(where, only) if only else keys.nearest_key(where, values)
@@ -55,6 +55,21 @@ def describe(path: Path, values: Mapping[str, Any], problem: Any) -> str:
     if expected := _EXPECTED.get(problem["type"]):
         return f"{place}: expected {expected.format(**problem.get('ctx', {}))}"
     return f"{place}: {problem['msg'].removeprefix('Value error, ')}"
+
+
+def _variable_of(where: Sequence[str], values: Mapping[str, Any]) -> str:
+    """The variable that has the key, and its place in the JSON of one that has a whole table; "" if the file has it."""
+    known = set(map(str.upper, os.environ))
+    if keys.variable(where) in known:
+        return keys.variable(where)
+    in_file: Any = values
+    for part in where:
+        in_file = in_file.get(part) if isinstance(in_file, Mapping) else in_file
+    if in_file is not None:
+        return ""
+    tables = (count for count in range(len(where) - 1, 0, -1) if keys.variable(where[:count]) in known)
+    count = next(tables, 0)
+    return f"{keys.variable(where[:count])}: {'.'.join(where[count:])}" if count else ""
 
 
 def no_such_key(place: str, meant: str) -> str:
@@ -94,10 +109,17 @@ def _place(values: Any, location: Sequence[Any]) -> list[str]:
 def _as_written(values: Any, location: Sequence[Any]) -> Sequence[Any]:
     """``location`` without the step index of a parser whose only step is written in its own table."""
     match tuple(location):
-        case ("parsers", name, "steps", 0, *rest) if "steps" not in values["parsers"][name]:
+        case ("parsers", name, "steps", 0, *rest) if "steps" not in _table(values, "parsers", name):
             return ("parsers", name, *rest)
         case _:
             return location
+
+
+def _table(values: Any, *names: str) -> Mapping[str, Any]:
+    """The table of the file by its names; an empty one where the file has none, for the environment may."""
+    for name in names:
+        values = values.get(name) if isinstance(values, Mapping) else None
+    return values if isinstance(values, Mapping) else {}
 
 
 def _has(values: Any, index: Any) -> bool:

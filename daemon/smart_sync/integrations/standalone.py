@@ -35,6 +35,8 @@ PATIENCE = 600.0
 #: No id of a project has more characters: it is something else, perhaps a key that was handed in in its place.
 _MAX_ID = 64
 
+#: Where a mistake is that stands in no variable.
+_ARGUMENTS = Path("the arguments")
 #: Set while a call is under way: its retries are not the host's.  stamina hands its hooks no argument of ours.
 _calling: ContextVar[bool] = ContextVar("_calling", default=False)
 
@@ -42,11 +44,12 @@ _calling: ContextVar[bool] = ContextVar("_calling", default=False)
 def sync_all_projects_standalone(db: object, sheets_credentials: object, sheets_name: str) -> PassAnswer:
     """Run one pass over all active projects; returns what ``POST /api/admin/smart_sync`` answers.
 
-    ``db``: the path of the SQLite file, or an object with ``db_path``.  ``sheets_credentials``: a service
-    account's JSON key as the path of its file, as text, as base64 of it, or as a dict; None or "": as the daemon
-    finds it.  ``sheets_name``: the spreadsheet's key, URL or title.
+    ``db``: the path of the SQLite file or a ``postgresql://`` address, or an object with ``db_path``.
+    ``sheets_credentials``: a service account's JSON key as the path of its file, as text, as base64 of it, or as a
+    dict; None or "": as the daemon finds it.  ``sheets_name``: the spreadsheet's key, URL or title.
 
     Blocks, also where an event loop is running, and waits for up to 10 minutes while another pass holds the database.
+    Call it outside of a transaction of your own on that file, for whose end it would wait, up to two minutes.
     What an operator can fix is ``{"success": False, "error": …}``: no database or key where they should be, a daemon
     that has the database, a pass of another process that does not end.
     """
@@ -100,6 +103,8 @@ def run_pass(settings: Settings, project_id: str | None) -> SyncAnswer:
 
 def _run(db: object, sheets_credentials: object, sheets_name: str, project_id: str | None) -> SyncAnswer:
     secrets.protect_pasted(sheets_name)
+    if not isinstance(sheets_name, str) or not sheets_name.strip():
+        raise ConfigError(("sheets_name: expected the spreadsheet's key, URL or title",))
     settings = _settings(_database(getattr(db, "db_path", db)), _key(sheets_credentials), sheets_name)
     # A key that is of no use is told at once, not by each project.
     credentials.find(settings.sheets.credentials)
@@ -140,7 +145,7 @@ def _settings(where: Location, key: Path | SecretStr | None, sheets_name: str) -
         settings = _SettingsOfACall(database=place, sheets=given)  # type: ignore[arg-type]
         sheets = type(settings.sheets).model_validate(settings.sheets.model_dump() | given)
     except ValidationError as error:
-        raise ConfigError(tuple(str(problem["msg"]) for problem in error.errors())) from None
+        raise ConfigError(tuple(mistakes.describe(_ARGUMENTS, {}, problem) for problem in error.errors())) from None
     except SettingsError as error:
         raise ConfigError((mistakes.environment_mistake(str(error)),)) from None
     return settings.model_copy(update={"sheets": sheets})

@@ -27,13 +27,14 @@ _TEXT_IDS = (
     " id TEXT PRIMARY KEY DEFAULT (hex(randomblob(16))), copy them back"
 )
 _TEXT_IDS_OF_SERVER = (
-    "its ids are numbers, ours are text: with the web app stopped, ALTER TABLE {table} ALTER COLUMN id DROP IDENTITY IF"
-    " EXISTS, ALTER COLUMN id DROP DEFAULT, ALTER COLUMN id TYPE text, ALTER COLUMN id SET DEFAULT gen_random_uuid()"
+    "its ids are numbers, ours are text: with the web app stopped, and our views dropped if a pass has made them"
+    " (docs/how-to/postgres.md), ALTER TABLE {table} ALTER COLUMN id DROP IDENTITY IF EXISTS; ALTER TABLE {table} ALTER"
+    " COLUMN id DROP DEFAULT, ALTER COLUMN id TYPE text, ALTER COLUMN id SET DEFAULT gen_random_uuid()"
 )
 #: What either engine says, and what to do.
 _REMEDIES = (
     (r"datatype mismatch|cannot store", _TEXT_IDS),
-    (r"invalid input syntax for type (?:bigint|integer|smallint)", _TEXT_IDS_OF_SERVER),
+    (r"invalid input syntax for type (?:bigint|integer|smallint)|insert a non-DEFAULT value into", _TEXT_IDS_OF_SERVER),
     (r'null value in column "([^"]+)" of relation "projects"', r"say its value: [sync.defaults.projects] \1 = …"),
     (
         r'null value in column "([^"]+)" of relation "project_social_accounts"',
@@ -45,6 +46,10 @@ _REMEDIES = (
     (r"NOT NULL constraint failed: project_social_accounts\.(\S+)", r"say its value: [sync.defaults.accounts] \1 = …"),
     (r"NOT NULL constraint failed: (\S+)", r"give \1 a default, or let it be NULL"),
     (r"has no column named (\w+)", r"ALTER TABLE {table} ADD COLUMN \1 TEXT"),
+    (
+        r"permission denied for (table|sequence|schema|function|view) (\S+)",
+        r"a trigger or a constraint of {table} needs the \1 \2: GRANT the role of [database] url the right",
+    ),
     (r"", "loosen what the web app demands of it"),
 )
 
