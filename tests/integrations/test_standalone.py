@@ -173,10 +173,10 @@ def test_a_mistake_in_the_arguments_or_the_environment_is_named(
 ) -> None:
     """Which argument, or which variable, is wrong is said in the words of the configuration."""
     for nothing in (None, "", " "):
-        answer = sync_all_projects_standalone(world.path, key, nothing)  # type: ignore[arg-type]
+        answer = sync_all_projects_standalone(world.address, key, nothing)  # type: ignore[arg-type]
         assert answer["error"] == "sheets_name: expected the spreadsheet's key, URL or title"
     monkeypatch.setenv("SMART_SYNC_SCHEDULE__EVERY", "often")
-    answer = sync_all_projects_standalone(world.path, key, KEY)
+    answer = sync_all_projects_standalone(world.address, key, KEY)
     assert answer["error"].startswith("the environment: SMART_SYNC_SCHEDULE__EVERY: expected a duration")
 
 
