@@ -70,8 +70,10 @@ PROJECTS = {
 }
 ACCOUNTS = {account: name for accounts in PROJECTS.values() for account, name in accounts.items()}
 ZONES = ["UTC", "Europe/Berlin", "Pacific/Kiritimati", "America/Los_Angeles"]
-#: What differs by nature: how long a thing took, and when Google was asked; and what would not be known without asking.
+#: What differs by nature: how long a thing took.
 VOLATILE = {"seconds", "stages", "bytes"}
+#: The columns that the views of a web app's types leave out.
+NOT_READ = {"projects.created_at", "project_social_accounts.status"}
 NOT_COMPARED = {"database_made", "spreadsheet_facts", "smart_sync_leases", "quota_slots"}
 #: What may be numbers, or text that says the same.
 IDS = {"id", "project_id", "account_id"}
@@ -146,7 +148,11 @@ def rows_of(world: World, left_out: AbstractSet[str] = NOT_COMPARED) -> dict[str
     found = {}
     for name in {*world.tables(), "account_growth"} - left_out:
         columns, rows = world.table(f"smart_sync.{name}" if name in views else name)
-        kept = [index for index, column in enumerate(columns) if column not in VOLATILE]
+        kept = [
+            index
+            for index, column in enumerate(columns)
+            if {column, f"{name}.{column}"}.isdisjoint(VOLATILE | NOT_READ)
+        ]
         if "seq" in columns:  # numbers that a server has given to rows that were refused are not given again
             at = columns.index("seq")
             rows = [(*row[:at], place, *row[at + 1 :]) for place, row in enumerate(sorted(rows, key=lambda r: r[at]))]
