@@ -37,7 +37,7 @@ from tests.parsers.test_campaign import Imitation, configure
 from fake_google import FakeGoogle
 from fake_platforms import LINKS
 from lengths import examples
-from postgres_server import Server
+from postgres_server import Server, absence
 from receiver import Receiver, receiving
 from smart_sync import logs
 from smart_sync.admin.confirm import confirm
@@ -482,7 +482,7 @@ def installations(
 ) -> Iterator[Callable[[str], tuple[Path, str]]]:
     """Makes the databases of a kind, once: gives a file, and the name of a server's database, both to be copied."""
     if postgres_server is None:
-        pytest.skip("PostgreSQL is not installed: make packages, as root")
+        pytest.skip(absence())
     there = postgres_server
     made: dict[str, tuple[Path, str]] = {}
     with ExitStack() as stack:
