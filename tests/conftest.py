@@ -7,7 +7,6 @@ import os
 import resource
 import shutil
 import tempfile
-from collections import Counter
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
@@ -69,17 +68,8 @@ _PASSES = {"test_pass"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What `make quick` leaves out: whatever starts something beside the interpreter, most passes, long properties.
-
-    And what `make test` leaves to `make hunt`: of a test's cases PostgreSQL has one of `_CASES`.
-    """
-    tried = Counter[str]()
+    """What `make quick` leaves out: whatever starts something beside the interpreter, most passes, long properties."""
     for item in items:
-        if _is_case_on_server(item):
-            test = item.nodeid.partition("[")[0]
-            if tried[test] % _CASES:
-                item.add_marker(pytest.mark.at_length)
-            tried[test] += 1
         module, name = getattr(item, "module", None), _name_of(item)
         fixtures = set(getattr(item, "fixturenames", ()))
         starts = _starts(module) or fixtures & {"postgres", "postgres_server", "broker"} or "postgres" in item.name
@@ -90,24 +80,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _name_of(item: pytest.Item) -> str:
     module: Any = getattr(item, "module", None)
     return str(module.__name__).rpartition(".")[2]
-
-
-#: What differs from case to case is decided before the database is told: the statements are the same ones.  But in some
-#: modules it is what the database is, or is told.
-_CASES = 3
-_OF_THE_DATABASE = {
-    *("test_adoption", "test_adopt", "test_parsed_query", "test_durability_rows", "test_repair", "test_kill"),
-}
-
-
-def _is_case_on_server(item: pytest.Item) -> bool:
-    """Whether a test that is on both engines is on PostgreSQL here, and is not left out anyway."""
-    call = getattr(item, "callspec", None)
-    chosen = any("engine" in str(mark.args[0]) for mark in item.iter_markers("parametrize"))
-    on_server = call is not None and call.params.get("engine") == "postgres"
-    if _name_of(item) in _OF_THE_DATABASE:
-        return False
-    return on_server and not chosen and item.get_closest_marker("at_length") is None
 
 
 def pytest_collection_finish() -> None:
@@ -169,7 +141,10 @@ BOTH_ENGINES = {
     *("test_growth_rows", "test_parsed_query", "test_ingest", "test_history", "test_freshness", "test_coverage"),
     *("test_writer", "test_parsers_retention", "test_parser_health", "test_parsers_schedule"),
     *("test_webhooks_findings", "test_kill", "test_adopt", "test_names", "test_people", "test_clock_doubts"),
-    *("test_campaign", "test_campaign_votes", "test_campaign_answers"),
+    *("test_campaign", "test_campaign_votes", "test_campaign_answers", "test_counts", "test_days", "test_headers"),
+    *("test_link_cells", "test_links_behind", "test_growth", "test_collector", "test_parsers_check", "test_check"),
+    *("test_parsers_csv", "test_webhooks_delivery", "test_ping", "test_events", "test_standalone", "test_drill"),
+    "test_daemon",
 }
 
 

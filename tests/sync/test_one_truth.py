@@ -3,7 +3,6 @@
 import asyncio
 import html
 import json
-import os
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -55,10 +54,8 @@ def views_of(name: str, day: int) -> Any:
     return {"a": 1000, "b": 5000, "d": 700, "e": 300, "f": 40, "g": 9}[name] + day * {"b": -20}.get(name, 10)
 
 
-#: Whose the table of snapshots is, and the engine; what is left out is no other SQL: `make hunt` has it.
-LIVES = ["ours, sqlite", "theirs, sqlite", "theirs, postgres"]
-if os.environ.get("HYPOTHESIS_PROFILE") == "hunt":
-    LIVES.append("ours, postgres")
+#: Whose the table of snapshots is, and the engine.
+LIVES = ["ours, sqlite", "theirs, sqlite", "ours, postgres", "theirs, postgres"]
 
 
 @pytest.fixture(scope="module", params=LIVES)

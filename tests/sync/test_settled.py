@@ -239,6 +239,7 @@ def test_a_daemon_that_lives_on_writes_what_a_fresh_one_would(
     asyncio.run(_compare(acts, strategy, choice, by_other_process))
 
 
+@pytest.mark.hypothesis
 def test_a_daemon_of_a_server_that_lives_on_writes_what_a_fresh_one_would(postgres_server: Server | None) -> None:
     """The same of databases on a server, which has no short cut that could be wrong: few in each run."""
     if postgres_server is None:
