@@ -119,6 +119,7 @@ async def test_the_types_of_the_web_app_are_its_own(
     result = await world.sync_one()
     assert result.counts.updated == 2
     assert 'value \\"2147483648\\" is out of range for type integer' in log.getvalue()
+    assert "make the counts of account_snapshots BIGINT" in result.remedy
     with psycopg.connect(postgres) as app:
         rows = app.execute(
             "SELECT account_id::text, views, total_videos_fetched, snapshot_time FROM account_snapshots"

@@ -268,6 +268,9 @@ RUSSIAN = {
     "look at the triggers, rules and column types of the web app's tables": (
         "посмотрите триггеры, правила и типы столбцов таблиц веб-приложения"
     ),
+    "make the counts of account_snapshots BIGINT, as docs/how-to/postgres.md says": (
+        "сделайте числа в account_snapshots типом BIGINT, как сказано в docs/how-to/postgres.md"
+    ),
     "the table {name} is gone": "таблицы {name} больше нет",
     "restore it from a backup, or finish the migration that has renamed it": (
         "восстановите её из резервной копии или завершите миграцию, которая её переименовала"
