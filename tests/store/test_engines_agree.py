@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, replace
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
@@ -201,6 +201,7 @@ class TwoWorlds:
         self.draw = draw
         self.id_of = app.ids if app else "account-{}".format
         self.project_of = app.ids if app else "project-{}".format
+        self.has_times = app is not None
         self.worlds = worlds
         self.google = worlds[0].google
         #: The names in each worksheet, and the numbers behind each; None: the row is not there.
@@ -295,8 +296,16 @@ class TwoWorlds:
         self.execute(
             f"INSERT INTO account_snapshots (id, account_id, {', '.join(METRICS)}, snapshot_time)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (made, self.id_of(account), *values, stamp(self.now - timedelta(hours=self.draw.randrange(40)))),
+            (made, self.id_of(account), *values, self._time(self.now - timedelta(hours=self.draw.randrange(40)))),
         )
+
+    def _time(self, at: datetime) -> str:
+        """A time as a web app may write it; where it is kept as a time, and not as it is written, as we do."""
+        if self.has_times:
+            return stamp(at)
+        there = at.astimezone(timezone(timedelta(hours=self.draw.choice([-8, 0, 2]))))
+        forms = [stamp(at), f"{at:%Y-%m-%d %H:%M:%S}", f"{at:%Y-%m-%dT%H:%M:%SZ}", there.isoformat(), "soon"]
+        return self.draw.choice(forms)
 
     def the_web_app_switches_an_account(self) -> None:
         given = (self.draw.choice("001"), self.id_of(self._account()))
@@ -418,7 +427,10 @@ class TwoWorlds:
             if done is not None:
                 await done
         self.write_worksheets()
-        self.now += timedelta(hours=self.draw.choice([1, 7, 24, 50, 200]))
+        self.now += timedelta(
+            hours=self.draw.choice([1, 7, 24, 50, 200]), seconds=self.draw.randrange(3600),
+            microseconds=self.draw.choice([0, 1, 400_000, 999_999]),
+        )  # fmt: skip
         self.happened.append(f"a pass at {self.now}")
         seed, dry_run = len(self.happened), self.draw.choice([False] * 4 + [True])
         results = [await self._pass(index, seed, dry_run) for index in (0, 1)]
