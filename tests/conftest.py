@@ -19,7 +19,7 @@ import pytest
 from beside import Beside
 from celery_processes import redis
 from fake_google import FakeGoogle
-from postgres_server import Server, shared
+from postgres_server import Server, absence, shared
 from postgres_sessions import KEPT
 from smart_sync import logs
 from smart_sync.core.redaction import KnownSecrets
@@ -168,7 +168,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server
 def postgres(postgres_server: Server | None) -> Iterator[str]:
     """The URL of a new database on that server."""
     if postgres_server is None:
-        pytest.skip("PostgreSQL is not installed: make packages, as root")
+        pytest.skip(absence())
     with postgres_server.database() as url:
         yield url
 
@@ -177,7 +177,7 @@ def postgres(postgres_server: Server | None) -> Iterator[str]:
 def prepared(postgres_server: Server | None) -> Iterator[str]:
     """The same with our tables in it."""
     if postgres_server is None:
-        pytest.skip("PostgreSQL is not installed: make packages, as root")
+        pytest.skip(absence())
     with postgres_server.prepared() as url:
         yield url
 

@@ -13,7 +13,7 @@ import pytest
 
 from daemon_process import run_command
 from markdown_pages import HOW_TO, texts
-from postgres_server import Server
+from postgres_server import Server, absence
 
 PAGE = HOW_TO / "postgres.md"
 NEW, BESIDE, FOR_THE_APP, ELSEWHERE, WITHOUT_VIEWS, SEES_ALL = texts(PAGE, "sql")
@@ -68,7 +68,7 @@ class Page:
 @pytest.fixture
 def page(postgres_server: Server | None) -> Iterator[Page]:
     if postgres_server is None:
-        pytest.skip("PostgreSQL is not installed: make packages, as root")
+        pytest.skip(absence())
     page = Page(postgres_server, uuid.uuid4().hex[:8])
     with _removed(page):
         yield page

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from daemon_process import run_command
-from postgres_server import running
+from postgres_server import absence, running
 from world import link
 
 #: Commands that write, with the exit code of what the administrator has to mend; and those that look.
@@ -110,7 +110,7 @@ def test_a_replica(tmp_path: Path) -> None:
     """A real one, in recovery: the primary is to be named; whoever only looks is answered."""
     with running() as primary:
         if primary is None:
-            pytest.skip("PostgreSQL is not installed: make packages, as root")
+            pytest.skip(absence())
         with primary.database() as url, primary.replica() as replica:
             name = url.partition("?")[0].rpartition("/")[2]
             (tmp_path / "primary").mkdir()

@@ -13,7 +13,7 @@ import pytest
 
 from daemon_process import run_command
 from fake_google import FakeGoogle
-from postgres_server import Server
+from postgres_server import Server, absence
 from report_data import report_of
 from smart_sync.admin.history import growth
 from smart_sync.core.days import moment, stamp
@@ -69,7 +69,7 @@ def lived(
         if engine == "sqlite":
             world = World(folder, google)
         elif postgres_server is None:
-            pytest.skip("PostgreSQL is not installed: make packages, as root")
+            pytest.skip(absence())
         else:
             world = PostgresWorld(folder, google, stack.enter_context(postgres_server.database()))
         world.sections["sheets"] = google.settings(world.folder, KEY, reads_per_minute=3000)

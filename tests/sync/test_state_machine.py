@@ -33,7 +33,7 @@ from hypothesis.stateful import (
 
 from fake_google import FakeGoogle
 from lengths import examples
-from postgres_server import Server
+from postgres_server import Server, absence
 from smart_sync import logs
 from smart_sync.admin.history import growth
 from smart_sync.admin.ingest import NothingToForget, forget
@@ -702,7 +702,7 @@ def test_every_promise_holds_whatever_happens_in_whatever_order() -> None:
 def test_every_promise_holds_on_a_server(postgres_server: Server | None) -> None:
     """The same with PostgreSQL."""
     if postgres_server is None:
-        pytest.skip("PostgreSQL is not installed: make packages, as root")
+        pytest.skip(absence())
     there = postgres_server
 
     class OnServer(Machine):

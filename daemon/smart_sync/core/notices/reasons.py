@@ -43,7 +43,7 @@ RUSSIAN = {
     'worksheet "{title}" cannot be a file': "лист «{title}» не может быть файлом",
     "a title for a CSV file has no / \\ in it": "в названии для файла CSV не может быть / и \\",
     "{path} cannot be read: {why}": "{path} не читается: {why}",
-    "check [parsers] path": "проверьте [parsers] path",
+    "check {table} path": "проверьте {table} path",
     "{path} has no values: {why}": "в {path} нет значений: {why}",
     "no line is below its header": "под заголовком нет ни одной строки",
     "did what should have written it fail?": "то, что его пишет, завершилось с ошибкой?",
