@@ -191,7 +191,7 @@ def test_ids_that_are_numbers_become_texts_by_the_statement_that_check_gives(app
 
 
 def test_a_right_that_a_trigger_lacks_is_named(app: App, role: str) -> None:
-    """`check` names the table that the trigger writes to."""
+    """`check` names the table that the trigger writes to; a pass fails by it, and its log has no line of a library."""
     app.execute("CREATE TABLE audit (what text)")
     app.execute(
         "CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS"
@@ -200,3 +200,6 @@ def test_a_right_that_a_trigger_lacks_is_named(app: App, role: str) -> None:
     )
     url = app.url.replace("postgres@", f"{role}@")
     assert "needs the table audit: GRANT" in app.run("check", url=url, code=1)
+    told = app.run("once", url=url, code=4)
+    assert "permission denied for table audit" in told
+    assert "library.logged" not in told
