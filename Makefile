@@ -78,7 +78,6 @@ accidents: $(VENV)/.dev
 
 hunt: $(VENV)/.dev
 	HYPOTHESIS_PROFILE=hunt $(BIN)/pytest -n $(WORKERS) -m "hypothesis or at_length" -o asyncio_debug=true
-	HYPOTHESIS_PROFILE=hunt $(BIN)/pytest -n $(WORKERS) tests/parsers/test_campaign*.py tests/sync/test_one_truth.py tests/sync/test_settled.py  # on both engines
 
 KILLS ?= 2000
 CUTS ?= 18000

@@ -11,7 +11,7 @@ import psycopg
 
 from bench.measure import Row, Sizes, medians
 from bench.worlds import WRITTEN, Passes, Size, create, passes, sheets_of
-from postgres_server import running
+from postgres_server import absence, running
 from smart_sync.config.database_url import server
 from smart_sync.store.engine import Transaction
 from smart_sync.store.postgres.postgres_database import PostgresDatabase
@@ -26,7 +26,7 @@ def rows(sizes: Sizes, folder: Path) -> Iterator[Row]:
     """The figures of a PostgreSQL server of its own; none where it is not installed."""
     with running() as there:
         if there is None:
-            print("skipped: PostgreSQL is not installed, or may not be started here", file=sys.stderr)  # noqa: T201
+            print(f"skipped: {absence()}", file=sys.stderr)  # noqa: T201
             return
         there.stop()
         there.start(f"-c listen_addresses='' {SIZED}")  # with fsync, as servers are

@@ -24,7 +24,7 @@ from bench.measure import medians
 from bench.worlds import account_id, account_names, everything, link, worksheet
 from fake_google import FakeGoogle
 from fleet import Fleet, FleetWorld
-from postgres_server import running
+from postgres_server import absence, running
 from smart_sync import config
 from smart_sync.config.database_url import Server
 from smart_sync.core.days import stamp
@@ -106,7 +106,7 @@ async def measure() -> Costs:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="smart-sync-simulate-")))
         server = stack.enter_context(running())
         if server is None:
-            raise click.ClickException("PostgreSQL is not installed: make packages, as root")
+            raise click.ClickException(absence())
         world = FleetWorld(Fleet(folder), stack.enter_context(FakeGoogle()), stack.enter_context(server.database()))
         world.broker = "redis://localhost"
         world.write()

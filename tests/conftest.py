@@ -7,7 +7,6 @@ import os
 import resource
 import shutil
 import tempfile
-from collections import Counter
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
@@ -20,7 +19,7 @@ import pytest
 from beside import Beside
 from celery_processes import redis
 from fake_google import FakeGoogle
-from postgres_server import Server, shared
+from postgres_server import Server, absence, shared
 from postgres_sessions import KEPT
 from smart_sync import logs
 from smart_sync.core.redaction import KnownSecrets
@@ -69,17 +68,8 @@ _PASSES = {"test_pass"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What `make quick` leaves out: whatever starts something beside the interpreter, most passes, long properties.
-
-    And what `make test` leaves to `make hunt`: of a test's cases PostgreSQL has one of `_CASES`.
-    """
-    tried = Counter[str]()
+    """What `make quick` leaves out: whatever starts something beside the interpreter, most passes, long properties."""
     for item in items:
-        if _is_case_on_server(item):
-            test = item.nodeid.partition("[")[0]
-            if tried[test] % _CASES:
-                item.add_marker(pytest.mark.at_length)
-            tried[test] += 1
         module, name = getattr(item, "module", None), _name_of(item)
         fixtures = set(getattr(item, "fixturenames", ()))
         starts = _starts(module) or fixtures & {"postgres", "postgres_server", "broker"} or "postgres" in item.name
@@ -90,24 +80,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _name_of(item: pytest.Item) -> str:
     module: Any = getattr(item, "module", None)
     return str(module.__name__).rpartition(".")[2]
-
-
-#: What differs from case to case is decided before the database is told: the statements are the same ones.  But in some
-#: modules it is what the database is, or is told.
-_CASES = 3
-_OF_THE_DATABASE = {
-    *("test_adoption", "test_adopt", "test_parsed_query", "test_durability_rows", "test_repair", "test_kill"),
-}
-
-
-def _is_case_on_server(item: pytest.Item) -> bool:
-    """Whether a test that is on both engines is on PostgreSQL here, and is not left out anyway."""
-    call = getattr(item, "callspec", None)
-    chosen = any("engine" in str(mark.args[0]) for mark in item.iter_markers("parametrize"))
-    on_server = call is not None and call.params.get("engine") == "postgres"
-    if _name_of(item) in _OF_THE_DATABASE:
-        return False
-    return on_server and not chosen and item.get_closest_marker("at_length") is None
 
 
 def pytest_collection_finish() -> None:
@@ -169,7 +141,10 @@ BOTH_ENGINES = {
     *("test_growth_rows", "test_parsed_query", "test_ingest", "test_history", "test_freshness", "test_coverage"),
     *("test_writer", "test_parsers_retention", "test_parser_health", "test_parsers_schedule"),
     *("test_webhooks_findings", "test_kill", "test_adopt", "test_names", "test_people", "test_clock_doubts"),
-    *("test_campaign", "test_campaign_votes", "test_campaign_answers"),
+    *("test_campaign", "test_campaign_votes", "test_campaign_answers", "test_counts", "test_days", "test_headers"),
+    *("test_link_cells", "test_links_behind", "test_growth", "test_collector", "test_parsers_check", "test_check"),
+    *("test_parsers_csv", "test_webhooks_delivery", "test_ping", "test_events", "test_standalone", "test_drill"),
+    "test_daemon",
 }
 
 
@@ -193,7 +168,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server
 def postgres(postgres_server: Server | None) -> Iterator[str]:
     """The URL of a new database on that server."""
     if postgres_server is None:
-        pytest.skip("PostgreSQL is not installed: make packages, as root")
+        pytest.skip(absence())
     with postgres_server.database() as url:
         yield url
 
@@ -202,7 +177,7 @@ def postgres(postgres_server: Server | None) -> Iterator[str]:
 def prepared(postgres_server: Server | None) -> Iterator[str]:
     """The same with our tables in it."""
     if postgres_server is None:
-        pytest.skip("PostgreSQL is not installed: make packages, as root")
+        pytest.skip(absence())
     with postgres_server.prepared() as url:
         yield url
 

@@ -181,6 +181,8 @@ def adopt_libraries() -> None:
     logging.captureWarnings(True)
     # It tells of each odd header with a traceback; what comes of an answer is told by our own events.
     logging.getLogger("urllib3").setLevel(logging.ERROR)
+    # Where a statement is refused it tells that its pipeline was aborted; why, our own events tell.
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
 
 
 def _exception_as_data() -> structlog.typing.Processor:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from daemon_process import run_command, write_config
+from daemon_process import run_command
 from fake_google import FakeGoogle
 from smart_sync.admin import checks
 from smart_sync.admin.checks import check, database_file
@@ -54,9 +54,7 @@ def found(world: World) -> list[dict[str, str]]:
     worksheets["Unclaimed"] = [list(HEADER)]
     world.add_project("Twice", ["twice"])
     worksheets["Twice"] = [["Link", "Followers", "Followers"], [link("twice"), 1, 2]]
-    ended = run_command(
-        "check", "--json", "--config", str(write_config(world.folder, google=world.google, spreadsheet=KEY))
-    )
+    ended = run_command("check", "--json", "--config", str(world.config()))
     assert ended.returncode == 1
     findings: list[dict[str, str]] = json.loads(ended.stdout)["findings"]
     return findings
@@ -213,6 +211,7 @@ async def test_what_sqlite_will_refuse_is_foreseen(tmp_path: Path, google: FakeG
     assert world.path.read_bytes() == before
 
 
+@pytest.mark.sqlite  # bytes of its file
 async def test_of_a_damaged_database_nothing_is_told_but_that(world: World) -> None:
     """A worksheet beside a database that cannot be read is in no order, nor is it said to become a project."""
     world.sections["sync"] = {"create_missing": "projects"}
@@ -241,6 +240,7 @@ async def test_a_row_is_told_once(world: World) -> None:
     assert "P!B3: no account is created for this row" in row
 
 
+@pytest.mark.sqlite  # locks of its file
 @pytest.mark.parametrize(
     ("journal", "begin", "so"),
     [
@@ -299,6 +299,7 @@ async def test_without_an_active_project_the_ways_to_one_are_named(world: World)
     assert (len(await missing("warning")), await missing("error")) == (1, [])
 
 
+@pytest.mark.sqlite  # any text in a column of numbers
 async def test_an_is_active_that_is_not_understood_is_named(world: World) -> None:
     """Of a project by `check`, of an account by each pass; `explain` says why there is no value."""
     world.add_project("P", ["a", "b"])
@@ -342,6 +343,7 @@ async def test_without_a_default_spreadsheet_nothing_is_missing(world: World) ->
     assert await told(world, "error") == []
 
 
+@pytest.mark.sqlite  # the disk of its file
 async def test_a_full_disk_is_not_green(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the next pass would fail of is an error before it."""
     monkeypatch.setattr(checks, "FULL", 2**80)

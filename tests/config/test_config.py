@@ -146,6 +146,15 @@ def test_a_password_that_the_library_would_cut_in_two_is_refused(tmp_path: Path,
     assert "hunter2" not in str(failure.value)
 
 
+def test_an_address_in_the_notation_of_sqlalchemy_is_told_apart(tmp_path: Path) -> None:
+    """What the web app's own variable often has: the driver's name is to go, and nothing of it is shown."""
+    path = tmp_path / "config.toml"
+    path.write_text('[database]\nurl = "postgresql+psycopg2://app:hunter2@host/db"\n[sheets]\ndirectory = "."\n')
+    with pytest.raises(ConfigError, match=r"database.url: expected postgresql://, without the \+") as failure:
+        config.load(path)
+    assert "hunter2" not in str(failure.value)
+
+
 @pytest.mark.parametrize(
     "url",
     [

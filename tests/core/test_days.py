@@ -92,9 +92,9 @@ async def test_each_local_day_grows_from_the_one_before(world: World, zone: str,
             await SyncPass(resources).run(PassRequest(Trigger.TIMER))
     labels = [(first + timedelta(days=n)).isoformat() for n in range(7)]
     assert await told_days(world, "a") == [(day, 1000 + n, 1 if n else None) for n, day in enumerate(labels)]
-    answer = await growth(world.path, None, "followers", 6, world.now)
+    answer = await growth(world.where, None, "followers", 6, world.now)
     assert (answer["days"], answer["accounts"][0]["values"]) == (labels, [*range(1000, 1007)])
-    ((account,),) = (project.accounts for project in (await read(world.path, None, 90, world.now)).projects)
+    ((account,),) = (project.accounts for project in (await read(world.where, None, 90, world.now)).projects)
     assert [date.fromordinal(day).isoformat() for day in account.history.days] == labels
     assert [row[1:] for row in world.execute(WEB_APP, ("account-a",))] == [(n, n) for n in range(1006, 999, -1)]
 
@@ -110,7 +110,7 @@ async def test_a_zone_that_is_changed_decides_for_old_snapshots_too(world: World
     kept = world.snapshots()
     seen = {}
     for zone in ("Europe/Berlin", "Pacific/Kiritimati", "America/Los_Angeles", "UTC"):
-        async with open_database(world.path, zone):
+        async with open_database(world.where, zone):
             seen[zone] = await told_days(world, "a")
     # The newest of a day counts: in Los Angeles all of 8 March (UTC) is one day.
     assert seen == {
@@ -119,7 +119,7 @@ async def test_a_zone_that_is_changed_decides_for_old_snapshots_too(world: World
         "America/Los_Angeles": [("2026-03-08", 823, None), ("2026-03-09", 923, 100)],
         "UTC": [("2026-03-08", 823, None), ("2026-03-09", 923, 100)],
     }
-    async with open_database(world.path):
+    async with open_database(world.where):
         assert await told_days(world, "a") == seen["UTC"], "who names no zone changes none"
     assert world.snapshots() == kept
 
@@ -138,7 +138,7 @@ async def test_no_day_is_left_out_where_the_zone_is_changed(world: World) -> Non
 async def test_duplicates_and_gaps_of_other_writers_go_by_local_days(world: World) -> None:
     """Of several snapshots of a local day, in whatever notation, the last counts; a missing local day is a gap."""
     world.add_project("P", ["a"])
-    async with open_database(world.path, "America/Los_Angeles"):
+    async with open_database(world.where, "America/Los_Angeles"):
         pass
     rows = [
         ("2026-11-24 07:30:00", 1),  # the 23rd in Los Angeles
@@ -162,5 +162,5 @@ async def test_today_is_the_zones_today(world: World) -> None:
     """`growth` ends with the day it is in the zone, not with the day it is in Greenwich."""
     evening = datetime(2026, 3, 10, 23, 30, tzinfo=UTC)
     for zone, today in (("Europe/Berlin", "2026-03-11"), ("America/Los_Angeles", "2026-03-10")):
-        async with open_database(world.path, zone):
-            assert (await growth(world.path, None, "views", 1, evening))["until"] == today
+        async with open_database(world.where, zone):
+            assert (await growth(world.where, None, "views", 1, evening))["until"] == today

@@ -19,7 +19,7 @@ import pytest
 import terminal
 from daemon_process import Daemon, write_config
 from fake_google import FakeGoogle
-from markdown_pages import ROOT, Block, blocks, pages
+from markdown_pages import ROOT, Block, blocks, calls, pages
 from shown_commands import checked, is_of_the_shell, lines_of, mistake, ours
 from smart_sync import config
 from world import KEY, World
@@ -77,6 +77,16 @@ def test_every_call_has_such_options(block: Block) -> None:
     for line in lines_of(block.text):
         arguments = ours(line, has_user=block.language == "cron")
         assert arguments is None or mistake(arguments) == "", f"{block}: {line}"
+
+
+def test_every_call_in_a_sentence_has_such_options() -> None:
+    """Of all pages: commands, options and choices are those of the command tree; arguments may be left out."""
+    shown = {(page.name, call.replace("…", "X")) for page in pages() for call in calls(page) if "COMMAND" not in call}
+    wrong = {one: mistake(ours(one[1]) or []) for one in shown if one != ("CONTRIBUTING.md", "smart-sync projects")}
+    assert {
+        one: why for one, why in wrong.items() if why and not re.search("is missing|requires an argument", why)
+    } == {}
+    assert len(shown) > 60
 
 
 def test_a_wrong_call_is_seen() -> None:

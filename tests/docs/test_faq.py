@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from literal_texts import calls_by_name, is_said, sample, says
+from literal_texts import all_texts, calls_by_name, is_said, sample, says
 from markdown_pages import DOCS, pages
+from reference_configuration import every_section
 from smart_sync.admin.checks.findings import Finding, Report
 from smart_sync.cli.output import passes
 from smart_sync.core.model import Problem
@@ -144,6 +145,17 @@ def quoted_messages() -> Iterator[tuple[str, str]]:
 def test_a_message_that_a_page_explains_is_one_of_ours(page: str, quoted: str) -> None:
     """In the words that are shown today, English or Russian."""
     assert is_said(quoted), page
+
+
+def test_a_key_that_a_message_or_page_names_is_one() -> None:
+    """Each ``[section] key`` in a text of ours, or on a page, is a key of the configuration."""
+    known = {key.heading for section in every_section() for key in section.keys}
+    sections = "|".join(sorted({heading.partition(".")[0] for heading in known}))
+    named = re.compile(rf"\[({sections})\] ([a-z]+(?:_[a-z]+)*)(?=[`;,.)\"]|$)")
+    shown = [*all_texts(), *(page.read_text() for page in pages())]
+    keys = {".".join(found) for text in shown for found in named.findall(text)}
+    assert len(keys) > 20
+    assert keys - known == set()
 
 
 @pytest.mark.parametrize(("place", "text", "code"), messages())

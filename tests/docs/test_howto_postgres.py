@@ -13,10 +13,11 @@ import pytest
 
 from daemon_process import run_command
 from markdown_pages import HOW_TO, texts
-from postgres_server import Server
+from postgres_server import Server, absence
 
 PAGE = HOW_TO / "postgres.md"
-NEW, BESIDE, FOR_THE_APP, WITHOUT_VIEWS, SEES_ALL = texts(PAGE, "sql")
+NEW, BESIDE, FOR_THE_APP, ELSEWHERE, WITHOUT_VIEWS, SEES_ALL = texts(PAGE, "sql")
+REMOVAL = re.findall(r"`(DROP OWNED BY [^`]*)`", (HOW_TO / "beside-the-web-app.md").read_text())[0]
 (BACKUP,) = [text for text in texts(PAGE, "sh") if text.startswith("pg_dump ")]
 SHEET = "Link,Followers,Views\nhttps://www.tiktok.com/@a,12,3400\n"
 WEB_APP = """
@@ -67,7 +68,7 @@ class Page:
 @pytest.fixture
 def page(postgres_server: Server | None) -> Iterator[Page]:
     if postgres_server is None:
-        pytest.skip("PostgreSQL is not installed: make packages, as root")
+        pytest.skip(absence())
     page = Page(postgres_server, uuid.uuid4().hex[:8])
     with _removed(page):
         yield page
@@ -95,6 +96,22 @@ def test_beside_a_web_app_the_rights_of_the_page_are_enough(tmp_path: Path, page
     with psycopg.connect(page.server.url(page.of("web_app"), page.of("web_app"))) as app:
         assert app.execute("SELECT followers, views FROM account_growth").fetchall() == [(12, 3400)]
         assert app.execute("SELECT followers, views FROM account_snapshots").fetchall() == [(12, 3400)]
+
+
+def test_tables_in_another_schema_and_the_way_back(tmp_path: Path, page: Page) -> None:
+    """Led to the schema, the role works there with the same rights; removed as the page says, it leaves nothing."""
+    page.run("CREATE ROLE web_app LOGIN CREATEROLE; CREATE DATABASE web_app OWNER web_app")
+    page.run(f"CREATE SCHEMA app; SET search_path = app; {WEB_APP}", "web_app", "web_app")
+    page.run(f"SET search_path = app; {BESIDE.replace('SCHEMA public', 'SCHEMA app')}", "web_app", "web_app")
+    page.run(ELSEWHERE)
+    page.command(tmp_path, "web_app", "check")
+    page.command(tmp_path, "web_app", "once")
+    with page.server.connect(page.of("web_app")) as app:
+        assert app.execute("SELECT followers, views FROM app.account_metrics").fetchall() == [(12, 3400)]
+        page.run(REMOVAL, "web_app")
+        left = app.execute("SELECT tablename FROM pg_tables WHERE schemaname !~ '^pg_|^information' ORDER BY 1")
+        assert [row[0] for row in left] == ["account_snapshots", "project_social_accounts", "projects"]
+        assert app.execute("SELECT count(*) FROM pg_namespace WHERE nspname ~ 'smart_sync'").fetchone() == (0,)
 
 
 def test_the_web_app_can_change_its_tables(tmp_path: Path, page: Page) -> None:

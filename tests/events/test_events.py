@@ -63,11 +63,12 @@ async def test_passes_of_every_outcome_log_as_declared(world: World, log: io.Str
     world.sheet("Synced", synced0=["junk", 1, 1, 1, 1], synced1=[2] * 5, newcomer=[3] * 5)
     world.sheet("Refused", refused0=[1] * 5, refused1=[2] * 5)
     del world.google.spreadsheets[KEY].worksheets["Degraded"]
-    grudge = "CREATE TRIGGER {0} BEFORE INSERT ON {1} WHEN NEW.{2} = '{3}' BEGIN SELECT RAISE(ABORT, 'no'); END"
-    world.execute(grudge.format("one", "worksheet_reads", "project_id", "project-Failed"))
-    world.execute(grudge.format("two", "account_snapshots", "account_id", "account-refused1"))
-    await world.sync()
-    await world.sync()
+    with (
+        world.refusing("INSERT", "worksheet_reads", "NEW.project_id = 'project-Failed'"),
+        world.refusing("INSERT", "account_snapshots", "NEW.account_id = 'account-refused1'"),
+    ):
+        await world.sync()
+        await world.sync()
     logged = lines(log)
     assert {line["event"]: violations(line) for line in logged if violations(line)} == {}
     assert {line["event"] for line in logged} >= {

@@ -20,7 +20,7 @@ from daemon_process import PATIENCE, Daemon, run_command
 from fake_google import FakeGoogle
 from fleet import Fleet, FleetWorld, go_on, halt
 from smart_sync import config
-from smart_sync.config.database_url import Server
+from smart_sync.config.database_url import Server, server
 from smart_sync.core.model import Outcome, Project, Trigger
 from smart_sync.core.results.results import PassResult, ProjectResult
 from smart_sync.errors import ConfigError, DatabaseError
@@ -28,6 +28,7 @@ from smart_sync.integrations.celery import smart_sync_all_projects
 from smart_sync.store.engine import Lost
 from smart_sync.store.postgres import worker_tasks
 from smart_sync.store.postgres.postgres_database import PostgresDatabase
+from smart_sync.store.schema import open_database
 from smart_sync.sync import project, spreadsheet_task
 from smart_sync.sync.fan_out import PROJECTS, RESULT, rules_digests
 from smart_sync.sync.reporter import Reporter
@@ -413,6 +414,20 @@ async def test_what_a_late_worker_has_left_is_no_result_of_this_pass(world: Flee
     assert google.count("batch") == 1
     assert world.merged("p0") == (1,) * 5
     assert world.execute("SELECT run_id FROM fan_out_results") == [("run",)]
+
+
+async def test_a_spreadsheet_is_unclaimed_while_no_other_worker_is_alive(prepared: str) -> None:
+    """A worker that was told nothing by the broker takes what waits only where nobody else shows signs of life."""
+    async with open_database(server(prepared)) as database:
+        assert isinstance(database, PostgresDatabase)
+        await worker_tasks.begin(database, "run", "{}", {"s": "[]", "t": "[]"})
+        assert await worker_tasks.unclaimed(database, "two", 30.0) == ("run", "s")
+        assert await worker_tasks.take(database, worker_tasks.TaskToken(), "run", "s", "one") is not None
+        assert await worker_tasks.unclaimed(database, "two", 30.0) is None
+        assert await worker_tasks.unclaimed(database, "two", 0.0) == ("run", "t")
+        assert await worker_tasks.unclaimed(database, "one", 30.0) == ("run", "t")
+        await worker_tasks.end(database, "run")
+        assert await worker_tasks.unclaimed(database, "one", 30.0) is None
 
 
 async def test_what_the_database_has_lost_is_not_waited_for(world: FleetWorld) -> None:

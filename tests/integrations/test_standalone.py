@@ -18,7 +18,7 @@ import stamina
 import structlog
 from stamina.instrumentation import RetryDetails
 
-from daemon_process import Daemon, write_config
+from daemon_process import Daemon
 from fake_google import Call
 from smart_sync import sync_all_projects_standalone, sync_single_project_standalone
 from smart_sync.core.answers import PassAnswer, ProjectAnswer
@@ -41,18 +41,18 @@ def key(world: World, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_all_projects_are_synced(world: World, key: Path) -> None:
-    """The answer is the control channel's, and the numbers are in SQLite when it returns."""
-    answer = assert_type(sync_all_projects_standalone(str(world.path), str(key), KEY), PassAnswer)  # for type checkers
+    """The answer is the control channel's, and the numbers are in the database when it returns."""
+    answer = assert_type(sync_all_projects_standalone(world.address, str(key), KEY), PassAnswer)  # for type checkers
     assert (answer["success"], answer["total_projects"], answer["error_count"]) == (True, 2, 0)
     assert (world.merged("a"), world.merged("b")) == ((1,) * 5, (2,) * 5)
 
 
 def test_one_project_is_synced_and_an_unknown_one_refused(world: World, key: Path) -> None:
     """Only the project that is named is touched; one that is not there is answered, not raised."""
-    answer = assert_type(sync_single_project_standalone(world.path, key, KEY, "2"), ProjectAnswer)
+    answer = assert_type(sync_single_project_standalone(world.address, key, KEY, "2"), ProjectAnswer)
     assert answer["updated_count"] == 1
     assert (world.merged("a"), world.merged("b")) == (None, (2,) * 5)
-    unknown = sync_single_project_standalone(world.path, key, KEY, "nobody")
+    unknown = sync_single_project_standalone(world.address, key, KEY, "nobody")
     assert unknown == {"success": False, "error": "Project not found", "project_id": "nobody"}
 
 
@@ -61,7 +61,7 @@ def test_credentials_are_taken_in_every_form(world: World, key: Path, form: str)
     """A path, the JSON as text, or a dict; the database as a path or as an object with db_path."""
     encoded = base64.b64encode(key.read_bytes()).decode()
     given = {"text": key.read_text(), "base64": encoded, "dict": json.loads(key.read_text()), "path": key}[form]
-    answer = sync_all_projects_standalone(SimpleNamespace(db_path=str(world.path)), given, KEY)
+    answer = sync_all_projects_standalone(SimpleNamespace(db_path=world.address), given, KEY)
     assert answer["degraded_count"] == 0
 
 
@@ -70,11 +70,11 @@ async def test_days_stay_those_of_the_database(
     world: World, key: Path, monkeypatch: pytest.MonkeyPatch, named: str, expected: str
 ) -> None:
     """Without a configuration the days are those the daemon counts by, unless the environment names others."""
-    async with open_database(world.path, "Pacific/Kiritimati"):
+    async with open_database(world.where, "Pacific/Kiritimati"):
         pass
     if named:
         monkeypatch.setenv("SMART_SYNC_SCHEDULE__TIMEZONE", named)
-    assert sync_all_projects_standalone(world.path, key, KEY)["success_count"] == 2
+    assert sync_all_projects_standalone(world.address, key, KEY)["success_count"] == 2
     assert world.execute("SELECT name FROM clock_zone") == [(expected,)]
     assert world.execute("SELECT count(*) > 0 FROM clock_changes") == [(1,)]
 
@@ -82,7 +82,7 @@ async def test_days_stay_those_of_the_database(
 async def test_it_works_where_a_loop_is_running_already(world: World, key: Path) -> None:
     """Called from a coroutine's thread it blocks, and returns the same."""
     assert asyncio.get_running_loop().is_running()
-    assert sync_all_projects_standalone(world.path, key, KEY)["success_count"] == 2
+    assert sync_all_projects_standalone(world.address, key, KEY)["success_count"] == 2
 
 
 def test_what_an_operator_can_mend_is_answered_not_raised(world: World, key: Path, tmp_path: Path) -> None:
@@ -90,11 +90,10 @@ def test_what_an_operator_can_mend_is_answered_not_raised(world: World, key: Pat
     nowhere = sync_all_projects_standalone("/proc/nowhere/x.db", key, KEY)
     assert (nowhere["success"], nowhere["results"]) == (False, [])
     assert "/proc/nowhere" in nowhere["error"]
-    unknown = sync_all_projects_standalone(world.path, key, "x" * 44)
+    unknown = sync_all_projects_standalone(world.address, key, "x" * 44)
     assert unknown["degraded_count"] == 2
-    config = write_config(world.folder, "[schedule]\nrun_on_start = false\n", google=world.google, spreadsheet=KEY)
-    with Daemon(config):
-        held = sync_single_project_standalone(world.path, key, KEY, "1")
+    with Daemon(world.config("[schedule]\nrun_on_start = false\n")):
+        held = sync_single_project_standalone(world.address, key, KEY, "1")
     assert (held["success"], held["project_id"]) == (False, "1")
     assert "holds the database" in held["error"]
 
@@ -109,7 +108,7 @@ def test_nothing_of_the_host_is_set_up(world: World, key: Path) -> None:
     stamina.instrumentation.set_on_retry_hooks([hook])
     try:
         before = (list(logging.getLogger().handlers), logging.getLogger("SmartSync").handlers[:])
-        assert sync_all_projects_standalone(world.path, key, KEY)["success"] is True
+        assert sync_all_projects_standalone(world.address, key, KEY)["success"] is True
         assert (list(logging.getLogger().handlers), logging.getLogger("SmartSync").handlers[:]) == before
         assert structlog.is_configured() is False
         for attempt in stamina.retry_context(on=KeyError, attempts=2, wait_initial=0, wait_jitter=0):
@@ -124,7 +123,7 @@ def test_nothing_of_the_host_is_set_up(world: World, key: Path) -> None:
 def test_events_go_to_the_hosts_logging(world: World, key: Path, caplog: pytest.LogCaptureFixture) -> None:
     """They are records of the logger SmartSync, which the host filters and formats as it likes."""
     caplog.set_level(logging.INFO, "SmartSync")
-    sync_all_projects_standalone(world.path, key, KEY)
+    sync_all_projects_standalone(world.address, key, KEY)
     messages = [record.getMessage() for record in caplog.records if record.name == "SmartSync"]
     assert any(message.startswith("[SmartSync] sync.finished ") for message in messages)
 
@@ -132,7 +131,7 @@ def test_events_go_to_the_hosts_logging(world: World, key: Path, caplog: pytest.
 def test_four_calls_at_once_each_run_their_own_pass(world: World, key: Path) -> None:
     """From four threads: nobody is refused, and there are four passes."""
     with ThreadPoolExecutor(4) as threads:
-        answers = list(threads.map(lambda _: sync_all_projects_standalone(world.path, key, KEY), range(4)))
+        answers = list(threads.map(lambda _: sync_all_projects_standalone(world.address, key, KEY), range(4)))
     assert [answer["success"] for answer in answers] == [True] * 4
     assert world.execute("SELECT count(*) FROM sync_runs") == [(4,)]
 
@@ -148,7 +147,7 @@ def test_a_database_that_is_not_there_is_an_error(key: Path, given: object) -> N
 @pytest.mark.parametrize("given", ["no/such.json", "QUJD" * 700 + "Q", "{", b"\xff", 5, {"a": 1}, "\0"])
 def test_a_key_that_is_of_no_use_is_an_error(world: World, key: Path, given: object) -> None:
     """A missing file, a cut key, rubbish: an error that quotes nothing of it, and no pass."""
-    answer = sync_single_project_standalone(world.path, given, KEY, "1")
+    answer = sync_single_project_standalone(world.address, given, KEY, "1")
     assert (answer["success"], answer["project_id"]) == (False, "1")
     assert "QUJDQUJDQUJD" not in str(answer)
     assert world.execute("SELECT count(*) FROM sync_runs") == [(0,)]
@@ -158,12 +157,15 @@ def test_what_is_handed_in_goes_before_the_environment(
     world: World, key: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Variables that are meant for a daemon do not replace a caller's own arguments."""
-    monkeypatch.setenv("SMART_SYNC_DATABASE__PATH", str(world.folder / "other.db"))
+    for name, value in (("PATH", str(world.folder / "other.db")), ("URL", "postgresql://nobody@127.0.0.1:1/other")):
+        monkeypatch.setenv(f"SMART_SYNC_DATABASE__{name}", value)
+        assert sync_all_projects_standalone(world.address, key, KEY)["degraded_count"] == 0
+        monkeypatch.delenv(f"SMART_SYNC_DATABASE__{name}")
     monkeypatch.setenv("SMART_SYNC_SHEETS__SPREADSHEET", "x" * 44)
     monkeypatch.setenv("SMART_SYNC_SHEETS__CREDENTIALS", "/nowhere")
-    assert sync_all_projects_standalone(world.path, key, KEY)["degraded_count"] == 0
+    assert sync_all_projects_standalone(world.address, key, KEY)["degraded_count"] == 0
     monkeypatch.setenv("SMART_SYNC_SHEETS", "no table")
-    assert sync_all_projects_standalone(world.path, key, KEY)["success"] is False
+    assert sync_all_projects_standalone(world.address, key, KEY)["success"] is False
 
 
 def test_a_mistake_in_the_arguments_or_the_environment_is_named(
@@ -171,10 +173,10 @@ def test_a_mistake_in_the_arguments_or_the_environment_is_named(
 ) -> None:
     """Which argument, or which variable, is wrong is said in the words of the configuration."""
     for nothing in (None, "", " "):
-        answer = sync_all_projects_standalone(world.path, key, nothing)  # type: ignore[arg-type]
+        answer = sync_all_projects_standalone(world.address, key, nothing)  # type: ignore[arg-type]
         assert answer["error"] == "sheets_name: expected the spreadsheet's key, URL or title"
     monkeypatch.setenv("SMART_SYNC_SCHEDULE__EVERY", "often")
-    answer = sync_all_projects_standalone(world.path, key, KEY)
+    answer = sync_all_projects_standalone(world.address, key, KEY)
     assert answer["error"].startswith("the environment: SMART_SYNC_SCHEDULE__EVERY: expected a duration")
 
 
@@ -215,10 +217,10 @@ def test_a_forked_child_has_no_part_in_the_lock(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_call_after_fork_runs_its_own_pass(world: World, key: Path) -> None:
     """Where the parent has made calls before, a child's call works, and so does the parent's next."""
-    assert sync_all_projects_standalone(world.path, key, KEY)["success"] is True
-    pid = forked(lambda: bool(sync_all_projects_standalone(world.path, key, KEY)["success"]))
+    assert sync_all_projects_standalone(world.address, key, KEY)["success"] is True
+    pid = forked(lambda: bool(sync_all_projects_standalone(world.address, key, KEY)["success"]))
     assert os.waitpid(pid, 0)[1] == 0
-    assert sync_all_projects_standalone(world.path, key, KEY)["success"] is True
+    assert sync_all_projects_standalone(world.address, key, KEY)["success"] is True
     assert world.execute("SELECT count(*) FROM sync_runs") == [(3,)]
 
 

@@ -481,7 +481,7 @@ async def test_a_pass_tells_its_webhooks(world: World, receiver: Receiver) -> No
     world.now += timedelta(minutes=30)
     await world.sync()
     # A pass that ends its process at once leaves the rest to the next one.
-    async with open_database(world.path) as database:
+    async with open_database(world.where) as database:
         rows = [(kind, status) for kind, status, _ in await statuses(database)]
         assert [kind for kind, _status in rows] == ["project.degraded", "project.recovered"]
         async with Webhooks([hook(receiver)], database, lambda: world.now):

@@ -81,7 +81,7 @@ async def test_a_platform_that_never_answers_is_let_go_of_at_the_end(world: Worl
     platform = SlowPlatform(world)
     source = ConfiguredParser("slow", platform, ParserSettings(), AskedAccounts(), "slow")
     async with (
-        open_database(world.path) as database,
+        open_database(world.where) as database,
         Collector([source], database, lambda: world.now, wait=0.05) as collector,
     ):
         await collector.collect()
@@ -118,7 +118,7 @@ async def test_new_accounts_are_asked_about_to_the_end(world: World) -> None:
             finished.set()
 
     async with (
-        open_database(world.path) as database,
+        open_database(world.where) as database,
         Collector([source], database, lambda: world.now, wait=0.05, say=said) as collector,
     ):
         await collector.collect(await projects.active_accounts(database))
@@ -158,7 +158,7 @@ async def test_a_collection_is_waited_for_once(world: World) -> None:
     loop = asyncio.get_running_loop()
     took = []
     async with (
-        open_database(world.path) as database,
+        open_database(world.where) as database,
         Collector([source], database, lambda: world.now, wait=0.5) as collector,
     ):
         for only in (None, None, frozenset({"project-P"})):
@@ -183,7 +183,7 @@ async def test_a_pass_over_all_asks_those_whom_a_slow_collection_of_one_project_
             finished.set()
 
     async with (
-        open_database(world.path) as database,
+        open_database(world.where) as database,
         Collector([source], database, lambda: world.now, wait=0.5, say=said) as collector,
     ):
         await collector.collect(only=frozenset({"project-P"}))
@@ -207,14 +207,14 @@ async def test_accounts_that_cannot_be_read_are_asked_about_in_the_next_pass(wor
         said.append(f"{event}: {fields.get('reason')}")
 
     async with (
-        open_database(world.path) as database,
+        open_database(world.where) as database,
         Collector([source], database, lambda: world.now, wait=None, say=say) as collector,
     ):
         world.execute("ALTER TABLE project_social_accounts RENAME TO away")
         await collector.collect()
         assert said == [
             (
-                f"parsers.skipped: {world.path}: the table project_social_accounts is gone;"
+                f"parsers.skipped: {world.where}: the table project_social_accounts is gone;"
                 " restore it from a backup, or finish the migration that has renamed it"
             )
         ]
@@ -225,7 +225,7 @@ async def test_accounts_that_cannot_be_read_are_asked_about_in_the_next_pass(wor
 
 async def test_facts_are_only_a_cache(world: World) -> None:
     """A table of facts that cannot be used is as good as an empty one, and no failure."""
-    async with open_database(world.path) as database:
+    async with open_database(world.where) as database:
         facts = SpreadsheetCache(database)
         await facts.put("title", "key")
         assert await facts.get("title") == "key"

@@ -91,7 +91,8 @@ async def test_trying_counts_against_the_budget(world: World, tmp_path: Path) ->
         assert (await told(world))[0][0] == "ok"
         config = tmp_path / "config.toml"
         config.write_text(
-            f'[database]\npath = "{world.path}"\n[sheets]\ndirectory = "."\n[parsers.rented]\nkind = "http_json"\n'
+            f'[database]\n{"url" if world.url else "path"} = "{world.address}"\n[sheets]\ndirectory = "."\n'
+            '[parsers.rented]\nkind = "http_json"\n'
             f'platforms = ["tiktok"]\nbudget = "2/d"\nurl = "{platform.url}/users/{{username}}"\n'
             'metrics = { followers = "data.followers" }\n'
         )
@@ -100,7 +101,7 @@ async def test_trying_counts_against_the_budget(world: World, tmp_path: Path) ->
         assert [end.returncode for end in ends] == [0, 0, 1]
         assert "the budget of 2 requests in 24 hours is used up" in ends[2].stdout
         assert len(platform.calls) == 3, "the first was asked in another year"
-        async with open_database(world.path) as database:
+        async with open_database(world.where) as database:
             assert await parser_records.requests_made(database, world.now) == {"rented": 2}
         (found,) = await told(world)
     assert found[0] == "warning"

@@ -2,6 +2,7 @@
 
 import json
 import re
+import uuid
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -144,8 +145,8 @@ def test_a_period_begins_with_the_day_to_grow_from() -> None:
 
 def snapshot(world: World, account: str, time: str, views: int | None) -> None:
     world.execute(
-        "INSERT INTO account_snapshots (id, account_id, views, snapshot_time) VALUES (hex(randomblob(8)), ?, ?, ?)",
-        (f"account-{account}", views, time),
+        "INSERT INTO account_snapshots (id, account_id, views, snapshot_time) VALUES (?, ?, ?, ?)",
+        (uuid.uuid4().hex, f"account-{account}", views, time),
     )
 
 
@@ -170,7 +171,7 @@ def grown(world: World) -> World:
 
 async def test_growth_is_right_with_gaps_and_duplicates(grown: World) -> None:
     """Of a doubled day the last snapshot counts, a gap is a gap, and growth is from the last value old enough."""
-    answer = await growth(grown.path, None, "views", 4, NOON)
+    answer = await growth(grown.where, None, "views", 4, NOON)
     found: dict[str, Any] = {entry["username"]: entry for entry in answer["accounts"]}
     assert found["a"]["values"] == [100, 150, None, None, 500]
     assert {name: entry["growth"] for name, entry in found.items()} == {"a": 400, "b": -900, "c": None, "d": 10}
@@ -202,18 +203,18 @@ async def test_days_that_are_carried_now_are_no_days_without_growth(world: World
         world.execute(
             f"UPDATE account_metrics SET views_winner = '{winner}', views_carried_since = '2026-03-09T08:00:00.000000'"
         )
-        (entry,) = (await growth(world.path, None, "views", 4, NOON))["accounts"]
+        (entry,) = (await growth(world.where, None, "views", 4, NOON))["accounts"]
         assert (entry["growth"], entry["average"]) == (100, mean)
 
 
 async def test_one_project_alone(grown: World) -> None:
     """By id or name; an unknown one is refused, with the one that may be meant."""
     for name in ("Q", "project-Q"):
-        answer = await growth(grown.path, name, "views", 4, NOON)
+        answer = await growth(grown.where, name, "views", 4, NOON)
         assert [entry["username"] for entry in answer["accounts"]] == ["d"]
     for name, remedy in (("nobody", "see smart-sync status"), ("q", 'did you mean "Q"?')):
         with pytest.raises(UnknownProject, match=re.escape(remedy)):
-            await growth(grown.path, name, "views", 4, NOON)
+            await growth(grown.where, name, "views", 4, NOON)
 
 
 async def test_the_order_is_what_was_asked_for(grown: World) -> None:
@@ -223,9 +224,9 @@ async def test_the_order_is_what_was_asked_for(grown: World) -> None:
     grown.execute("UPDATE account_snapshots SET views = 9500 WHERE account_id = 'account-b' AND views = 1000")
     expected = {"growth": "abc", "percent": "abc", "value": "bac", "name": "abc"}
     for sort, names in expected.items():
-        answer = await growth(grown.path, "P", "views", 4, NOON, sort=sort)
+        answer = await growth(grown.where, "P", "views", 4, NOON, sort=sort)
         assert "".join(entry["username"] for entry in answer["accounts"]) == names, sort
-    by_value = await growth(grown.path, None, "views", 4, NOON, sort="value", top=1)
+    by_value = await growth(grown.where, None, "views", 4, NOON, sort="value", top=1)
     assert [entry["username"] for entry in by_value["accounts"]] == ["b", "d"]
     assert [total["accounts"] for total in by_value["projects"]] == [3, 1]
 

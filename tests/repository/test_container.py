@@ -23,7 +23,7 @@ import yaml
 import container
 from container import DOCKERFILE, ROOT, Container
 from fake_google import FakeGoogle
-from postgres_server import Server
+from postgres_server import Server, absence
 from smart_sync import config
 from smart_sync.config import Settings
 from world import HEADER, KEY, link
@@ -255,7 +255,7 @@ def test_the_services_of_postgresql_find_each_other() -> None:
 def test_the_services_of_postgresql_start(tmp_path: Path, google: FakeGoogle, postgres_server: Server | None) -> None:
     """Each command and health check of compose.postgres.yaml, with its variables, beside a real server and broker."""
     if postgres_server is None:
-        pytest.skip("PostgreSQL is not installed: make packages, as root")
+        pytest.skip(absence())
     found = yaml.safe_load((DEPLOY / "compose.postgres.yaml").read_text())["services"]
     image = container.stages(DOCKERFILE.read_text())[-1]
     google.add(KEY, {"Spring": [list(HEADER), ["@a", link("a"), 1, 2, 3, 4, 5]]})

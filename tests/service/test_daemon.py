@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 
 from control_clients import connected
-from daemon_process import PATIENCE, Daemon, run_command, write_config
+from daemon_process import PATIENCE, Daemon, run_command
 from fake_google import FakeGoogle, Fault
 from smart_sync.config import Settings
 from smart_sync.control.client import Client, request_sync
 from smart_sync.service.preflight import obstacles
-from world import KEY, World
+from world import World
 
 ANSWER_KEYS = {"success", "total_projects", "success_count", "error_count", "results", "timestamp"}
 RESULT_KEYS = {
@@ -37,7 +37,7 @@ def config(world: World) -> Path:
     """A daemon's configuration for the world: one project of two accounts, synced only when asked."""
     world.add_project("P", ["a", "b"])
     world.sheet("P", a=[1] * 5, b=[2] * 5)
-    return write_config(world.folder, NO_START, google=world.google, spreadsheet=KEY)
+    return world.config(NO_START)
 
 
 def ask(daemon: Daemon, method: str, target: str) -> tuple[int, dict[str, Any]]:
@@ -142,6 +142,7 @@ def test_sigterm_in_the_middle_of_a_pass_answers_who_waits_and_leaves_in_time(co
     assert not daemon.socket.exists()
 
 
+@pytest.mark.sqlite  # of a server it stands by: test_standby
 def test_a_second_daemon_on_the_same_database_exits_75(config: Path) -> None:
     """The database has one owner: a second daemon, and `once`, exit with 75 and say who holds it."""
     with Daemon(config) as daemon:
@@ -180,6 +181,7 @@ def test_a_bad_file_on_reload_changes_nothing_and_is_reported_in_full(config: Pa
         assert ask(daemon, "GET", "/healthz")[0] == 200
 
 
+@pytest.mark.sqlite  # a damaged file
 def test_a_reload_that_cannot_begin_falls_back_to_what_ran_before(config: Path) -> None:
     """What only opening can tell, of a damaged database say, is reported, and the old settings are taken up again."""
     (config.parent / "damaged.db").write_bytes(b"SQLite format 3\0" + bytes(range(256)) * 64)
@@ -193,6 +195,7 @@ def test_a_reload_that_cannot_begin_falls_back_to_what_ran_before(config: Path) 
         assert "damaged.db: not an intact SQLite database" in rejected["problems"][0]
 
 
+@pytest.mark.sqlite  # a file that is no database
 def test_what_will_not_start_is_refused_before_the_leap(config: Path) -> None:
     """A group, a socket or a database that cannot be is a 422 with each key, not a lap that fails; so at the start."""
     (config.parent / "notes.txt").write_text("no database at all")
@@ -216,6 +219,7 @@ def test_what_will_not_start_is_refused_before_the_leap(config: Path) -> None:
     assert "the configuration is valid" not in found
 
 
+@pytest.mark.sqlite  # locks of its file
 def test_a_reload_leaves_the_locks_of_the_open_database_alone(config: Path, world: World) -> None:
     """The file that is open is never opened a second time: that would give up the locks that a pass writes under."""
     loaded = Settings(**{"database": {"path": world.path}, **world.sections})

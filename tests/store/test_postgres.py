@@ -1,7 +1,11 @@
 """PostgreSQL as the store: the tables, the web app's own types, what is wrong with a server, and moving there."""
 
 import asyncio
+import os
+import shutil
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing, suppress
 from io import StringIO
 from pathlib import Path
@@ -16,7 +20,7 @@ from postgres_server import Server
 from smart_sync.config.database_url import server
 from smart_sync.core.model import METRICS
 from smart_sync.errors import SmartSyncError
-from smart_sync.store.engine import Down
+from smart_sync.store.engine import Busy, Database, Down, Refused, StoreError
 from smart_sync.store.postgres.sqlite_to_postgres import move
 from smart_sync.store.schema import open_database
 from world import NOON, PostgresWorld, World, link
@@ -119,6 +123,7 @@ async def test_the_types_of_the_web_app_are_its_own(
     result = await world.sync_one()
     assert result.counts.updated == 2
     assert 'value \\"2147483648\\" is out of range for type integer' in log.getvalue()
+    assert "make the counts of account_snapshots BIGINT" in result.remedy
     with psycopg.connect(postgres) as app:
         rows = app.execute(
             "SELECT account_id::text, views, total_videos_fetched, snapshot_time FROM account_snapshots"
@@ -273,3 +278,62 @@ async def test_a_connection_that_is_ended_in_mid_write_leaves_nothing_half(
     await world.sync()
     assert world.execute("SELECT count(*), sum(views) FROM account_metrics") == [(30, sum(range(30)))]
     assert world.execute("SELECT count(*) FROM account_snapshots") == [(30,)]
+
+
+#: SQLSTATE → whether others would fail too, and what the administrator is told.
+STATES: dict[str, tuple[type[StoreError], str]] = {
+    "40001": (Busy, "another session has held"),
+    "40P01": (Busy, "another session has held"),
+    "55P03": (Busy, "another session has held"),
+    "53100": (Down, "the server's disk is full"),
+    "53200": (Down, "its server is short of something (told)"),
+    "53300": (Down, "has no connection left"),
+    "42501": (Down, "a right is missing (told)"),
+    "25006": (Down, "read-only, as a replica is"),
+    "XX001": (Down, "damaged data (told)"),
+    "XX002": (Down, "REINDEX DATABASE"),
+    "58030": (Down, "its server's disk refused (told)"),
+    "57P01": (Down, "its server is shutting down or starting"),
+    "22003": (Refused, "told"),
+    "23505": (Refused, "told"),
+    "P0001": (Refused, "told"),
+}
+
+
+async def raised(database: Database, state: str) -> None:
+    async with database.transaction() as transaction:
+        await transaction.execute(f"DO $$ BEGIN RAISE EXCEPTION 'told' USING ERRCODE = '{state}'; END $$")
+
+
+async def test_what_the_server_raises_is_what_it_means(prepared: str) -> None:
+    """A lock is waited for, one row is refused by itself, and what would refuse every row is told with its remedy."""
+    async with open_database(server(prepared)) as database:
+        for state, (kind, meaning) in STATES.items():
+            with pytest.raises(StoreError) as failed:
+                await raised(database, state)
+            assert (state, type(failed.value)) == (state, kind)
+            assert meaning in str(failed.value.meaning), state
+
+
+#: What a machine lacks → how it is taken away from a process of root's, and what is said.
+LACKING = {
+    "PostgreSQL": ("bwrap --dev-bind / / --tmpfs /usr/lib/postgresql", "PostgreSQL is not installed: make packages"),
+    "another user": ("setpriv --bounding-set=-setuid,-setgid", "this root may not become the user"),
+    "a name": ("setpriv --reuid=54321 --regid=54321 --clear-groups", "by a user without a name"),
+}
+
+
+@pytest.mark.parametrize("lacking", LACKING)
+def test_where_there_can_be_no_server_the_tests_say_why(postgres_server: Server | None, lacking: str) -> None:
+    """In one sentence, by which those that need one are skipped; they neither fail nor pass."""
+    command, reason = LACKING[lacking]
+    tool, *arguments = command.split()
+    if os.geteuid() != 0 or postgres_server is None or shutil.which(tool) is None:
+        pytest.skip(f"needs root, PostgreSQL and {tool}, to take it away")
+    code = "import sys; sys.path[:] = sys.argv[1:]; from postgres_server import absence; print(absence())"
+    said = subprocess.run(
+        [tool, *arguments, sys.executable, "-c", code, *sys.path], capture_output=True, text=True, check=False, cwd="/"
+    )
+    if tool == "bwrap" and said.returncode and "namespace" in said.stderr:
+        pytest.skip("no namespaces can be made here")
+    assert (said.stdout.count("\n"), reason in said.stdout) == (1, True), said.stdout + said.stderr

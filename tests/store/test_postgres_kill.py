@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from fake_google import FakeGoogle
-from postgres_server import Server, running
+from postgres_server import Server, absence, running
 from smart_sync.core.model import Outcome
 from smart_sync.core.results.results import PassResult
 from smart_sync.errors import SmartSyncError
@@ -91,7 +91,7 @@ def own() -> Iterator[Server]:
     """A server that only these tests end."""
     with running() as server:
         if server is None:
-            pytest.skip("PostgreSQL is not installed: make packages, as root")
+            pytest.skip(absence())
         server.stop()
         server.start("-c listen_addresses=''")  # with fsync, as servers are
         yield server

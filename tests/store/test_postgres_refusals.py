@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from daemon_process import run_command
-from postgres_server import running
+from postgres_server import absence, running
 from world import link
 
 #: Commands that write, with the exit code of what the administrator has to mend; and those that look.
@@ -110,7 +110,7 @@ def test_a_replica(tmp_path: Path) -> None:
     """A real one, in recovery: the primary is to be named; whoever only looks is answered."""
     with running() as primary:
         if primary is None:
-            pytest.skip("PostgreSQL is not installed: make packages, as root")
+            pytest.skip(absence())
         with primary.database() as url, primary.replica() as replica:
             name = url.partition("?")[0].rpartition("/")[2]
             (tmp_path / "primary").mkdir()
@@ -176,10 +176,18 @@ def test_what_tomorrows_snapshot_needs_is_told_today(tmp_path: Path, prepared: s
         app.execute("ALTER TABLE account_snapshots ADD COLUMN region text NOT NULL DEFAULT ''")
         app.execute("ALTER TABLE account_snapshots ALTER COLUMN region DROP DEFAULT")
     refused(config, "check", 1, "table account_snapshots refuses snapshots", "give region a default")
+    with psycopg.connect(prepared, autocommit=True) as app:
+        app.execute("ALTER TABLE account_snapshots DROP COLUMN region")
+        app.execute(DOUBLING)
+    refused(config, "check", 1, "table account_snapshots refuses snapshots", "writes other values than it is given")
     with psycopg.connect(prepared) as app:
         assert app.execute("SELECT count(*) FROM account_snapshots").fetchone() == (1,)
 
 
+DOUBLING = """
+CREATE FUNCTION twice() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN new.views := 2 * new.views; RETURN new; END';
+CREATE TRIGGER twice BEFORE INSERT OR UPDATE ON account_snapshots FOR EACH ROW EXECUTE FUNCTION twice();
+"""
 DEMANDING = """
 CREATE TABLE projects (id text PRIMARY KEY, name text NOT NULL, google_sheet_name text, created_at timestamptz,
   is_active boolean DEFAULT true, owner integer NOT NULL);

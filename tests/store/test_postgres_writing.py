@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from fake_google import FakeGoogle
 from lengths import examples
 from nasty import NASTY
-from postgres_server import Server
+from postgres_server import Server, absence
 from smart_sync.admin.checks import check
 from smart_sync.config.database_url import server
 from smart_sync.store.engine import Database, Down, Refused, StoreError, upsert
@@ -94,7 +94,7 @@ async def test_many_rows_of_one_odd_text_each_are_that_text(database: Database) 
 def sent(postgres_server: Server | None) -> Iterator["psycopg.Connection[tuple[Any, ...]]"]:
     """A connection with a temporary table."""
     if postgres_server is None:
-        pytest.skip("PostgreSQL is not installed: make packages, as root")
+        pytest.skip(absence())
     with postgres_server.connect() as connection:
         connection.execute("CREATE TEMPORARY TABLE sent (place BIGSERIAL, a TEXT, b TEXT, c BIGINT, d BYTEA)")
         yield connection

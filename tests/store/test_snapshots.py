@@ -68,24 +68,19 @@ def test_a_second_pass_with_nothing_new_does_nothing(
 
 
 #: Zones and dates with something of their own: clocks change in Los Angeles, in Berlin, and in Los Angeles back; in the
-#: other zones they never do.  The rest is tried at length, and all but one on PostgreSQL.
+#: other zones they never do.  The rest is tried at length.
 OF_THEIR_OWN = {
-    *(("sqlite", "UTC", 8), ("sqlite", "America/Los_Angeles", 8), ("sqlite", "Pacific/Kiritimati", 8)),
-    *(("sqlite", "Europe/Berlin", 29), ("sqlite", "Europe/Moscow", 29), ("sqlite", "America/Los_Angeles", 1)),
-    ("postgres", "America/Los_Angeles", 8),
+    *(("UTC", 8), ("America/Los_Angeles", 8), ("Pacific/Kiritimati", 8)),
+    *(("Europe/Berlin", 29), ("Europe/Moscow", 29), ("America/Los_Angeles", 1)),
 }
 CHANGES = [
-    pytest.param(
-        *(engine, zone, around),
-        marks=() if (engine, zone, around.day) in OF_THEIR_OWN else pytest.mark.at_length,
-    )
-    for engine in ("sqlite", "postgres")
+    pytest.param(zone, around, marks=() if (zone, around.day) in OF_THEIR_OWN else pytest.mark.at_length)
     for around in (date(2026, 3, 8), date(2026, 3, 29), date(2026, 11, 1))
     for zone in ZONES
 ]
 
 
-@pytest.mark.parametrize(("engine", "zone", "around"), CHANGES, indirect=["engine"])
+@pytest.mark.parametrize(("zone", "around"), CHANGES)
 async def test_the_web_app_finds_the_merged_values_in_every_zone(world: World, zone: str, around: date) -> None:
     """With a pass every 45 minutes over clock changes and midnights: the newest row has the merged values after each
     pass, every UTC date and every local day has its row, and a local day has one."""

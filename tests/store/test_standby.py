@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from daemon_process import COMMAND, Daemon, weakened
-from postgres_server import Server
+from postgres_server import Server, absence
 from smart_sync.config.database_url import server
 from smart_sync.store.postgres import sync_requests
 from smart_sync.store.postgres.sync_requests import SyncRequest
@@ -49,7 +49,7 @@ SLACK = 1.0
 def lines(postgres_server: Server | None) -> Iterator[list[Proxy]]:
     """Two lines to the server that can be stopped."""
     if postgres_server is None:
-        pytest.skip("PostgreSQL is not installed: make packages, as root")
+        pytest.skip(absence())
     both = [Proxy(postgres_server.folder), Proxy(postgres_server.folder)]
     yield both
     for one in both:

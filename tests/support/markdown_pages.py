@@ -58,6 +58,11 @@ def _without_code(text: str) -> str:
     return re.sub(r"`[^`\n]*`", "", _FENCE.sub("", text))
 
 
+def calls(path: Path) -> list[str]:
+    """The calls of ``smart-sync`` in a document's sentences."""
+    return re.findall(r"`(smart-sync [^`\n]+)`", _FENCE.sub("", path.read_text()))
+
+
 #: Where the paths that documents name begin: at the root, in the package, or in the tests.
 _STARTS = (ROOT, ROOT / "daemon" / "smart_sync", ROOT / "tests")
 

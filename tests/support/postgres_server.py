@@ -1,14 +1,16 @@
 """A PostgreSQL server for tests: one for all workers of a run, in a temporary folder, on a socket; a database for each
 test.
 
-initdb refuses to be run by root: then another user runs it.  Where PostgreSQL is not installed, or there is no such
-user, `start` gives None, and the tests are skipped.
+initdb refuses to be run by root: then another user runs it.  Where there can be no server, `started` gives None, and
+the tests are skipped for the reason that `absence` gives.
 """
 
 import asyncio
 import contextlib
 import fcntl
+import functools
 import os
+import pwd
 import shutil
 import subprocess
 import tempfile
@@ -222,7 +224,7 @@ def running() -> Iterator[Server | None]:
 
 def started() -> Server | None:
     there, user = programs(), _user()
-    if there is None or user is None:
+    if there is None or user is None or absence():
         return None
     folder = Path(tempfile.mkdtemp(prefix="smart-sync-pg-"))
     shutil.chown(folder, user)
@@ -240,11 +242,28 @@ def end(server: Server) -> None:
     shutil.rmtree(server.folder, ignore_errors=True)
 
 
-def _user() -> str | None:
-    import pwd
+@functools.cache
+def absence() -> str:
+    """Why there can be no server here, in one sentence; "" if there can be one."""
+    if programs() is None:
+        return "PostgreSQL is not installed: make packages, as root"
+    if (user := _user()) is None:
+        if os.geteuid() == 0:
+            return f"PostgreSQL cannot be started by root, and there is no user {' or '.join(USERS)}"
+        return "PostgreSQL cannot be started by a user without a name"
+    try:
+        _run(user, "true")
+    except (OSError, subprocess.CalledProcessError):
+        return f"PostgreSQL cannot be started by root, and this root may not become the user {user}"
+    return ""
 
+
+def _user() -> str | None:
+    """Whose server it is; None where there is nobody."""
     if os.geteuid() != 0:
-        return pwd.getpwuid(os.geteuid()).pw_name
+        with contextlib.suppress(KeyError):
+            return pwd.getpwuid(os.geteuid()).pw_name
+        return None
     known = {entry.pw_name for entry in pwd.getpwall()}
     return next((user for user in USERS if user in known), None)
 
@@ -255,8 +274,6 @@ def _run(user: str, *command: str) -> None:
 
 
 def _group(user: str) -> int:
-    import pwd
-
     return pwd.getpwnam(user).pw_gid
 
 

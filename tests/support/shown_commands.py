@@ -41,7 +41,7 @@ def ours(line: str, *, has_user: bool = False) -> list[str] | None:
     if found is None:
         return None
     words = shlex.split(plain[found.end() :])
-    ends = [at for at, word in enumerate(words) if word in ("&&", "||", ";", "|", "&", ">")]
+    ends = [at for at, word in enumerate(words) if word in ("&&", "||", ";", "|", "&", ">", ">>")]
     return words[: ends[0]] if ends else words
 
 

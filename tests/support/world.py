@@ -15,7 +15,7 @@ from daemon_process import write_config
 from fake_google import FakeGoogle
 from postgres_sessions import KEPT
 from smart_sync.config import Settings
-from smart_sync.config.database_url import Location
+from smart_sync.config.database_url import Location, server
 from smart_sync.core.days import stamp
 from smart_sync.core.model import METRICS, Trigger
 from smart_sync.core.results.results import PassResult, ProjectResult
@@ -61,7 +61,12 @@ class World:
     @property
     def where(self) -> Location:
         """For what takes no configuration."""
-        return self.settings.database.where
+        return self.path
+
+    @property
+    def address(self) -> str:
+        """For whoever is given a path or a URL."""
+        return self.url or str(self.path)
 
     async def create(self) -> "World":
         """The file and the tables as Smart Sync creates them: made once in each process, and copied from then on.
@@ -121,11 +126,12 @@ class World:
     @contextlib.contextmanager
     def refusing(self, write: str, table: str, rows: str, reason: str = "no") -> Iterator[None]:
         """Inside, the web app refuses to INSERT into, or to UPDATE, those ``rows`` of a table (an expression)."""
+        name = f"refuse_{table}"
         self.execute(
-            f"CREATE TRIGGER refuse BEFORE {write} ON {table} WHEN {rows} BEGIN SELECT RAISE(ABORT, '{reason}'); END"
+            f"CREATE TRIGGER {name} BEFORE {write} ON {table} WHEN {rows} BEGIN SELECT RAISE(ABORT, '{reason}'); END"
         )
         yield
-        self.execute("DROP TRIGGER refuse")
+        self.execute(f"DROP TRIGGER {name}")
 
     def refused(self, account: str) -> contextlib.AbstractContextManager[None]:
         """Inside, the merged values of an account cannot be updated."""
@@ -257,6 +263,10 @@ class PostgresWorld(World):
     @property
     def database(self) -> dict[str, Any]:
         return {"url": self.url}
+
+    @property
+    def where(self) -> Location:
+        return server(self.url)
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """One statement of the web app's in the words that both engines take, committed."""

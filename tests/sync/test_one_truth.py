@@ -3,7 +3,6 @@
 import asyncio
 import html
 import json
-import os
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -14,7 +13,7 @@ import pytest
 
 from daemon_process import run_command
 from fake_google import FakeGoogle
-from postgres_server import Server
+from postgres_server import Server, absence
 from report_data import report_of
 from smart_sync.admin.history import growth
 from smart_sync.core.days import moment, stamp
@@ -55,10 +54,8 @@ def views_of(name: str, day: int) -> Any:
     return {"a": 1000, "b": 5000, "d": 700, "e": 300, "f": 40, "g": 9}[name] + day * {"b": -20}.get(name, 10)
 
 
-#: Whose the table of snapshots is, and the engine; what is left out is no other SQL: `make hunt` has it.
-LIVES = ["ours, sqlite", "theirs, sqlite", "theirs, postgres"]
-if os.environ.get("HYPOTHESIS_PROFILE") == "hunt":
-    LIVES.append("ours, postgres")
+#: Whose the table of snapshots is, and the engine.
+LIVES = ["ours, sqlite", "theirs, sqlite", "ours, postgres", "theirs, postgres"]
 
 
 @pytest.fixture(scope="module", params=LIVES)
@@ -72,7 +69,7 @@ def lived(
         if engine == "sqlite":
             world = World(folder, google)
         elif postgres_server is None:
-            pytest.skip("PostgreSQL is not installed: make packages, as root")
+            pytest.skip(absence())
         else:
             world = PostgresWorld(folder, google, stack.enter_context(postgres_server.database()))
         world.sections["sheets"] = google.settings(world.folder, KEY, reads_per_minute=3000)

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lengths import examples
-from postgres_server import Server
+from postgres_server import Server, absence
 from smart_sync.admin.ingest import NothingToForget, forget
 from smart_sync.config import Settings
 from smart_sync.core.days import stamp
@@ -239,10 +239,11 @@ def test_a_daemon_that_lives_on_writes_what_a_fresh_one_would(
     asyncio.run(_compare(acts, strategy, choice, by_other_process))
 
 
+@pytest.mark.hypothesis
 def test_a_daemon_of_a_server_that_lives_on_writes_what_a_fresh_one_would(postgres_server: Server | None) -> None:
     """The same of databases on a server, which has no short cut that could be wrong: few in each run."""
     if postgres_server is None:
-        pytest.skip("PostgreSQL is not installed: make packages, as root")
+        pytest.skip(absence())
     there = postgres_server
 
     @given(

@@ -41,7 +41,7 @@ async def adopt(where: Location, now: datetime) -> tuple[Report, Inventory]:
     """
     with tempfile.TemporaryDirectory(prefix="smart-sync-adopt-") as folder:
         copy = Path(folder) / "copy.db"
-        refusals = await _refusals(where, copy)
+        refusals = await _refusals(where, copy, now)
         inventory = await _take_inventory(where, copy, now)
     clashes = list(_clashes(inventory, now))
     messages = {clash.message for clash in clashes}
@@ -155,7 +155,7 @@ async def _take_inventory(where: Location, copy: Path, now: datetime) -> Invento
         ) from None
 
 
-async def _refusals(where: Location, copy: Path) -> list[Finding]:
+async def _refusals(where: Location, copy: Path, now: datetime) -> list[Finding]:
     """Find out what opening and writing to the database would do, on a copy, or in a transaction that is rolled
     back."""
     if isinstance(where, Path) and not await asyncio.to_thread(where.is_file):
@@ -167,7 +167,7 @@ async def _refusals(where: Location, copy: Path) -> list[Finding]:
     sections: dict[str, Any] = {"database": place, "sheets": {"source": "csv", "directory": copy.parent}}
     async with open_database(copy):
         pass
-    _, findings = await check_database(Settings(**sections), copy)
+    _, findings = await check_database(Settings(**sections), copy, now)
     return [finding for finding in findings if finding.level != "ok"]
 
 

@@ -12,6 +12,8 @@ from pydantic import BeforeValidator, SecretStr
 from smart_sync import logs
 from smart_sync.config import secrets
 
+#: As SQLAlchemy writes it.
+_WITH_DRIVER = re.compile(r"postgres(?:ql)?\+\w+://")
 _URL = re.compile(
     r"postgres(?:ql)?://(?:(?P<who>[^/?#@]*)@)?(?P<hosts>[^/?#@]*)(?:/(?P<name>[^/?#]*))?(?:\?(?P<more>[^#]*))?"
 )
@@ -86,6 +88,8 @@ def server(url: str) -> Server:
     parts = _URL.fullmatch(url)
     if parts is None or _BAD_PERCENT.search(url) or not _is_whole_password(parts["more"] or ""):
         secrets.protect(url)
+        if _WITH_DRIVER.match(url):
+            raise ValueError("expected postgresql://, without the + and a driver's name behind it (not shown)")
         raise ValueError(
             "expected postgresql://HOST/DATABASE with user and password before the host (not shown); in a password,"
             " write @ as %40, / as %2F, # as %23, ? as %3F, & as %26 and % as %25"

@@ -87,7 +87,12 @@ class Standby:
             reasons.append(f"the database cannot be read: {lease.trouble}")
         away = 0.0 if lease.leader else time.monotonic() - lease.leaderless_since
         if not lease.trouble and away > lease.seconds * _LEADERLESS + _BESIDE:
-            reasons.append(f"no daemon has led for {away:.0f} s; start one of the version that the tables are of")
+            why = (
+                f"the last one here: {lease.reason}"
+                if lease.reason
+                else "start one of the version that the tables are of"
+            )
+            reasons.append(f"no daemon has led for {away:.0f} s; {why}")
         return reasons
 
     def _warnings(self) -> list[str]:

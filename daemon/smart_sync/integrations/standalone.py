@@ -15,12 +15,12 @@ from typing import Any, cast
 
 import stamina
 from pydantic import SecretStr, ValidationError
-from pydantic_settings import SettingsError
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsError
 
 from smart_sync import logs
 from smart_sync.aio.tasks import outside_of_loops
 from smart_sync.clock import utc_now
-from smart_sync.config import DatabaseSettings, Settings, mistakes, secrets
+from smart_sync.config import Settings, mistakes, secrets
 from smart_sync.config.database_url import Location, Server, server
 from smart_sync.core.answers import PassAnswer, ProjectAnswer, SyncAnswer
 from smart_sync.core.days import stamp
@@ -44,9 +44,9 @@ _calling: ContextVar[bool] = ContextVar("_calling", default=False)
 def sync_all_projects_standalone(db: object, sheets_credentials: object, sheets_name: str) -> PassAnswer:
     """Run one pass over all active projects; returns what ``POST /api/admin/smart_sync`` answers.
 
-    ``db``: the path of the SQLite file, or an object with ``db_path``.  ``sheets_credentials``: a service
-    account's JSON key as the path of its file, as text, as base64 of it, or as a dict; None or "": as the daemon
-    finds it.  ``sheets_name``: the spreadsheet's key, URL or title.
+    ``db``: the path of the SQLite file or a ``postgresql://`` address, or an object with ``db_path``.
+    ``sheets_credentials``: a service account's JSON key as the path of its file, as text, as base64 of it, or as a
+    dict; None or "": as the daemon finds it.  ``sheets_name``: the spreadsheet's key, URL or title.
 
     Blocks, also where an event loop is running, and waits for up to 10 minutes while another pass holds the database.
     Call it outside of a transaction of your own on that file, for whose end it would wait, up to two minutes.
@@ -120,19 +120,35 @@ def _once(settings: Settings, project_id: str | None) -> SyncAnswer:
         _calling.reset(token)
 
 
+class _SettingsOfACall(Settings):
+    """The settings of a caller who names the database: that of the environment, a daemon's, is not looked at."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """As `Settings` has it, but for the database."""
+        found = {name: value for name, value in env_settings().items() if name != "database"}
+        return InitSettingsSource(settings_cls, found), init_settings
+
+
 def _settings(where: Location, key: Path | SecretStr | None, sheets_name: str) -> Settings:
     """The settings from the arguments; the environment (SMART_SYNC_SHEETS__API_URL, say) adds to them."""
     given = {"source": "google", "spreadsheet": sheets_name} | ({} if key is None else {"credentials": key})
     try:
         place = {"path": where} if isinstance(where, Path) else {"url": where}
-        settings = Settings(database=place, sheets=given)  # type: ignore[arg-type]
+        settings = _SettingsOfACall(database=place, sheets=given)  # type: ignore[arg-type]
         sheets = type(settings.sheets).model_validate(settings.sheets.model_dump() | given)
     except ValidationError as error:
         raise ConfigError(tuple(mistakes.describe(_ARGUMENTS, {}, problem) for problem in error.errors())) from None
     except SettingsError as error:
         raise ConfigError((mistakes.environment_mistake(str(error)),)) from None
-    database = DatabaseSettings.model_validate(place)
-    return settings.model_copy(update={"database": database, "sheets": sheets})
+    return settings.model_copy(update={"sheets": sheets})
 
 
 def _by_its_days(settings: Settings) -> Settings:

@@ -48,9 +48,9 @@ class CsvParser:
 
     async def fetch(self, accounts: Sequence[Account]) -> AsyncIterator[Fetched]:
         """The file's values for ``accounts``. Raises `ParserFailed` if it cannot be read, or has no values."""
-        self.flaw = ""
+        self.flaw, table = "", f"[parsers.{self._settings.source}]"
         try:
-            lines, state = await self._files.run(FILE_PATIENCE, _read, self._settings.path)
+            lines, state = await self._files.run(FILE_PATIENCE, _read, self._settings.path, table)
         except TimeoutError:
             raise ParserFailed(f"{self._settings.path} cannot be read: {NO_ANSWER}", trouble="csv-file") from None
         rows = [line for line in lines if isinstance(line, Row)]
@@ -113,12 +113,12 @@ def _time(path: Path, seconds: float) -> datetime:
         ) from None
 
 
-def _read(path: Path) -> tuple[list[Row | BadLine], tuple[float, int]]:
-    """The file's lines, its time and its size."""
+def _read(path: Path, table: str) -> tuple[list[Row | BadLine], tuple[float, int]]:
+    """The file's lines, its time and its size; ``table`` is the one that names it."""
     try:
         content, stat = plain_files.read_file(path, MAX_FILE_BYTES)
     except OSError as error:
-        remedy = "split it" if error.errno == errno.EFBIG else "check [parsers] path"
+        remedy = "split it" if error.errno == errno.EFBIG else f"check {table} path"
         raise ParserFailed(f"{path} cannot be read: {error.strerror}; {remedy}", trouble="csv-file") from None
     try:
         text = content.decode("utf-8-sig")

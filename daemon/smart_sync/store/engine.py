@@ -92,6 +92,9 @@ class Dialect(Protocol):
     def as_json(self, columns: str) -> str:
         """The SQL for one JSON text of the ``columns`` (their names) of all rows of a subquery, in order."""
 
+    def as_text(self, column: str) -> str:
+        """The SQL that compares a column of the web app's own table, of whatever type, with our texts."""
+
     async def columns(self, source: Reader, table: str) -> list[str]:
         """The names of the columns of a table; none if there is no such table."""
 
@@ -160,8 +163,11 @@ class Database(Reader, Protocol):
     async def ask(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """`fetch` for a configured query: read-only, without our own snapshots, at most 60 s."""
 
-    async def columns(self, sql: str) -> list[str]:
-        """The column names of `ask` with this query, which is prepared and thereby checked."""
+    async def columns(self, sql: str) -> list[tuple[str, str]]:
+        """The column names of `ask` with this query, which is prepared and thereby checked.
+
+        Each with the SQL that reads it as a column of that name in our tables is read.
+        """
 
     async def check_in_place(self) -> None:
         """Raise `DatabaseReplaced` if the path leads to another file, `NotLeading` if another instance leads."""

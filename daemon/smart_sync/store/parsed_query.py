@@ -32,12 +32,13 @@ async def prepare(database: Database, query: str) -> str:
     inner = query.strip().rstrip(";")
     try:
         # In brackets only a SELECT can stand; the line break ends a comment at its end.
-        names = await database.columns(f"SELECT * FROM (\n{inner}\n) q LIMIT 0")
+        found = await database.columns(f"SELECT * FROM (\n{inner}\n) q LIMIT 0")
     except (StoreError, ValueError) as error:
         raise ConfigError((f"parsed.query: not a SELECT that this database understands: {error}",)) from None
-    if problem := _wrong(names):
+    if problem := _wrong([name for name, _ in found]):
         raise ConfigError((f"parsed.query: {problem}",))
-    columns = ", ".join(f'"{name}"' if name in names else f'NULL AS "{name}"' for name in COLUMNS)
+    reading = dict(found)
+    columns = ", ".join(f'{reading.get(name, "NULL")} AS "{name}"' for name in COLUMNS)
     return f"SELECT {columns} FROM (\n{inner}\n) q"
 
 
@@ -97,8 +98,8 @@ async def read(database: Database, prepared: str, project_ids: Sequence[str]) ->
 async def _rows(database: Database, prepared: str, project_ids: Sequence[str]) -> list[Any]:
     return await database.ask(
         f"SELECT q.*, {TIME.format('q.parsed_at')}, a.project_id FROM ({prepared}) q"
-        " JOIN (SELECT CAST(s.id AS TEXT) AS id, wanted.value AS project_id"
-        " FROM json_each(?) wanted CROSS JOIN project_social_accounts s WHERE s.project_id = wanted.value) a"
+        " JOIN (SELECT CAST(s.id AS TEXT) AS id, wanted.value AS project_id FROM json_each(?) wanted"
+        f" CROSS JOIN project_social_accounts s WHERE {database.dialect.as_text('s.project_id')} = wanted.value) a"
         " ON a.id = CAST(q.account_id AS TEXT)",
         (json.dumps(project_ids),),
     )

@@ -27,13 +27,16 @@ _TEXT_IDS = (
     " id TEXT PRIMARY KEY DEFAULT (hex(randomblob(16))), copy them back"
 )
 _TEXT_IDS_OF_SERVER = (
-    "its ids are numbers, ours are text: with the web app stopped, ALTER TABLE {table} ALTER COLUMN id DROP IDENTITY IF"
-    " EXISTS, ALTER COLUMN id DROP DEFAULT, ALTER COLUMN id TYPE text, ALTER COLUMN id SET DEFAULT gen_random_uuid()"
+    "its ids are numbers, ours are text: with the web app stopped, and our views dropped if a pass has made them"
+    " (docs/how-to/postgres.md), ALTER TABLE {table} ALTER COLUMN id DROP IDENTITY IF EXISTS; ALTER TABLE {table} ALTER"
+    " COLUMN id DROP DEFAULT, ALTER COLUMN id TYPE text, ALTER COLUMN id SET DEFAULT gen_random_uuid()"
 )
+_CHANGED = "a rule of the table writes other values than it is given"
 #: What either engine says, and what to do.
 _REMEDIES = (
+    (_CHANGED, "drop it, or let it leave the rows of Smart Sync alone"),
     (r"datatype mismatch|cannot store", _TEXT_IDS),
-    (r"invalid input syntax for type (?:bigint|integer|smallint)", _TEXT_IDS_OF_SERVER),
+    (r"invalid input syntax for type (?:bigint|integer|smallint)|insert a non-DEFAULT value into", _TEXT_IDS_OF_SERVER),
     (r'null value in column "([^"]+)" of relation "projects"', r"say its value: [sync.defaults.projects] \1 = …"),
     (
         r'null value in column "([^"]+)" of relation "project_social_accounts"',
@@ -45,6 +48,10 @@ _REMEDIES = (
     (r"NOT NULL constraint failed: project_social_accounts\.(\S+)", r"say its value: [sync.defaults.accounts] \1 = …"),
     (r"NOT NULL constraint failed: (\S+)", r"give \1 a default, or let it be NULL"),
     (r"has no column named (\w+)", r"ALTER TABLE {table} ADD COLUMN \1 TEXT"),
+    (
+        r"permission denied for (table|sequence|schema|function|view) (\S+)",
+        r"a trigger or a constraint of {table} needs the \1 \2: GRANT the role of [database] url the right",
+    ),
     (r"", "loosen what the web app demands of it"),
 )
 
@@ -99,9 +106,10 @@ async def _refusal(
 async def _write_snapshot(transaction: Transaction, account_id: str, now: datetime) -> None:
     """Write a snapshot as the first pass of a day does. Raises `StoreError`."""
     day = day_of(now, "UTC")
+    row_id = snapshot_id(account_id, day.start)
     await transaction.execute("SAVEPOINT todays")
     try:  # with one that is there already nothing would be tried
-        await transaction.execute("DELETE FROM account_snapshots WHERE id = ?", (snapshot_id(account_id, day.start),))
+        await transaction.execute("DELETE FROM account_snapshots WHERE id = ?", (row_id,))
     except StoreError:  # which only takes back what nobody has a value for any more
         await transaction.execute("ROLLBACK TO todays")
     await transaction.execute("RELEASE todays")
@@ -109,6 +117,10 @@ async def _write_snapshot(transaction: Transaction, account_id: str, now: dateti
     plan = Plan(_PROJECT, Counts(accounts=1), (account_id,), {account_id: merged.values}, merged=(merged,))
     written = await plan_writer.write_account_rows(transaction, [plan], snapshots.SnapshotRules(stamp(now), day))
     _raise_first(written[_PROJECT.id].failed)
+    names = ", ".join(METRICS)
+    rows = await transaction.fetch(f"SELECT {names} FROM account_snapshots WHERE id = ?", (row_id,))
+    if rows and any(str(value) not in ("1", "1.0") for value in rows[0]):
+        _raise_first({account_id: _CHANGED})
 
 
 def _raise_first(refused: Mapping[str, str]) -> None:

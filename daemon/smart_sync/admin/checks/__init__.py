@@ -59,7 +59,7 @@ async def check(settings: Settings, clock: Clock = utc_now, *, offline: bool = F
         async with open_database(copy):
             pass
         if "database.path" not in wrong:
-            was_read, of_database = await check_database(settings, copy)
+            was_read, of_database = await check_database(settings, copy, clock())
         query, of_query = await copy_query(settings, copy) if was_read else ("", [])
         on_copy = _on_copy(settings, copy, query)
         of_worksheets = await check_worksheets(

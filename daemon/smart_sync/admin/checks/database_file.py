@@ -6,10 +6,10 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from smart_sync.admin.checks.findings import OF_DATABASE, Finding
-from smart_sync.clock import utc_now
 from smart_sync.config import Settings
 from smart_sync.config.database_url import Server
 from smart_sync.core.wording import counted, shown, unread_snapshots
@@ -28,10 +28,10 @@ _NAMED = 20
 LOCK_PATIENCE = 10.0
 
 
-async def check_database(settings: Settings, copy: Path) -> tuple[bool, list[Finding]]:
+async def check_database(settings: Settings, copy: Path, now: datetime) -> tuple[bool, list[Finding]]:
     """Check the database of ``settings`` and fill ``copy`` with what a pass reads; return whether that was possible."""
     if isinstance(settings.database.where, Server):
-        return await _check_server(settings, settings.database.where, copy)
+        return await _check_server(settings, settings.database.where, copy, now)
     path, empty = settings.database.path, copy.with_name("empty.db")
     findings = list(_sqlite_version())
     try:
@@ -41,11 +41,11 @@ async def check_database(settings: Settings, copy: Path) -> tuple[bool, list[Fin
         await asyncio.to_thread(scratch_copy.copy_schema, path, empty)
         async with open_database(empty, keep_old=False) as database:  # says what opening the real one would say
             account_id = await asyncio.to_thread(scratch_copy.copy_rows, path, copy)
-            refused = await refusals(database, account_id, settings.sync, utc_now())
-        doubled = await asyncio.to_thread(lambda: list(_doubled_days(path, settings.schedule.timezone)))
+            refused = await refusals(database, account_id, settings.sync, now)
+        doubled = await asyncio.to_thread(lambda: list(_doubled_days(path, settings.schedule.timezone, now)))
         doubled += _unread(*await asyncio.to_thread(scratch_copy.unread_snapshots, path))
         if not hidden_snapshots.concerns(settings.parsed.query):  # else what another program writes there is wanted
-            doubled += await asyncio.to_thread(lambda: list(_other_writer(path)))
+            doubled += await asyncio.to_thread(lambda: list(_other_writer(path, now)))
     except (DatabaseError, sqlite3.Error) as error:
         if _is_locked(error):
             return False, [*findings, _locked(path, "cannot be read")]
@@ -60,9 +60,9 @@ async def check_database(settings: Settings, copy: Path) -> tuple[bool, list[Fin
     return True, [*findings, *intact, *unwritable, *doubled]
 
 
-async def _check_server(settings: Settings, server: Server, copy: Path) -> tuple[bool, list[Finding]]:
+async def _check_server(settings: Settings, server: Server, copy: Path, now: datetime) -> tuple[bool, list[Finding]]:
     try:
-        tried = await server_trial.rehearse(server, copy, settings.sync, utc_now())
+        tried = await server_trial.rehearse(server, copy, settings.sync, now)
         old = await _old_server(server)
     except SmartSyncError as error:
         return False, [Finding("error", str(error), OF_DATABASE, error.trouble)]
@@ -70,10 +70,10 @@ async def _check_server(settings: Settings, server: Server, copy: Path) -> tuple
     findings += [Finding("error", f"{server}: {line}", OF_DATABASE, "database-columns") for line in tried.refused]
     findings += [_refusing_index(name, drop) for name, drop in tried.unique]
     # In the copy, which has the snapshots of the last weeks.
-    findings += await asyncio.to_thread(lambda: list(_doubled_days(copy, settings.schedule.timezone)))
+    findings += await asyncio.to_thread(lambda: list(_doubled_days(copy, settings.schedule.timezone, now)))
     findings += _unread(*tried.unread)
     if not hidden_snapshots.concerns(settings.parsed.query):
-        findings += await asyncio.to_thread(lambda: list(_other_writer(copy)))
+        findings += await asyncio.to_thread(lambda: list(_other_writer(copy, now)))
     return True, findings
 
 
@@ -135,9 +135,9 @@ async def _old_server(server: Server) -> list[Finding]:
     ]
 
 
-def _other_writer(path: Path) -> Iterator[Finding]:
+def _other_writer(path: Path, now: datetime) -> Iterator[Finding]:
     with closing(connect(path)) as source:
-        if other := inventory.other_writer(source, utc_now()):
+        if other := inventory.other_writer(source, now):
             yield replace(two_masters(other), level="warning")
 
 
@@ -221,7 +221,7 @@ def _unread(number: int, example: str) -> Iterator[Finding]:
         yield Finding("warning", f"account_snapshots: {told}", trouble="database-clock")
 
 
-def _doubled_days(path: Path, timezone: str) -> Iterator[Finding]:
+def _doubled_days(path: Path, timezone: str, now: datetime) -> Iterator[Finding]:
     """Report days with several snapshots by other writers: they are tolerated and never deleted."""
     with closing(connect(path)) as source:
         for name, flag in scratch_copy.flags_not_understood(source)[:_NAMED]:
@@ -242,7 +242,7 @@ def _doubled_days(path: Path, timezone: str) -> Iterator[Finding]:
                 "nobody knew them that day, or its row was missing; Smart Sync leaves them as they are",
                 trouble="snapshot-zeros",
             )
-        ahead, newest = scratch_copy.snapshots_ahead(source, utc_now())
+        ahead, newest = scratch_copy.snapshots_ahead(source, now)
         if ahead:
             yield Finding(
                 "warning",

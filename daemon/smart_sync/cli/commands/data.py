@@ -81,7 +81,7 @@ def unpin(account: str, metric: str | None, as_json: bool) -> None:
     """Remove one pin of an account, or all.
 
     ACCOUNT is a link, a name or an id.  Worksheet and parsers decide again, from the next pass on.  A mark in a cell
-    is removed in the worksheet.
+    is removed in the worksheet.  The exit code is 1 if there is nothing to remove.
     """
     from smart_sync.admin import corrections as pins
     from smart_sync.cli.output.explanation import show_unpinned

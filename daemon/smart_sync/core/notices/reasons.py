@@ -43,7 +43,7 @@ RUSSIAN = {
     'worksheet "{title}" cannot be a file': "лист «{title}» не может быть файлом",
     "a title for a CSV file has no / \\ in it": "в названии для файла CSV не может быть / и \\",
     "{path} cannot be read: {why}": "{path} не читается: {why}",
-    "check [parsers] path": "проверьте [parsers] path",
+    "check {table} path": "проверьте {table} path",
     "{path} has no values: {why}": "в {path} нет значений: {why}",
     "no line is below its header": "под заголовком нет ни одной строки",
     "did what should have written it fail?": "то, что его пишет, завершилось с ошибкой?",
@@ -267,6 +267,9 @@ RUSSIAN = {
     "a rule of the table ignores the row": "правило таблицы пропускает строку",
     "look at the triggers, rules and column types of the web app's tables": (
         "посмотрите триггеры, правила и типы столбцов таблиц веб-приложения"
+    ),
+    "make the counts of account_snapshots BIGINT, as docs/how-to/postgres.md says": (
+        "сделайте числа в account_snapshots типом BIGINT, как сказано в docs/how-to/postgres.md"
     ),
     "the table {name} is gone": "таблицы {name} больше нет",
     "restore it from a backup, or finish the migration that has renamed it": (

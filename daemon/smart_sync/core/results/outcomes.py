@@ -100,8 +100,11 @@ def _outcome(plan: Plan, written: Written, not_created: Mapping[str, str]) -> tu
 
 def _refusal(what: str, reasons: Mapping[str, str]) -> _Trouble:
     """The trouble that the database refuses ``what``, with the first of the ``reasons``."""
+    reason = next(iter(reasons.values()))
     remedy = "look at the triggers, rules and column types of the web app's tables"
-    return _Trouble(f"the database {what}: {next(iter(reasons.values()))}", remedy, "database-columns")
+    if "out of range for type" in reason:
+        remedy = "make the counts of account_snapshots BIGINT, as docs/how-to/postgres.md says"
+    return _Trouble(f"the database {what}: {reason}", remedy, "database-columns")
 
 
 def _counts(plan: Plan, written: Written, result: ProjectResult) -> Counts:

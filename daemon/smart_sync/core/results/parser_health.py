@@ -13,7 +13,7 @@ _WORDS: dict[Code, tuple[str, ...]] = {
     "google-api-off": ("enable the YouTube Data API",),
     "parsed-values": (
         *("a parsed_at that is no time", "has brought no parsed value since", "there is no file"),
-        *("is not a text file in UTF-8", "has a time that no calendar has", "check [parsers] path", "has no values: "),
+        *("is not a text file in UTF-8", "has a time that no calendar has", "] path", "has no values: "),
     ),
     "csv-file": (" cannot be read: ",),
     "campaign-unclear": (

@@ -2,6 +2,7 @@
 
 import re
 from importlib import resources
+from typing import Any
 
 from smart_sync.core.model import METRICS
 from smart_sync.errors import DatabaseUnusable
@@ -15,6 +16,15 @@ _MADE = """
 SELECT CASE WHEN relkind IN ('v', 'm') THEN 'view' WHEN relkind IN ('i', 'I') THEN 'index' ELSE 'table' END, relname,
        coalesce(obj_description(oid, 'pg_class'), '')
 FROM pg_class WHERE relnamespace = CAST(CAST(? AS TEXT) AS regnamespace) AND lower(relname) = lower(?)
+"""
+_VIEW = """
+SELECT coalesce(obj_description(c.oid, 'pg_class'), '') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = ? AND c.relname = ?
+"""
+_GRANTED = """
+SELECT a.privilege_type, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE CAST(CAST(a.grantee AS regrole) AS TEXT) END,
+       CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END
+FROM pg_class c CROSS JOIN aclexplode(c.relacl) a WHERE c.oid = to_regclass(?) AND a.grantee <> c.relowner
 """
 _INDEXES = """
 SELECT 1 FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
@@ -37,12 +47,13 @@ _DATE = r"[1-9]\d{3}-((0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])|(0[13-9]|1[0-2])-(29|3
 #: The tables of which a pass may change every row: with room on each page a changed row stays there, and no index
 #: has to be told (measured: two thirds of the server's time, half of the room after four passes).
 _REWRITTEN = re.compile(r"(CREATE TABLE [\w.]*\b(?:account_metrics|sheet_metrics|parsed_seen) \(.*\))\s*;?", re.DOTALL)
-#: The tables that may be the web app's, and what their columns are read as; others are left as they are.
+#: The tables that may be the web app's, and what the columns that are looked at are read as.  Of others our views know
+#: nothing: the server lets the web app add, retype and drop them.
 ADOPTED = ("projects", "project_social_accounts", "account_snapshots", "parsed_metrics")
-_READ_AS = {
+READ_AS = {
     **dict.fromkeys(("id", "project_id", "account_id", "name", "google_sheet_name", "platform", "username"), "text"),
-    **dict.fromkeys(("profile_link", "status", "topic", "telegram_user", "source", "precision"), "text"),
-    **dict.fromkeys(("snapshot_time", "added_at", "created_at", "parsed_at", "start_date", "end_date"), "stamp"),
+    **dict.fromkeys(("profile_link", "topic", "telegram_user", "source", "precision"), "text"),
+    **dict.fromkeys(("snapshot_time", "added_at", "parsed_at", "start_date", "end_date"), "stamp"),
     **dict.fromkeys((*METRICS, "kpi_views", "target_views"), "count"),
     **dict.fromkeys(("is_active", "is_finished"), "flag"),
 }
@@ -68,10 +79,16 @@ class PostgresDialect:
         #: Where our functions and views of the web app's types are: not in the way of the web app.
         self.helpers = "smart_sync" if schema == "public" else quoted(f"smart_sync_{schema}")
         self.path = f"{self.helpers}, {self.schema}"
+        #: What others may do with views of ours that were dropped: they may do it with those made in their place.
+        self._granted: dict[str, list[Any]] = {}
 
     def as_json(self, columns: str) -> str:
         """The SQL for one JSON text of the ``columns`` of all rows of a subquery, in order."""
         return f"CAST(coalesce(json_agg(json_build_array({columns})), '[]') AS TEXT)"
+
+    def as_text(self, column: str) -> str:
+        """The SQL that compares a column of the web app's own table, of whatever type, with our texts."""
+        return f"CAST({column} AS TEXT)"
 
     async def columns(self, source: Reader, table: str) -> list[str]:
         """The names of the columns of a table; none if there is no such table."""
@@ -134,27 +151,41 @@ class PostgresDialect:
 
     async def adopt(self, transaction: Transaction) -> None:
         """Make the shared tables readable with our types, whatever the web app's are."""
-        for table in ADOPTED:
-            columns = await transaction.fetch(_COLUMNS, (f"{self.schema}.{table}",))
-            read = [_read_as(name, kind, self.helpers) for name, kind in columns]
-            existing = await transaction.fetch(_MADE, (self.helpers, table))
-            if all(one == quoted(name) for one, (name, _) in zip(read, columns, strict=True)):
-                if existing:
-                    await self._drop_views_upon(transaction, table)
-                continue
-            named = ", ".join(
-                one if one == quoted(name) else f"{one} AS {quoted(name)}"
-                for one, (name, _) in zip(read, columns, strict=True)
-            )
-            text = f"SELECT {named} FROM {self.schema}.{table}"
-            if not existing or existing[0][2] != _digest(text):
-                await self._drop_views_upon(transaction, table)
+        for table, text in await self._other_views(transaction):
+            await self._drop_views_upon(transaction, table)
+            if text:
                 await self._make_view(transaction, self.helpers, table, text)
+
+    async def is_adopted(self, source: Reader) -> bool:
+        """Whether `adopt` would change nothing, so that the shared tables can be read already."""
+        return not await self._other_views(source)
+
+    async def _other_views(self, source: Reader) -> list[tuple[str, str]]:
+        """The shared tables whose view is missing, or another one than it should be.
+
+        Each with the text of the right view: "" for a table that can be read as it is.
+        """
+        others = []
+        for table in ADOPTED:
+            columns = [row for row in await source.fetch(_COLUMNS, (f"{self.schema}.{table}",)) if row[0] in READ_AS]
+            read = [(read_as(name, kind, self.helpers), name) for name, kind in columns]
+            named = ", ".join(one if one == name else f"{one} AS {name}" for one, name in read)
+            text = "" if all(one == name for one, name in read) else f"SELECT {named} FROM {self.schema}.{table}"
+            made = await source.fetch(_VIEW, (self.helpers.strip('"'), table))
+            if [row[0] for row in made] != ([_digest(text)] if text else []):
+                others.append((table, text))
+        return others
 
     async def _drop_views_upon(self, transaction: Transaction, table: str) -> None:
         """Drop our views on a table, which `show` creates again; the error names views of other owners."""
         for name in (f"{self.schema}.account_growth", f"{self.schema}.parsed_inbox", f"{self.helpers}.{table}"):
-            await transaction.execute(f"DROP VIEW IF EXISTS {name}")
+            await self._drop_view(transaction, name)
+
+    async def _drop_view(self, transaction: Transaction, name: str) -> None:
+        if await transaction.fetch("SELECT 1 WHERE to_regclass(?) IS NOT NULL", (name,)):
+            self._granted[name] = await transaction.fetch(_GRANTED, (name,))
+        # With a DROP psycopg forgets the statements it has prepared, whose parameters have the types of before.
+        await transaction.execute(f"DROP VIEW IF EXISTS {name}")
 
     async def show(self, transaction: Transaction, name: str, view: str) -> None:
         """Create or replace the view ``name`` by the statement ``view``."""
@@ -168,14 +199,17 @@ class PostgresDialect:
             await self._make_view(transaction, self.schema, name, text)
 
     async def _make_view(self, transaction: Transaction, schema: str, name: str, text: str) -> None:
-        await transaction.execute(f"DROP VIEW IF EXISTS {schema}.{name}")
-        await transaction.execute(f"CREATE VIEW {schema}.{name} AS {text}")
-        await transaction.execute(f"COMMENT ON VIEW {schema}.{name} IS '{_digest(text)}'")
+        view = f"{schema}.{name}"
+        await self._drop_view(transaction, view)
+        await transaction.execute(f"CREATE VIEW {view} AS {text}")
+        await transaction.execute(f"COMMENT ON VIEW {view} IS '{_digest(text)}'")
+        for right, role, option in self._granted.get(view, ()):
+            await transaction.execute(f"GRANT {right} ON {view} TO {role}{option}")
 
 
-def _read_as(name: str, kind: str, helpers: str) -> str:
+def read_as(name: str, kind: str, helpers: str) -> str:
     """The expression that reads a column of some type as ours."""
-    column, wanted = quoted(name), _READ_AS.get(name, "")
+    column, wanted = quoted(name), READ_AS.get(name, "")
     if kind == "text" and wanted in ("text", "stamp", ""):
         return column
     if wanted == "text":

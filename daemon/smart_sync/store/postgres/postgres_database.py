@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 from smart_sync.aio.rate_limit import Limit
 from smart_sync.config.database_url import Server
+from smart_sync.core.model import METRICS
 from smart_sync.errors import DatabaseError
 from smart_sync.logs import emit
 from smart_sync.store.engine import LONG_WAIT, Busy, Down, Lost, Refused, StoreError
-from smart_sync.store.postgres.catalogue import PostgresDialect
+from smart_sync.store.postgres.catalogue import PostgresDialect, quoted, read_as
 from smart_sync.store.postgres.fencing import HAS_TABLES, MARK, TURN, Fence
+from smart_sync.store.postgres.obstacles import obstacle
 from smart_sync.store.postgres.postgres_transaction import PostgresTransaction
 from smart_sync.store.postgres.quota_slots import SharedLimit
 from smart_sync.store.postgres.server_connection import (
@@ -76,7 +78,9 @@ class PostgresDatabase:
         self._writer = Connection(self.server, looking if self._read_only else writing, patience=self._patience)
         self._reader = Connection(self.server, looking, patience=self._patience)
         self._glancer = Connection(self.server, looking, patience=GLANCE_PATIENCE)
-        asking = looking | {"statement_timeout": str(round(MAX_ASKING * 1000))}
+        # A configured query means what it means in psql: its tables are the web app's own, not our views of them.
+        asking = looking | {"search_path": f"{self.dialect.schema}, {self.dialect.helpers}"}
+        asking |= {"statement_timeout": str(round(MAX_ASKING * 1000))}
         self._asker = Connection(self.server, asking, patience=self._patience, limit=MAX_ASKING)
         self._slots = Connection(self.server, path, patience=self._patience)
         #: Of each quota one, so that its rows are made once and one of this process looks at a time.
@@ -134,22 +138,36 @@ class PostgresDatabase:
         _demand_no_snapshots(sql, self.name)
         return await self._asker.fetch(sql, parameters)
 
-    async def columns(self, sql: str) -> list[str]:
-        """The column names of `ask` with this query, which is prepared and thereby checked."""
+    async def columns(self, sql: str) -> list[tuple[str, str]]:
+        """The column names of `ask` with this query, which is prepared and thereby checked.
+
+        Each with the SQL that reads it as a column of that name in our tables is read.
+        """
         _demand_no_snapshots(sql, self.name)
         async with self._asker.turn, self._asker.translated_errors():
             connection = await self._asker.open()
             # Prepared, it is one statement and nothing else.
             cursor = await connection.execute(numbered(sql), prepare=True)
-            return [column.name for column in cursor.description or ()]
+            types, helpers = connection.adapters.types, self.dialect.helpers
+            described = [(column.name, types.get(column.type_code)) for column in cursor.description or ()]
+            # A count is left as it is: what is no number is to be reported.
+            return [
+                (name, quoted(name) if name in METRICS else read_as(name, kind.regtype if kind else "", helpers))
+                for name, kind in described
+            ]
 
     async def check_in_place(self) -> None:
-        """Raise `NotLeading` if another instance has taken over; a connection always leads to one database."""
+        """Raise `NotLeading` if another instance has taken over, `Refused` if a policy hides rows of the web app's.
+
+        A connection always leads to one database.
+        """
         if self._lease is not None:
             try:
                 self._lease.require_held()
             except Lost as error:
                 raise error.meaning from None
+        if hidden := await obstacle(self.fetch, self.dialect.schema):
+            raise Refused(hidden, DatabaseError(f"{self.name}: {hidden}", trouble="database-rights"))
 
     def locked_seconds(self) -> float:
         """How long another session has been blocking our writes, in seconds; 0 while it is too short to report."""

@@ -149,7 +149,8 @@ class Connection:
             await asyncio.wait({task})
             failed = None if task.cancelled() else task.exception()
         if not answered:
-            raise Down("no answer", DatabaseError(f"{self._server.name}: its server does not answer", trouble=_SERVER))
+            told = f"{self._server.name}: its server does not answer; what it waits for is in its pg_stat_activity"
+            raise Down("no answer", DatabaseError(told, trouble=_SERVER))
         if failed is not None:
             raise failed
         return task.result()

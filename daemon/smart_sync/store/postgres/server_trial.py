@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from smart_sync.core.state import as_text
 from smart_sync.errors import SmartSyncError
 from smart_sync.store import schema
 from smart_sync.store.engine import Reader, StoreError, Transaction
+from smart_sync.store.postgres.catalogue import ADOPTED, READ_AS
 from smart_sync.store.postgres.postgres_database import PostgresDatabase
 from smart_sync.store.postgres.usable_server import require_sessions
 from smart_sync.store.sqlite.driver import connect
@@ -29,6 +30,8 @@ from smart_sync.store.write_probe import refusals
 _PATIENCE = 5.0
 #: Days of snapshots that it looks at.
 _DAYS = 35
+#: Of the numbers that SQLite can hold.
+_BITS = 63
 
 
 class _RolledBackError(Exception):
@@ -68,7 +71,7 @@ async def rehearse(server: Server, copy: Path, sync: SyncSettings, now: datetime
     try:
         async with PostgresDatabase(server, patience=_PATIENCE) as database:
             await require_sessions(server)
-            if ready := await schema.is_current(database):
+            if ready := await schema.is_current(database) and await database.dialect.is_adopted(database):
                 async with database.steady():
                     account_id = await _copy(database, copy, now)
             with contextlib.suppress(_RolledBackError):
@@ -114,7 +117,7 @@ async def _copy(source: Reader, copy: Path, now: datetime) -> str | None:
     for table in COPIED:
         existing = await source.dialect.columns(source, table)
         wanted = await asyncio.to_thread(_columns, copy, table)
-        columns = [name for name in wanted if name in existing]
+        columns = [name for name in wanted if name in existing and (name in READ_AS or table not in ADOPTED)]
         if columns:
             names = ", ".join(f'"{name}"' for name in columns)
             recent = " WHERE snapshot_time >= ?" if table == "account_snapshots" else ""
@@ -131,9 +134,20 @@ def _columns(copy: Path, table: str) -> list[str]:
 
 
 def _insert(copy: Path, table: str, names: str, rows: Sequence[Any]) -> None:
-    marks = ", ".join("?" * (names.count(",") + 1))
+    if not rows:
+        return
+    marks = ", ".join("?" * len(rows[0]))
+    plain = ([_plain(value) for value in row] for row in rows)
     with closing(connect(copy, "rwc")) as target, target:
-        target.executemany(f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})", rows)
+        target.executemany(f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})", plain)
+
+
+def _plain(value: object) -> object:
+    """A value as SQLite can hold it: times as ours are written, of other types (uuid, jsonb, arrays …) their text."""
+    if isinstance(value, datetime):
+        return stamp(value if value.tzinfo else value.replace(tzinfo=UTC))
+    is_large = isinstance(value, int) and value.bit_length() > _BITS
+    return value if value is None or (isinstance(value, str | int | float | bytes) and not is_large) else str(value)
 
 
 async def copy_query(server: Server, query: str, copy: Path) -> str:
@@ -144,7 +158,7 @@ async def copy_query(server: Server, query: str, copy: Path) -> str:
     try:
         async with PostgresDatabase(server, patience=_PATIENCE, read_only=True) as database:
             whole = f"SELECT * FROM (\n{query}\n) q"
-            columns = await database.columns(f"{whole} LIMIT 0")
+            columns = [name for name, _ in await database.columns(f"{whole} LIMIT 0")]
             if "account_id" in columns and await database.dialect.columns(database, "project_social_accounts"):
                 # What a pass reads: without an end it would fill the memory here, not the server's.
                 whole += " WHERE CAST(q.account_id AS TEXT) IN (SELECT CAST(id AS TEXT) FROM project_social_accounts)"

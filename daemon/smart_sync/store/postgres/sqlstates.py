@@ -34,9 +34,9 @@ _UNUSABLE: dict[str, tuple[Code, str]] = {
     "42501": (
         "database-rights",
         (
-            "a right is missing ({told}); as the database's owner: GRANT CREATE, CONNECT ON DATABASE … TO …;"
-            " GRANT USAGE, CREATE ON SCHEMA public TO …;"
-            " GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO …"
+            "a right is missing ({told}); as the database's owner, to the role of [database] url:"
+            " GRANT CREATE, CONNECT ON DATABASE …; GRANT USAGE, CREATE ON SCHEMA …; GRANT SELECT, INSERT, UPDATE,"
+            " DELETE ON ALL TABLES IN SCHEMA …"
         ),
     ),
     "25006": (

@@ -7,12 +7,15 @@ before it is known that a session is our own.
 
 import asyncio
 import uuid
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from smart_sync.config.database_url import Server
 from smart_sync.core.trouble_codes import Code
 from smart_sync.errors import DatabaseUnusable
 from smart_sync.store.postgres.bounded_connection import shut
+from smart_sync.store.postgres.catalogue import quoted
+from smart_sync.store.postgres.obstacles import obstacle
 from smart_sync.store.postgres.server_connection import CONNECTING, connect, rows
 from smart_sync.store.postgres.sqlstates import no_connection, translated
 
@@ -32,19 +35,6 @@ _ABOUT = (
     f"SELECT current_setting('server_version_num')::int, ({_SCHEMA}), pg_is_in_recovery(), version(), pg_backend_pid(),"
     " current_setting('server_encoding')"
 )
-#: The tables of which the server may hide rows from this user: policies hold, and none shows all rows.
-_HIDDEN = """
-SELECT c.relname FROM pg_class c
-WHERE c.relnamespace = quote_ident($1)::regnamespace AND c.relkind IN ('r', 'p')
-AND c.relname IN ('projects', 'project_social_accounts', 'account_snapshots', 'parsed_metrics')
-AND row_security_active(c.oid) AND (
-    NOT EXISTS (SELECT 1 FROM pg_policies p WHERE p.schemaname = $1 AND p.tablename = c.relname
-                AND p.permissive = 'PERMISSIVE' AND p.cmd IN ('ALL', 'SELECT') AND p.qual = 'true'
-                AND EXISTS (SELECT 1 FROM unnest(p.roles) r WHERE r = 'public' OR pg_has_role(r, 'USAGE')))
-    OR EXISTS (SELECT 1 FROM pg_policies p WHERE p.schemaname = $1 AND p.tablename = c.relname
-               AND p.permissive = 'RESTRICTIVE'))
-ORDER BY 1
-"""
 #: For the lease, for writing, reading (three, each for another purpose) and what must not wait; and for looking at it.
 SESSIONS = 8
 #: How often it is tried whether another connection has the session of ours: one tries while others work.
@@ -62,13 +52,13 @@ async def schema_of(server: Server, *, read_only: bool = False) -> str:
         ((version, schema, replica, version_text, process, encoding),) = await rows(about, _ABOUT, ())
         # A pooler makes up the number of its process.
         shared = process != about.info.backend_pid and await _shares_session(server, about)
-        hidden = await rows(about, _HIDDEN, (schema,)) if version >= OLDEST and schema is not None else []
+        known = version >= OLDEST and schema is not None
+        hidden = await obstacle(partial(rows, about), quoted(schema), read_only=read_only) if known else ""
     except psycopg.Error as error:
         raise translated(error, server.name, broken=about.broken) from error
     finally:
         await about.close()
     product, is_replica = str(version_text).partition(" on ")[0], replica and not read_only
-    tables = ", ".join(str(row[0]) for row in hidden)
     obstacles: tuple[tuple[bool, Code, str], ...] = (
         (version < OLDEST, "database-version", f"{product} is too old; PostgreSQL 13 or newer is needed"),
         (
@@ -88,15 +78,8 @@ async def schema_of(server: Server, *, read_only: bool = False) -> str:
                 " database with ENCODING 'UTF8' (pg_dump, createdb -E UTF8 -T template0, pg_restore)"
             ),
         ),
-        (schema is None, _SERVER, "its search_path leads to no schema; CREATE SCHEMA public"),
-        (
-            bool(tables),
-            "database-rights",
-            (
-                f"row-level security may hide rows of {tables} from this user; ALTER ROLE … BYPASSRLS, or"
-                " CREATE POLICY … USING (true)"
-            ),
-        ),
+        (schema is None, _SERVER, "its search_path leads to no schema that it may use; GRANT USAGE ON SCHEMA …"),
+        (bool(hidden), "database-rights", hidden),
     )
     for applies, trouble, reason in obstacles:
         if applies:

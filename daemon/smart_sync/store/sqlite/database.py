@@ -147,13 +147,13 @@ class SqliteDatabase:
                 async with time_limit(connection, self.path):
                     return await self._fetched(connection, sql, parameters)
 
-    async def columns(self, sql: str) -> list[str]:
-        """The column names of `ask` with this query, which is prepared and thereby checked."""
+    async def columns(self, sql: str) -> list[tuple[str, str]]:
+        """The column names of `ask` with this query, which is prepared and thereby checked, each with its SQL."""
         async with self._asking:
             connection = await self._without_ours() if hidden_snapshots.concerns(sql) else self._reader
             with self._translated_errors():
                 async with connection.execute(sql) as cursor:
-                    return [column[0] for column in cursor.description or ()]
+                    return [(column[0], f'"{column[0]}"') for column in cursor.description or ()]
 
     async def _without_ours(self) -> aiosqlite.Connection:
         """A read-only connection that hides our snapshots, including the newest ones."""

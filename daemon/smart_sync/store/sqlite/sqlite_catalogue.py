@@ -51,6 +51,10 @@ class SqliteDialect:
         """The SQL for one JSON text of the ``columns`` of all rows of a subquery, in order."""
         return f"json_group_array(json_array({columns}))"
 
+    def as_text(self, column: str) -> str:
+        """The column itself: SQLite compares by what is stored."""
+        return column
+
     async def columns(self, source: Reader, table: str) -> list[str]:
         """The names of the columns of a table, generated ones too; none if there is no such table."""
         shown = "SELECT name FROM pragma_table_xinfo(?) WHERE hidden != 1"
