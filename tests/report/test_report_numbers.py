@@ -1,7 +1,7 @@
 """The report's numbers: each is what a person with pencil and paper would find."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from smart_sync.core.history.growth import History, change
 from smart_sync.core.model import MAX_COUNT, METRICS, Metrics
 from smart_sync.errors import SmartSyncError
 from smart_sync.report.charts import DIGITS, NO_VALUE, pack
-from smart_sync.report.inputs import ProjectFacts, ReportInputs
+from smart_sync.report.inputs import AccountFacts, ProjectFacts, ReportInputs
 from smart_sync.report.query import read
 from smart_sync.report.trend import VIEWS, Window, daily, movers, summed, total, total_change, window
 
@@ -252,3 +252,20 @@ def test_a_degraded_project_and_its_passes_are_read(database: ReportDatabase) ->
     assert len(facts.passes) == 10
     assert (facts.passes[0]["trigger"], facts.passes[0]["finished_at"]) == ("cli", None)
     assert facts.passes[1]["started_at"] == "2026-03-10T11:30:00.000000"
+
+
+class Counted(tuple[AccountFacts, ...]):
+    """Accounts that count how often they are gone through."""
+
+    times = 0
+
+    def __iter__(self) -> Iterator[AccountFacts]:
+        Counted.times += 1
+        return super().__iter__()
+
+
+def test_the_newest_day_of_a_project_is_looked_for_once() -> None:
+    """Each account's row asks for it: were it looked for each time, a project of 4,000 accounts would cost 14 s."""
+    project = ProjectFacts("1", "P", accounts=Counted())
+    assert [project.as_of for _ in range(9)] == [None] * 9
+    assert Counted.times == 1

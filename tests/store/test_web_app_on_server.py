@@ -8,9 +8,13 @@ import psycopg
 import pytest
 
 from daemon_process import run_command
-from smart_sync.config.database_url import server
-from smart_sync.store.engine import Refused
-from smart_sync.store.schema import open_database
+from smart_sync import config
+from smart_sync.clock import utc_now
+from smart_sync.core.model import Trigger
+from smart_sync.errors import DatabaseError
+from smart_sync.sync.reporter import Reporter
+from smart_sync.sync.resources import opened
+from smart_sync.sync.sync_pass import PassRequest, SyncPass
 from world import link
 
 #: What Django makes: uuid keys, JSON, arrays, constraints that are checked at the end; and columns of its own.
@@ -49,11 +53,11 @@ class App:
             return cursor.fetchall() if cursor.description else []
 
     def run(self, *command: str, more: str = "", url: str = "", code: int = 0) -> str:
-        config = self.folder / "config.toml"
-        config.write_text(
+        file = self.folder / "config.toml"
+        file.write_text(
             f'[database]\nurl = "{url or self.url}"\n[sheets]\nsource = "csv"\ndirectory = "sheets"\n{more}'
         )
-        ended = run_command(*command, "--config", str(config))
+        ended = run_command(*command, "--config", str(file))
         shown = ended.stdout + ended.stderr
         assert ended.returncode == code, shown
         assert "Traceback" not in shown
@@ -158,11 +162,13 @@ def test_rows_that_a_policy_does_not_let_us_change_are_told(app: App, role: str)
 
 async def test_a_policy_that_comes_while_the_daemon_runs_fails_its_passes(app: App, role: str) -> None:
     """What is hidden from then on is no missing row: the pass is red."""
-    async with open_database(server(app.url.replace("postgres@", f"{role}@"))) as database:
-        await database.check_in_place()
+    app.run("once", url=app.url.replace("postgres@", f"{role}@"))
+    async with opened(config.load(app.folder / "config.toml"), Reporter(), clock=utc_now) as resources:
+        passes = SyncPass(resources)
+        await passes.run(PassRequest(Trigger.TIMER))
         app.execute("ALTER TABLE project_social_accounts ENABLE ROW LEVEL SECURITY")
-        with pytest.raises(Refused, match="row-level security may hide rows of project_social_accounts"):
-            await database.check_in_place()
+        with pytest.raises(DatabaseError, match="row-level security may hide rows of project_social_accounts"):
+            await passes.run(PassRequest(Trigger.TIMER))
 
 
 def test_tables_in_another_schema_are_told(app: App, role: str) -> None:

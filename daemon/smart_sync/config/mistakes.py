@@ -17,6 +17,7 @@ _EXPECTED = {
     "bool_type": "true or false",
     "dict_type": "a table",
     "float_parsing": "a number",
+    "finite_number": "a number",
     "float_type": "a number",
     "greater_than": "a number above {gt:g}",
     "greater_than_equal": "a number from {ge:g} on",

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cached_property
 from typing import Literal
 
 from smart_sync.core.answers import Run
@@ -99,7 +100,7 @@ class LastRun:
     problems: tuple[Problem, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, for what is worked out once
 class ProjectFacts:
     """A project, its active accounts, those that have left, and the number of inactive ones."""
 
@@ -124,7 +125,7 @@ class ProjectFacts:
         """The coverage of a total of ``metric``."""
         return covered((account.kinds for account in self.accounts), metric)
 
-    @property
+    @cached_property
     def as_of(self) -> int | None:
         """The day of its newest values; changes are counted back from it."""
         return newest_day(account.history for account in self.accounts)

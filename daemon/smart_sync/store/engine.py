@@ -172,6 +172,9 @@ class Database(Reader, Protocol):
     async def check_in_place(self) -> None:
         """Raise `DatabaseReplaced` if the path leads to another file, `NotLeading` if another instance leads."""
 
+    async def check_access(self) -> None:
+        """Raise `Refused` if rows of the web app's are hidden from us, which nothing else would say."""
+
     def locked_seconds(self) -> float:
         """How long another process has been locking us out, in seconds; 0 while it is too short to report."""
 

@@ -95,6 +95,7 @@ class SyncPass:
         with structlog.contextvars.bound_contextvars(run_id=run_id):
             try:
                 await self._database.check_in_place()
+                await self._database.check_access()
                 if not request.dry_run:
                     await self._adopt_changes()
                 return await self._run(request, Pass(run_id, now, day, request.dry_run, asyncio.Event()))

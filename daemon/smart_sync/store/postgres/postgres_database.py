@@ -157,15 +157,15 @@ class PostgresDatabase:
             ]
 
     async def check_in_place(self) -> None:
-        """Raise `NotLeading` if another instance has taken over, `Refused` if a policy hides rows of the web app's.
-
-        A connection always leads to one database.
-        """
+        """Raise `NotLeading` if another instance has taken over; a connection always leads to one database."""
         if self._lease is not None:
             try:
                 self._lease.require_held()
             except Lost as error:
                 raise error.meaning from None
+
+    async def check_access(self) -> None:
+        """Raise `Refused` if a policy hides rows of the web app's, such as one that has come while the daemon runs."""
         if hidden := await obstacle(self.fetch, self.dialect.schema):
             raise Refused(hidden, DatabaseError(f"{self.name}: {hidden}", trouble="database-rights"))
 

@@ -118,6 +118,9 @@ class SqliteDatabase:
                 f"{self.path}: the file was {happened} while it was open; stop the daemon before restoring a backup"
             )
 
+    async def check_access(self) -> None:
+        """Nothing: whoever can read a file reads all of it."""
+
     async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """All rows of a query, from the last committed state; not blocked by our own writes (with WAL)."""
         async with self._reading:
