@@ -134,6 +134,8 @@ def google() -> Iterator[FakeGoogle]:
 
 
 #: The modules whose worlds are on both engines; tests that ask for more than the one SQL text are marked ``sqlite``.
+#: The others are about a file (its bytes, locks, library and copies), or about what is shown and sent, whatever the
+#: database is: their commands are compared on both in `test_postgres_commands`.
 BOTH_ENGINES = {
     *("test_pass", "test_digest", "test_metrics", "test_pins", "test_typed_cells", "test_falls", "test_snapshots"),
     *("test_edits", "test_confirm", "test_repair", "test_suspects", "test_durability_rows", "test_twins"),
@@ -144,7 +146,7 @@ BOTH_ENGINES = {
     *("test_campaign", "test_campaign_votes", "test_campaign_answers", "test_counts", "test_days", "test_headers"),
     *("test_link_cells", "test_links_behind", "test_growth", "test_collector", "test_parsers_check", "test_check"),
     *("test_parsers_csv", "test_webhooks_delivery", "test_ping", "test_events", "test_standalone", "test_drill"),
-    "test_daemon",
+    *("test_daemon", "test_fault_schedules"),
 }
 
 

@@ -4,7 +4,6 @@ import asyncio
 import os
 import random
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -57,10 +56,9 @@ def type_something(world: World, choose: random.Random, typed: dict[str, tuple[i
 
 
 @pytest.mark.parametrize("seed", [SEED * WORLDS + number for number in range(WORLDS)])
-async def test_no_fault_takes_a_number_from_a_manager(seed: int, tmp_path: Path, google: FakeGoogle) -> None:
+async def test_no_fault_takes_a_number_from_a_manager(seed: int, world: World, google: FakeGoogle) -> None:
     """Whatever fails: every project has an outcome, no pass exceeds its deadline, what was read is never lost."""
     choose = random.Random(seed)
-    world = await World(tmp_path, google).create()
     typed: dict[str, tuple[int, ...]] = {}
     known: dict[str, tuple[int, ...]] = {}
     for name, accounts in PROJECTS.items():
