@@ -305,7 +305,8 @@ class TwoWorlds:
         """A time as a web app may write it; where it is kept as a time, and not as it is written, as we do."""
         if self.has_times:
             return stamp(at)
-        there = at.astimezone(timezone(timedelta(hours=self.draw.choice([-8, 0, 2]))))
+        # SQLite rounds a time with an offset up in the last half of a thousandth before a second.
+        there = at.replace(microsecond=0).astimezone(timezone(timedelta(hours=self.draw.choice([-8, 0, 2]))))
         forms = [stamp(at), f"{at:%Y-%m-%d %H:%M:%S}", f"{at:%Y-%m-%dT%H:%M:%SZ}", there.isoformat(), "soon"]
         return self.draw.choice(forms)
 
