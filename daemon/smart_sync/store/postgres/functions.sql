@@ -31,17 +31,19 @@ SELECT substr({helpers}.datetime($1), 1, 10) $$;
 CREATE OR REPLACE FUNCTION {helpers}.date(text, text) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS $$
 SELECT to_char({helpers}.moment($1) + $2::interval, 'YYYY-MM-DD') $$;
 
+-- Rounded, and never up to the next minute, as SQLite does it.
 CREATE OR REPLACE FUNCTION {helpers}.thousandths(text) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS $$
 SELECT CASE WHEN $1 ~ '^{date}T([01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}000$'
 THEN substr($1, 1, 23)
-ELSE to_char({helpers}.moment($1), 'YYYY-MM-DD"T"HH24:MI:SS.MS') END $$;
+ELSE to_char({helpers}.moment($1) + CASE substr($1, 18, 6) WHEN '59.999' THEN interval '0' ELSE interval '0.0005 s' END,
+             'YYYY-MM-DD"T"HH24:MI:SS.MS') END $$;
 
 CREATE OR REPLACE FUNCTION {helpers}.strftime(text, text) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS $$
 SELECT CASE $1
     WHEN '%f' THEN substr({helpers}.thousandths($2), 18)
     WHEN '%Y-%m-%dT%H:%M:%f' THEN {helpers}.thousandths($2)
     WHEN '%Y-%m-%dT%H:%M:%f000' THEN {helpers}.thousandths($2) || '000'
-    WHEN '%Y-%m-%dT%H:%M:%S' THEN substr({helpers}.thousandths($2), 1, 19)
+    WHEN '%Y-%m-%dT%H:%M:%S' THEN replace({helpers}.datetime($2), ' ', 'T')
 END $$;
 
 CREATE OR REPLACE FUNCTION {helpers}.julianday(text) RETURNS double precision LANGUAGE sql STABLE PARALLEL SAFE AS $$
