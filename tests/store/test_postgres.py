@@ -187,9 +187,12 @@ async def test_a_schema_of_the_future_is_refused_untouched(postgres: str) -> Non
         pass
     with psycopg.connect(postgres, autocommit=True) as there:
         there.execute("UPDATE smart_sync_schema SET version = 999")
-    with pytest.raises(SmartSyncError, match="written by a newer Smart Sync"):
-        async with open_database(server(postgres)):
-            pass
+        there.execute("UPDATE smart_sync_leases SET expires_at = '2026-01-01' WHERE kind = 'commit'")
+        before = there.execute("SELECT * FROM smart_sync_leases ORDER BY resource").fetchall()
+        with pytest.raises(SmartSyncError, match="written by a newer Smart Sync"):
+            async with open_database(server(postgres)):
+                pass
+        assert there.execute("SELECT * FROM smart_sync_leases ORDER BY resource").fetchall() == before
 
 
 async def test_moving_keeps_every_row_and_tells_odd_values(tmp_path: Path, google: FakeGoogle, postgres: str) -> None:
@@ -330,7 +333,7 @@ def test_where_there_can_be_no_server_the_tests_say_why(postgres_server: Server 
     tool, *arguments = command.split()
     if os.geteuid() != 0 or postgres_server is None or shutil.which(tool) is None:
         pytest.skip(f"needs root, PostgreSQL and {tool}, to take it away")
-    code = "import sys; sys.path[:] = sys.argv[1:]; from postgres_server import absence; print(absence())"
+    code = "import sys; sys.path += sys.argv[1:]; from postgres_server import absence; print(absence())"
     said = subprocess.run(
         [tool, *arguments, sys.executable, "-c", code, *sys.path], capture_output=True, text=True, check=False, cwd="/"
     )

@@ -13,7 +13,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeVar
 
 from smart_sync.aio.rate_limit import Limit
-from smart_sync.errors import SmartSyncError
+from smart_sync.errors import DatabaseUnusable, SmartSyncError
 
 
 def upsert(table: str, columns: str, key: str) -> str:
@@ -63,6 +63,13 @@ class Lost(Down):
 def table_gone(table: str) -> str:
     """The error, with its remedy, for a table that existed before and is missing."""
     return f"the table {table} is gone; restore it from a backup, or finish the migration that has renamed it"
+
+
+def newer_version(name: str, version: int, newest: int) -> DatabaseUnusable:
+    """The error for a database ``name`` whose tables are of a ``version`` beyond the ``newest`` that is known."""
+    known = f"schema {version}, this one knows {newest}"
+    message = f"{name}: written by a newer Smart Sync ({known}); upgrade it, or restore the backup of before"
+    return DatabaseUnusable(message, trouble="database-version")
 
 
 #: Seconds of waiting for another process after which that is told.

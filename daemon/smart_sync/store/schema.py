@@ -16,7 +16,7 @@ from smart_sync.core.model import METRICS
 from smart_sync.errors import DatabaseError, DatabaseUnusable
 from smart_sync.logs import emit
 from smart_sync.store import clock_changes, growth_rows
-from smart_sync.store.engine import Database, Reader, StoreError, Transaction, table_gone
+from smart_sync.store.engine import Database, Reader, StoreError, Transaction, newer_version, table_gone
 from smart_sync.store.sqlite import file_copy
 from smart_sync.store.sqlite.database import SqliteDatabase
 from smart_sync.store.sqlite.sqlite_catalogue import is_new, prepare_file
@@ -111,7 +111,7 @@ async def _engine(
         from smart_sync.store.postgres.postgres_database import PostgresDatabase
 
         async with (
-            contextlib.nullcontext(lease) if lease else held(where, waiting) as leader,
+            contextlib.nullcontext(lease) if lease else held(where, waiting, len(MIGRATIONS)) as leader,
             PostgresDatabase(where, lease=leader, **limit) as server,
         ):
             server.created = not await server.dialect.columns(server, "projects")
@@ -168,7 +168,7 @@ async def _check_version(database: Database) -> None:
             trouble="database-missing",
         )
     if schema_version > len(MIGRATIONS):
-        raise _newer_version(database.name, schema_version)
+        raise newer_version(database.name, schema_version, len(MIGRATIONS))
     if schema_version < len(MIGRATIONS):
         raise DatabaseError(
             f"{database.name}: its tables are not those of this version; a pass brings them up to date:"
@@ -227,7 +227,7 @@ async def migrate(transaction: Transaction, name: str) -> None:
     rows = await transaction.fetch("SELECT version FROM smart_sync_schema")
     version = rows[0][0] if rows else 0
     if version > len(MIGRATIONS):
-        raise _newer_version(name, version)
+        raise newer_version(name, version, len(MIGRATIONS))
     if 0 < version < _GROWTH_SINCE:
         existing = await transaction.dialect.made(transaction, "account_growth")
         if existing is not None and existing[2].startswith(_FIRST_GROWTH):
@@ -241,12 +241,6 @@ async def migrate(transaction: Transaction, name: str) -> None:
         await transaction.execute("INSERT INTO smart_sync_schema VALUES (?)", (len(MIGRATIONS),))
     elif version < len(MIGRATIONS):
         await transaction.execute("UPDATE smart_sync_schema SET version = ?", (len(MIGRATIONS),))
-
-
-def _newer_version(name: str, version: int) -> DatabaseUnusable:
-    known = f"schema {version}, this one knows {len(MIGRATIONS)}"
-    message = f"{name}: written by a newer Smart Sync ({known}); upgrade it, or restore the backup of before"
-    return DatabaseUnusable(message, trouble="database-version")
 
 
 async def _is_adopted(transaction: Transaction, name: str, statement: str) -> bool:

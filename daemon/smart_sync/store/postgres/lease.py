@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from smart_sync.aio.tasks import BackgroundTasks
 from smart_sync.config.database_url import Server
 from smart_sync.errors import Busy, DatabaseUnusable, SmartSyncError
-from smart_sync.store.engine import Refused, StoreError
+from smart_sync.store.engine import Refused, StoreError, newer_version
 from smart_sync.store.postgres.catalogue import PostgresDialect
 from smart_sync.store.postgres.fencing import (
     ADD,
@@ -52,12 +52,12 @@ _BETWEEN, _TRY, _MARGIN = 1 / 5, 1 / 4, 1 / 10
 
 
 @contextlib.asynccontextmanager
-async def held(server: Server, waiting: float = 0.0) -> AsyncIterator["Lease"]:
-    """The leader's lease for one pass, renewed until the block ends.
+async def held(server: Server, waiting: float = 0.0, newest: int | None = None) -> AsyncIterator["Lease"]:
+    """The leader's lease for one pass, renewed until the block ends; ``newest`` as `Lease` has it.
 
     Raises `Busy` if another instance has it for more than ``waiting`` seconds, or a daemon, which will not let it go.
     """
-    lease = Lease(server, PASS)
+    lease = Lease(server, PASS, newest)
     try:
         await lease.acquire(waiting)
         async with BackgroundTasks({"lease": lease.run}):
@@ -74,8 +74,7 @@ class Lease:
 
     def __init__(self, server: Server, kind: str, newest: int | None = None) -> None:
         self.server = server
-        #: Who holds it is called so: host and process.
-        self.holder = f"{socket.gethostname()}:{os.getpid()}"
+        self.holder = f"{socket.gethostname()}:{os.getpid()}"  # how this instance is called
         #: Seconds that it lasts without being renewed.
         self.seconds = server.takeover
         #: ``taken`` is set while this instance has it, ``free`` while it has not.
@@ -94,8 +93,7 @@ class Lease:
         self.news = asyncio.Event()
         self._kind, self._newest = kind, newest
         self._token, self._leader_kind, self._watched = 0, "", Watched()
-        #: Until when it is held, on the monotonic clock: earlier than the server thinks.
-        self._until = 0.0
+        self._until = 0.0  # until when it is held, on the monotonic clock: earlier than the server thinks
         self._timer: asyncio.TimerHandle | None = None
         self._not_before, self._table, self._schema = 0.0, "", ""
         self._listens: AsyncConnection[Any] | None = None  # the connection that hears what is told
@@ -138,7 +136,7 @@ class Lease:
     async def attempt(self) -> bool:
         """Try once to take it; return whether it is held. Raises `SmartSyncError` if the server cannot be used."""
         try:
-            await self._connection.answered(self._take(regardless=True), STARTING)
+            await self._connection.answered(self._take(starting=True), STARTING)
         except StoreError as error:
             raise error.meaning from None
         return self.held
@@ -194,16 +192,15 @@ class Lease:
                 with contextlib.suppress(Refused):  # another one makes it at the same time
                     await self._ask(MAKE)
             await self._ask(ADD, LEADER)
-            await self._ask(CLEAN)
         except BaseException:
             self._table = ""
             raise
 
-    async def _take(self, *, regardless: bool = False) -> float:
-        """Take it if it is free; return the seconds until the next look. ``regardless`` of the tables' version."""
+    async def _take(self, *, starting: bool = False) -> float:
+        """Take it if it is free; return the seconds until the next look. ``starting``: raise for newer tables."""
         if not self._table:
             await self._prepare()
-        outdated = await self._is_outdated() and not regardless
+        outdated = await self._is_outdated()
         try:
             ((token, holder, kind, until, left),) = await self._ask(LOOK, LEADER) or [(0, "", "", "", 0.0)]
         except Refused:
@@ -213,8 +210,11 @@ class Lease:
             await self._ask(ADD, LEADER)
         left = self._watched.left((token, until), left)
         self._see(holder if left > 0 else "", kind)
-        if left > 0 or outdated or time.monotonic() < self._not_before:
+        if left > 0 or (outdated and not starting) or time.monotonic() < self._not_before:
             return float(min(left + 0.01, POLL)) if left > 0 else POLL
+        if outdated:
+            raise newer_version(self.server.name, self.outdated, self._newest or 0)
+        await self._ask(CLEAN)
         began = time.monotonic()
         taken = await self._ask(TAKE, self.holder, self._kind, self.seconds, LEADER, token, until)
         if not taken:
