@@ -379,6 +379,35 @@ async def test_a_line_into_which_everything_vanishes_ends_each_wait(
         proxy.close()
 
 
+async def test_a_transaction_that_is_cancelled_twice_leaves_no_statement_behind(
+    prepared: str, postgres_server: Server | None
+) -> None:
+    """The second time, while it is rolled back over a dead line: it ends at once, and the database can be closed."""
+    assert postgres_server is not None
+    proxy = Proxy(postgres_server.folder)
+    begun = asyncio.Event()
+
+    async def write(database: Database) -> None:
+        async with database.transaction():
+            proxy.stop()
+            begun.set()
+            await asyncio.Event().wait()
+
+    try:
+        async with open_existing(server(through(prepared, proxy)), read_only=False) as database:
+            task = asyncio.create_task(write(database))
+            await begun.wait()
+            for _ in range(2):
+                task.cancel()
+                await asyncio.sleep(0)  # once it is at its next await
+            done, _ = await asyncio.wait({task}, timeout=10)
+            assert done, "it still waits"
+            assert task.cancelled()
+            assert [one.get_name() for one in asyncio.all_tasks() if one is not asyncio.current_task()] == []
+    finally:
+        proxy.close()
+
+
 async def test_a_line_that_is_closed_already_can_be_shut(postgres: str) -> None:
     """The timer that ends a line never raises, whatever has become of the line."""
     connection = await psycopg.AsyncConnection.connect(postgres)

@@ -234,8 +234,8 @@ class Lease:
             return False
         table = f"{self._schema}.smart_sync_schema"
         table_exists = (await self._ask("SELECT to_regclass(?)", table))[0][0]
-        rows = await self._ask(f"SELECT version FROM {table}") if table_exists else []
-        version = int(rows[0][0]) if rows else 0
+        rows = await self._ask(f"SELECT to_jsonb(s) ->> 'version' FROM {table} s") if table_exists else []
+        version = int(rows[0][0]) if rows and str(rows[0][0]).isdecimal() else 0
         before, self.outdated = self.outdated, version if version > self._newest else 0
         if before != self.outdated:
             self._tell()

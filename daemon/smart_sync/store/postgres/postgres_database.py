@@ -201,7 +201,7 @@ class PostgresDatabase:
                     yield PostgresTransaction(self.dialect, self._writer, connection, self._types)
                 await self._commit(connection, mark)
             except BaseException:
-                await asyncio.shield(self._roll_back(connection))
+                await self._roll_back(connection)
                 raise
 
     async def _begin(self) -> "tuple[AsyncConnection[Any], int]":
@@ -235,7 +235,7 @@ class PostgresDatabase:
                     self._mark += 1
                     await connection.execute(numbered(TURN), (self._marks_of, self._mark))
             except BaseException:
-                await asyncio.shield(self._roll_back(connection))
+                await self._roll_back(connection)
                 raise
         return connection, self._mark if has_tables else 0
 
@@ -268,10 +268,22 @@ class PostgresDatabase:
         return False
 
     async def _roll_back(self, connection: "AsyncConnection[Any]") -> None:
-        try:
-            await connection.execute("ROLLBACK")
-        except Exception:
+        """End the transaction without its rows. If cancelled meanwhile, by ending the connection.
+
+        It never leaves a statement behind: libpq would crash if the connection were closed under it.
+        """
+        rollback = asyncio.create_task(connection.execute("ROLLBACK"), name="store:rollback")
+        cancelled = None
+        while not rollback.done():
+            try:
+                await asyncio.wait({rollback})
+            except asyncio.CancelledError as error:
+                cancelled = error
+                self._writer.cut()
+        if rollback.cancelled() or rollback.exception() is not None:
             await self._writer.close()
+        if cancelled is not None:
+            raise cancelled
 
 
 def _demand_no_snapshots(sql: str, name: str) -> None:
