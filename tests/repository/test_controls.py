@@ -139,7 +139,7 @@ WEAKNESSES = {
         "    return plain(there, states, dataclasses.replace(terms, max_vanished=1.0, gone_after=0.0), **options)\n"
         "sheet.read_sheet = read_sheet\n"
         "decide.carried_decision = lambda state, index: decide.NO_WINNER\n",
-        ["fault_schedules::test_no_fault_takes_a_number_from_a_manager[4]"],
+        ["fault_schedules::test_no_fault_takes_a_number_from_a_manager[sqlite-4]"],
     ),
     # Backups.
     "a backup is a copied file, readable by all, over whatever is there": Weakness(
